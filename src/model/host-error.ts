@@ -1,0 +1,51 @@
+// Faults: a broken part of the host is a HostError with a code from this one table. Failures of handlers are values.
+
+/** Code → what the person at the terminal can do about it. README lists the same codes; a test compares both. */
+export const hostErrorHints = {
+  ADDRESS_IN_USE: 'Stop the process that listens there, or choose another address in the configuration.',
+  ADAPTER_STOPPED: 'The runtime is stopping; the step goes back to the queue.',
+  CONFIG_INVALID: 'Correct the named key; the message says what is allowed.',
+  DATABASE_DENIED: 'Check user, password and rights of DATABASE_URL.',
+  DATABASE_UNREACHABLE: 'Check that PostgreSQL runs and that DATABASE_URL names it; without DATABASE_URL an embedded server is used.',
+  DATABASE_FAULT: 'PostgreSQL refused a statement; the message is its own.',
+  EMBEDDED_POSTGRES_FAILED: 'See the log file named in the message, or set DATABASE_URL to a server of your own.',
+  EMBEDDED_POSTGRES_MISSING: 'Run bin/setup, or set DATABASE_URL to a server of your own.',
+  FRAME_TOO_LARGE: 'Make the payload smaller, or raise frameBytesMax on both sides.',
+  HANDLERS_DIR_MISSING: 'Name an existing directory with --handlers.',
+  PROTOCOL_ERROR: 'Host and runtime disagree about the wire; reinstall both from one version.',
+  PROTOCOL_VERSION: 'Upgrade the side that the message names.',
+  RUNTIME_DIED: 'The step is retried; the runtime is started again.',
+  RUNTIME_UNAVAILABLE: 'Run `stephost doctor`: it names what is missing and the command that installs it.',
+  SCHEMA_MISSING: 'Run `stephost migrate`.',
+  SEMAPHORE_MISUSED: 'This is a defect of stephost: a permit was released twice.',
+  TASK_DUPLICATE: 'A task with this identity exists; change the context or send an identity of its own.',
+  TASK_INVALID: 'Correct the request; the message names the field.',
+  TASK_NOT_FOUND: 'Check the task id.',
+  TEMPLATE_INVALID: 'Correct the template; the message names the place.',
+  TEMPLATE_NOT_FOUND: 'Run `stephost templates` for the names and versions that exist.',
+} as const
+
+export type HostErrorCode = keyof typeof hostErrorHints
+
+export class HostError extends Error {
+  readonly code: HostErrorCode
+
+  constructor(code: HostErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'HostError'
+    this.code = code
+  }
+
+  get hint(): string {
+    return hostErrorHints[this.code]
+  }
+}
+
+export function isHostError(error: unknown, ...codes: HostErrorCode[]): error is HostError {
+  return error instanceof HostError && (codes.length === 0 || codes.includes(error.code))
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
