@@ -6,7 +6,8 @@ export const hostErrorHints = {
   ADAPTER_STOPPED: 'The runtime is stopping; the step goes back to the queue.',
   CONFIG_INVALID: 'Correct the named key; the message says what is allowed.',
   DATABASE_DENIED: 'Check user, password and rights of DATABASE_URL.',
-  DATABASE_UNREACHABLE: 'Check that PostgreSQL runs and that DATABASE_URL names it; without DATABASE_URL an embedded server is used.',
+  DATABASE_UNREACHABLE:
+    'Check that PostgreSQL runs and that DATABASE_URL names it; without DATABASE_URL an embedded server is used.',
   DATABASE_FAULT: 'PostgreSQL refused a statement; the message is its own.',
   EMBEDDED_POSTGRES_FAILED: 'See the log file named in the message, or set DATABASE_URL to a server of your own.',
   EMBEDDED_POSTGRES_MISSING: 'Run bin/setup, or set DATABASE_URL to a server of your own.',
@@ -14,6 +15,7 @@ export const hostErrorHints = {
   HANDLERS_DIR_MISSING: 'Name an existing directory with --handlers.',
   PROTOCOL_ERROR: 'Host and runtime disagree about the wire; reinstall both from one version.',
   PROTOCOL_VERSION: 'Upgrade the side that the message names.',
+  RUNTIME_BUSY: 'The step goes back to the queue; lower the concurrency or raise the in-flight limit of the runtime.',
   RUNTIME_DIED: 'The step is retried; the runtime is started again.',
   RUNTIME_UNAVAILABLE: 'Run `stephost doctor`: it names what is missing and the command that installs it.',
   SCHEMA_MISSING: 'Run `stephost migrate`.',

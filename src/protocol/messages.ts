@@ -1,0 +1,162 @@
+// The messages of the wire as types, and the way from an untrusted value to one of them (PROTOCOL.md §3).
+
+import { type RuntimeName, runtimeNames } from '../model/handler.ts'
+import type { JsonText } from '../model/json-text.ts'
+import type { CancelReason, HandlerCall } from '../model/runtime-adapter.ts'
+import { Fields } from './fields.ts'
+import { WireError, type WireErrorCode } from './wire-error.ts'
+
+/** The version of the wire that this host speaks; `proto/wire/VERSION` says the same. */
+export const wireVersion = 1
+
+/** Field names are those of PROTOCOL.md, so a message is at once the map that is packed or posted. Types, not interfaces: they are WireValues. */
+export type AnnouncedHandler = {
+  readonly callable: string
+  readonly aliases: readonly string[]
+  readonly file: string
+  readonly root: string
+  readonly version: string
+}
+
+export type AnnouncedLoadFailure = { readonly file: string; readonly message: string }
+
+export type HelloMessage = {
+  readonly type: 'hello'
+  readonly protocol: number
+  readonly runtime: RuntimeName
+  readonly sdk_version: string
+  readonly language_version: string
+  readonly pid: number
+  readonly max_in_flight: number
+  readonly handlers: readonly AnnouncedHandler[]
+  readonly load_failures: readonly AnnouncedLoadFailure[]
+}
+
+export type ResultError = {
+  readonly message: string
+  readonly error_type: string
+  readonly error_code: string | null
+  readonly retryable: boolean
+  readonly retry_after_s: number | null
+  readonly backtrace: readonly string[]
+  readonly context: JsonText
+}
+
+type EntryBase = { readonly step_uuid: string; readonly execution_time_ms: number; readonly metadata: JsonText }
+export type ResultEntry =
+  | (EntryBase & { readonly success: true; readonly result: JsonText })
+  | (EntryBase & { readonly success: false; readonly error: ResultError })
+
+export type ResultMessage = {
+  readonly type: 'result'
+  readonly call_id: string
+  readonly results: readonly ResultEntry[]
+}
+export type PongMessage = { readonly type: 'pong'; readonly nonce: number }
+export type ErrorMessage<Code extends string = string> = {
+  readonly type: 'error'
+  readonly code: Code
+  readonly message: string
+}
+
+export type ExecuteRequest = {
+  readonly step_uuid: string
+  readonly task_uuid: string
+  readonly correlation_id: string
+  readonly step_name: string
+  readonly attempts: number
+  readonly task: JsonText
+  readonly workflow_step: JsonText
+  readonly dependency_results: JsonText
+  readonly step_definition: JsonText
+}
+
+export type ExecuteMessage = {
+  readonly type: 'execute'
+  readonly call_id: string
+  readonly mode: HandlerCall['mode']
+  readonly callable: string
+  readonly method: string | null
+  readonly resolver: string | null
+  readonly deadline_ms: number
+  readonly requests: readonly ExecuteRequest[]
+}
+
+export type CancelMessage = { readonly type: 'cancel'; readonly call_id: string; readonly reason: CancelReason }
+export type PingMessage = { readonly type: 'ping'; readonly nonce: number }
+export type ShutdownMessage = { readonly type: 'shutdown' }
+
+export type GuestMessage = HelloMessage | ResultMessage | PongMessage | ErrorMessage
+export type HostMessage = ExecuteMessage | CancelMessage | PingMessage | ShutdownMessage | ErrorMessage<WireErrorCode>
+
+/**
+ * A message of the guest from an untrusted value: the decoded payload of a frame, or what a worker thread posted.
+ * Unknown fields are dropped.
+ * @throws WireError `bad_message`, `unknown_type`, or `protocol_version` before anything else of a foreign `hello` is judged.
+ */
+export function decodeGuestMessage(value: unknown): GuestMessage {
+  const fields = new Fields(value, 'The message')
+  const type = fields.string('type')
+  if (type === 'hello') return readHello(fields)
+  if (type === 'result') return readResult(fields)
+  if (type === 'pong') return { type, nonce: fields.integer('nonce', Number.MIN_SAFE_INTEGER) }
+  if (type === 'error') return { type, code: fields.string('code'), message: fields.string('message') }
+  throw new WireError('unknown_type', `No message of a guest has the type ${JSON.stringify(type.slice(0, 40))}.`)
+}
+
+function readHello(fields: Fields): HelloMessage {
+  const protocol = fields.integer('protocol', 0)
+  if (protocol !== wireVersion) {
+    const behind = protocol > wireVersion ? 'the host' : 'the runtime'
+    const versions = `The runtime speaks version ${protocol} of the wire and this host version ${wireVersion}`
+    throw new WireError('protocol_version', `${versions}: upgrade ${behind}.`)
+  }
+  return {
+    type: 'hello',
+    protocol,
+    runtime: fields.oneOf('runtime', runtimeNames),
+    sdk_version: fields.string('sdk_version'),
+    language_version: fields.string('language_version'),
+    pid: fields.integer('pid', 0),
+    max_in_flight: fields.integer('max_in_flight', 1),
+    handlers: fields.maps('handlers', (handler) => ({
+      callable: handler.string('callable'),
+      aliases: handler.strings('aliases'),
+      file: handler.string('file'),
+      root: handler.string('root'),
+      version: handler.string('version'),
+    })),
+    load_failures: fields.maps('load_failures', (failure) => ({
+      file: failure.string('file'),
+      message: failure.string('message'),
+    })),
+  }
+}
+
+function readResult(fields: Fields): ResultMessage {
+  return { type: 'result', call_id: fields.string('call_id'), results: fields.maps('results', readEntry) }
+}
+
+/** One entry of `result.results`. Documents stay unread: who stores them scans them. */
+function readEntry(fields: Fields): ResultEntry {
+  const base = {
+    step_uuid: fields.string('step_uuid'),
+    execution_time_ms: fields.integer('execution_time_ms', 0),
+    metadata: fields.string('metadata') as JsonText,
+  }
+  if (fields.boolean('success')) return { ...base, success: true, result: fields.string('result') as JsonText }
+  const error = fields.map('error')
+  return {
+    ...base,
+    success: false,
+    error: {
+      message: error.string('message'),
+      error_type: error.string('error_type'),
+      error_code: error.optionalString('error_code'),
+      retryable: error.boolean('retryable'),
+      retry_after_s: error.optionalInteger('retry_after_s', 0),
+      backtrace: error.strings('backtrace'),
+      context: error.string('context') as JsonText,
+    },
+  }
+}

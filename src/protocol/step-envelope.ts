@@ -1,0 +1,65 @@
+// Between the host's vocabulary and the wire's: a call becomes `execute`, an entry of `result` becomes a StepResult.
+
+import type { HandlerDescriptor, LoadFailure } from '../model/handler.ts'
+import type { StepId } from '../model/ids.ts'
+import type { HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
+import type { StepRequest } from '../model/step-request.ts'
+import type { StepResult } from '../model/step-result.ts'
+import type { ExecuteMessage, ExecuteRequest, HelloMessage, ResultEntry } from './messages.ts'
+
+/** `execute` for a call whose requests all name the handler of the first; the deadline becomes the time left at `now`. */
+export function executeMessage(call: HandlerCall, first: StepRequest, now: MonotonicMs): ExecuteMessage {
+  return {
+    type: 'execute',
+    call_id: call.id,
+    mode: call.mode,
+    callable: first.handler.callable,
+    method: first.handler.method,
+    resolver: first.handler.resolver,
+    deadline_ms: Math.max(0, Math.round(call.deadlineAt - now)),
+    requests: call.requests.map(executeRequest),
+  }
+}
+
+function executeRequest(request: StepRequest): ExecuteRequest {
+  return {
+    step_uuid: request.stepId,
+    task_uuid: request.taskId,
+    correlation_id: request.correlationId,
+    step_name: request.stepName,
+    attempts: request.attempts,
+    task: request.task,
+    workflow_step: request.workflowStep,
+    dependency_results: request.dependencyResults,
+    step_definition: request.stepDefinition,
+  }
+}
+
+export function stepResult(entry: ResultEntry): StepResult {
+  const outcome = {
+    stepId: entry.step_uuid as StepId,
+    executionTimeMs: entry.execution_time_ms,
+    metadata: entry.metadata,
+  }
+  if (entry.success) return { ...outcome, success: true, result: entry.result }
+  const { error } = entry
+  return {
+    ...outcome,
+    success: false,
+    message: error.message,
+    errorType: error.error_type,
+    errorCode: error.error_code,
+    retryable: error.retryable,
+    retryAfterS: error.retry_after_s,
+    backtrace: error.backtrace,
+    context: error.context,
+  }
+}
+
+export function announcedHandlers(hello: HelloMessage): readonly HandlerDescriptor[] {
+  return hello.handlers.map((handler) => ({ ...handler, runtime: hello.runtime }))
+}
+
+export function announcedLoadFailures(hello: HelloMessage): readonly LoadFailure[] {
+  return hello.load_failures.map((failure) => ({ ...failure, runtime: hello.runtime }))
+}
