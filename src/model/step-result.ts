@@ -43,7 +43,12 @@ export const hostErrorTypes = {
 } as const
 export type HostErrorType = keyof typeof hostErrorTypes
 
-export function hostFailure(stepId: StepId, errorType: HostErrorType, message: string, executionTimeMs = 0): StepFailure {
+export function hostFailure(
+  stepId: StepId,
+  errorType: HostErrorType,
+  message: string,
+  executionTimeMs = 0,
+): StepFailure {
   return {
     stepId,
     success: false,

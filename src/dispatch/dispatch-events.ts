@@ -1,0 +1,34 @@
+// What the flow tells the outside: counters and log lines, never control.
+
+import type { LogRecord } from '../model/runtime-adapter.ts'
+
+/** Why a result was not stored as it came. */
+export type DroppedReason = 'refused' | 'lease_lost' | 'stopped'
+
+export interface DispatchEvents {
+  /** A line a handler wrote. */
+  handlerLog(record: LogRecord): void
+  /** Something that a person should know; the flow goes on. */
+  warning(message: string, details: Readonly<Record<string, unknown>>): void
+  info(message: string, details: Readonly<Record<string, unknown>>): void
+}
+
+export interface DispatchCounters {
+  claimed: number
+  completed: number
+  failed: number
+  released: number
+  dropped: Record<DroppedReason, number>
+  setAside: { malformed: number; gone: number; stale: number }
+}
+
+export function newDispatchCounters(): DispatchCounters {
+  return {
+    claimed: 0,
+    completed: 0,
+    failed: 0,
+    released: 0,
+    dropped: { refused: 0, lease_lost: 0, stopped: 0 },
+    setAside: { malformed: 0, gone: 0, stale: 0 },
+  }
+}

@@ -1,0 +1,64 @@
+// Which adapter runs a callable: the tables that the runtimes announced, and the rule for names that several of them share.
+
+import type { HandlerDescriptor, LoadFailure, RuntimeName } from '../model/handler.ts'
+import { chooseHandler, findHandlers } from '../model/handler-choice.ts'
+import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+
+export interface CallableUse {
+  readonly callable: string
+  readonly namespace: string
+  /** Tasker's Rust handlers are registered under the name of the step (handler-api §2). */
+  readonly templateStep: string
+  /** The handler root of the template, where it is known. */
+  readonly root: string | null
+}
+
+export interface ResolvedHandler {
+  readonly adapter: RuntimeAdapter
+  readonly descriptor: HandlerDescriptor
+}
+
+export interface HandlerDirectoryOptions {
+  /** `runtimes.namespaces`: the language of a namespace's ambiguous callables. */
+  readonly namespaceRuntimes: Readonly<Record<string, RuntimeName>>
+}
+
+export class HandlerDirectory {
+  readonly #adapters: readonly RuntimeAdapter[]
+  readonly #options: HandlerDirectoryOptions
+
+  constructor(adapters: readonly RuntimeAdapter[], options: HandlerDirectoryOptions) {
+    this.#adapters = adapters
+    this.#options = options
+  }
+
+  handlers(): readonly HandlerDescriptor[] {
+    return this.#adapters.flatMap((adapter) => adapter.handlers())
+  }
+
+  loadFailures(): readonly LoadFailure[] {
+    return this.#adapters.flatMap((adapter) => adapter.loadFailures())
+  }
+
+  /** null: nobody here has it, or several languages have it and nothing decides (design D14). */
+  resolve(use: CallableUse): ResolvedHandler | null {
+    const found = findHandlers(this.handlers(), use.callable, use.templateStep)
+    const descriptor = chooseHandler(found, {
+      runtime: this.#options.namespaceRuntimes[use.namespace] ?? null,
+      root: use.root,
+    })
+    const adapter = this.#adapters.find((candidate) => candidate.name === descriptor?.runtime)
+    return descriptor === null || adapter === undefined ? null : { adapter, descriptor }
+  }
+
+  /** What answers depend on: the handler tables and the runtimes' health. The same values, the same answers. */
+  tables(): readonly unknown[] {
+    return this.#adapters.flatMap((adapter) => [adapter.handlers(), adapter.health().status])
+  }
+
+  /** True when a step with this callable may be claimed: it resolves, and its runtime can take calls. */
+  canRun(use: CallableUse): boolean {
+    const resolved = this.resolve(use)
+    return resolved !== null && resolved.adapter.health().status !== 'unhealthy'
+  }
+}

@@ -1,0 +1,42 @@
+// The steps that this worker holds, from the answer of the claim to the answer of the completion.
+
+import type { ClaimId, ClaimToken } from '../model/ids.ts'
+import type { ClaimedStep } from '../model/step-request.ts'
+import type { OwnedStep } from '../model/step-store.ts'
+
+export class HeldSteps {
+  readonly #steps = new Map<ClaimToken, ClaimedStep>()
+  readonly #claimsInFlight = new Set<ClaimId>()
+
+  get size(): number {
+    return this.#steps.size
+  }
+
+  claimBegins(claimId: ClaimId): void {
+    this.#claimsInFlight.add(claimId)
+  }
+
+  claimEnds(claimId: ClaimId, steps: readonly ClaimedStep[]): void {
+    for (const step of steps) this.#steps.set(step.token, step)
+    this.#claimsInFlight.delete(claimId)
+  }
+
+  has(step: ClaimedStep): boolean {
+    return this.#steps.has(step.token)
+  }
+
+  letGo(step: ClaimedStep): void {
+    this.#steps.delete(step.token)
+  }
+
+  letGoOfAll(): void {
+    this.#steps.clear()
+  }
+
+  /** Of the steps under our name in the database: those that no answer ever told us of (design D1: unknown claims). */
+  unknown(owned: readonly OwnedStep[]): readonly OwnedStep[] {
+    return owned.filter(
+      (step) => !this.#steps.has(step.token) && !(step.claimId !== null && this.#claimsInFlight.has(step.claimId)),
+    )
+  }
+}

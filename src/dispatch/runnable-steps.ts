@@ -1,0 +1,71 @@
+// Which steps of the registered templates can run here: the list that every claim passes to the database.
+
+import type { RunnableStep } from '../model/claim-source.ts'
+import type { NamedTaskId } from '../model/ids.ts'
+import type { NamedTaskSource, NamedTaskSteps } from '../model/step-store.ts'
+import { templateKey } from '../model/template.ts'
+import type { HandlerDirectory } from './handler-directory.ts'
+
+export interface RunnableStepsOptions {
+  readonly namespaces: readonly string[]
+  /** Template key → the handler root that its file lies under. */
+  readonly rootsByTemplate: ReadonlyMap<string, string>
+  /** The list is read again at most this often when claims meet steps that it does not have. */
+  readonly refreshMs: number
+}
+
+export class RunnableSteps {
+  readonly #source: NamedTaskSource
+  readonly #directory: HandlerDirectory
+  readonly #options: RunnableStepsOptions
+  #namedTasks = new Map<NamedTaskId, NamedTaskSteps>()
+  #readAt = Number.NEGATIVE_INFINITY
+  #listed: { basis: readonly unknown[]; steps: readonly RunnableStep[] } = { basis: [], steps: [] }
+
+  constructor(source: NamedTaskSource, directory: HandlerDirectory, options: RunnableStepsOptions) {
+    this.#source = source
+    this.#directory = directory
+    this.#options = options
+  }
+
+  async refresh(): Promise<void> {
+    this.#readAt = performance.now()
+    const tasks = await this.#source.load(this.#options.namespaces)
+    this.#namedTasks = new Map(tasks.map((task) => [task.namedTaskId, task]))
+  }
+
+  /** For a claim that met foreign steps: their template may be new. */
+  async refreshIfOld(): Promise<void> {
+    if (performance.now() - this.#readAt >= this.#options.refreshMs) await this.refresh()
+  }
+
+  /** Worked out anew when the templates, a runtime's handlers or its health changed. */
+  list(): readonly RunnableStep[] {
+    const tables = [this.#namedTasks, ...this.#directory.tables()]
+    const { basis } = this.#listed
+    if (tables.length !== basis.length || tables.some((table, index) => table !== basis[index])) {
+      this.#listed = { basis: tables, steps: this.#workOut() }
+    }
+    return this.#listed.steps
+  }
+
+  rootOf(namedTaskId: NamedTaskId): string | null {
+    const task = this.#namedTasks.get(namedTaskId)
+    return task === undefined ? null : (this.#options.rootsByTemplate.get(templateKey(task)) ?? null)
+  }
+
+  #workOut(): readonly RunnableStep[] {
+    return [...this.#namedTasks.values()].flatMap((task) =>
+      task.steps
+        .filter(({ callable, name }) =>
+          this.#directory.canRun({
+            callable,
+            namespace: task.namespace,
+            templateStep: name,
+            root: this.rootOf(task.namedTaskId),
+          }),
+        )
+        .map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
+    )
+  }
+}

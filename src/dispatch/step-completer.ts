@@ -1,0 +1,119 @@
+// Brings every result back on one path: gathers the results of a tick and stores them in one statement.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '../model/host-error.ts'
+import type { WorkerId } from '../model/ids.ts'
+import { hostFailure } from '../model/step-result.ts'
+import type { CompletionAnswer, FinishedStep, StepStore } from '../model/step-store.ts'
+import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
+import type { HeldSteps } from './held-steps.ts'
+
+export interface StepCompleterOptions {
+  /** Steps per statement. */
+  readonly batchMax: number
+  /** Results that may wait while PostgreSQL is away; at the limit the worker stops claiming. */
+  readonly waitingMax: number
+}
+
+export interface StepCompleterParts {
+  readonly store: StepStore
+  readonly held: HeldSteps
+  readonly events: DispatchEvents
+  readonly counters: DispatchCounters
+  workerId(): WorkerId
+  /** There is room for results again. */
+  stored(): void
+}
+
+const retryBaseMs = 50
+const retryMaxMs = 2_000
+
+export class StepCompleter {
+  readonly #options: StepCompleterOptions
+  readonly #parts: StepCompleterParts
+  readonly #waiting: FinishedStep[] = []
+  readonly #abandon = new AbortController()
+  #flushing: Promise<void> | null = null
+
+  constructor(options: StepCompleterOptions, parts: StepCompleterParts) {
+    this.#options = options
+    this.#parts = parts
+  }
+
+  /** False while so many results wait that no further step may be claimed. */
+  get hasRoom(): boolean {
+    return this.#waiting.length < this.#options.waitingMax
+  }
+
+  /** At once when nothing is on its way; behind the statement under way otherwise, together with all that finish meanwhile. */
+  accept(finished: FinishedStep): void {
+    if (!this.#parts.held.has(finished.step)) {
+      this.#parts.counters.dropped.lease_lost += 1
+      return
+    }
+    this.#waiting.push(finished)
+    this.#flushing ??= Promise.resolve()
+      .then(() => this.#flush())
+      .finally(() => {
+        this.#flushing = null
+      })
+  }
+
+  /** Resolves when every accepted result is stored or refused. */
+  async drained(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing
+  }
+
+  /** Gives up on results that PostgreSQL does not take; their steps are recovered with their attempt spent. */
+  abandon(): void {
+    this.#abandon.abort()
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, this.#options.batchMax)
+      const answers = await this.#storeUntilAnswered(batch)
+      this.#waiting.splice(0, batch.length)
+      if (answers === null) {
+        this.#parts.counters.dropped.stopped += batch.length
+        continue
+      }
+      const byStep = new Map(answers.map((answer) => [answer.stepId, answer]))
+      for (const finished of batch) this.#settle(finished, byStep.get(finished.step.stepId) ?? null)
+      this.#parts.stored()
+    }
+  }
+
+  /** Repeats until the database says what became of the batch: a lost answer is not a lost result. null: abandoned. */
+  async #storeUntilAnswered(batch: readonly FinishedStep[]): Promise<readonly CompletionAnswer[] | null> {
+    for (let tries = 0; !this.#abandon.signal.aborted; tries += 1) {
+      try {
+        return await this.#parts.store.complete(this.#parts.workerId(), batch)
+      } catch (error) {
+        this.#parts.events.warning('results could not be stored; trying again', {
+          results: batch.length,
+          error: messageOf(error),
+        })
+        const waitMs = Math.min(retryBaseMs * 2 ** tries, retryMaxMs) * (0.5 + Math.random() / 2)
+        await delay(waitMs, undefined, { signal: this.#abandon.signal }).catch(() => undefined)
+      }
+    }
+    return null
+  }
+
+  #settle(finished: FinishedStep, answer: CompletionAnswer | null): void {
+    if (answer?.status === 'invalid') {
+      const reason = `The database cannot store the handler's result: ${answer.reason ?? 'no reason given'}`
+      this.#waiting.push({ ...finished, result: hostFailure(finished.step.stepId, 'invalid_result', reason) })
+      return
+    }
+    this.#parts.held.letGo(finished.step)
+    if (answer === null || answer.status === 'refused') {
+      this.#parts.counters.dropped.refused += 1
+      this.#parts.events.warning('a late result was refused: the step is not this claim’s any more', {
+        step: finished.step.stepId,
+      })
+    } else if (finished.result.success) this.#parts.counters.completed += 1
+    else this.#parts.counters.failed += 1
+  }
+}

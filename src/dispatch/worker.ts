@@ -1,0 +1,193 @@
+// The worker: the parts of the flow, started in order, and drained in order when it ends.
+
+import type { ClaimSource } from '../model/claim-source.ts'
+import type { RuntimeName } from '../model/handler.ts'
+import { messageOf } from '../model/host-error.ts'
+import type { JsonLimits } from '../model/json-text.ts'
+import type { Lifecycle } from '../model/lifecycle.ts'
+import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { ClaimedStep } from '../model/step-request.ts'
+import type { NamedTaskSource, StepStore, WorkerRegistry } from '../model/step-store.ts'
+import type { WakeUps } from '../model/wake-ups.ts'
+import { DeadlineWheel } from './deadline.ts'
+import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from './dispatch-events.ts'
+import { HandlerDirectory } from './handler-directory.ts'
+import { HeldSteps } from './held-steps.ts'
+import { Lease } from './lease.ts'
+import { StepRecovery } from './recovery.ts'
+import { RunnableSteps } from './runnable-steps.ts'
+import { Semaphore } from './semaphore.ts'
+import { StepCompleter } from './step-completer.ts'
+import { StepConsumer } from './step-consumer.ts'
+import { StepExecutor } from './step-executor.ts'
+
+export type DeploymentMode = 'Hybrid' | 'EventDrivenOnly' | 'PollingOnly'
+
+export interface WorkerOptions {
+  readonly namespaces: readonly string[]
+  readonly namespaceRuntimes: Readonly<Record<string, RuntimeName>>
+  readonly rootsByTemplate: ReadonlyMap<string, string>
+  readonly mode: DeploymentMode
+  readonly concurrentHandlersMax: number
+  readonly prefetchMax: number
+  readonly handlerTimeoutMs: number
+  readonly resultLimits: JsonLimits
+  readonly pollIntervalMs: number
+  readonly foreignRetryMs: number
+  readonly leaseMs: number
+  readonly heartbeatMs: number
+  readonly completionBatchMax: number
+  readonly resultsWaitingMax: number
+  /** How long running handlers may go on after a stop. */
+  readonly drainGraceMs: number
+  /** How long cancelled handlers may take after that. */
+  readonly cancelGraceMs: number
+}
+
+export interface WorkerParts {
+  readonly adapters: readonly RuntimeAdapter[]
+  readonly source: ClaimSource
+  readonly store: StepStore & NamedTaskSource & WorkerRegistry
+  /** null: `PollingOnly`. */
+  readonly wakeUps: WakeUps | null
+  readonly events: DispatchEvents
+}
+
+const drainCheckMs = 5
+
+export class Worker implements Lifecycle {
+  readonly directory: HandlerDirectory
+  readonly counters: DispatchCounters = newDispatchCounters()
+  readonly #options: WorkerOptions
+  readonly #parts: WorkerParts
+  readonly #deadlines = new DeadlineWheel()
+  readonly #held = new HeldSteps()
+  readonly #runnable: RunnableSteps
+  readonly #semaphore: Semaphore
+  readonly #completer: StepCompleter
+  readonly #executor: StepExecutor
+  readonly #consumer: StepConsumer
+  readonly #recovery: StepRecovery
+  readonly #lease: Lease
+  #stopListening: (() => Promise<void>)[] = []
+  #forced = false
+
+  constructor(options: WorkerOptions, parts: WorkerParts) {
+    const { store, events, source } = parts
+    const held = this.#held
+    const counters = this.counters
+    const directory = new HandlerDirectory(parts.adapters, options)
+    const workerId = () => this.#lease.workerId
+    this.directory = directory
+    this.#options = options
+    this.#parts = parts
+    this.#runnable = new RunnableSteps(store, directory, { ...options, refreshMs: options.foreignRetryMs })
+    this.#semaphore = new Semaphore(options.concurrentHandlersMax, () => this.#consumer.permitFreed())
+    this.#completer = new StepCompleter(
+      { batchMax: options.completionBatchMax, waitingMax: options.resultsWaitingMax },
+      { store, held, events, counters, workerId, stored: () => this.#consumer.permitFreed() },
+    )
+    this.#executor = new StepExecutor(options, {
+      directory,
+      events,
+      runnable: this.#runnable,
+      deadlines: this.#deadlines,
+      finished: (step, result, runtime) => this.#completer.accept({ step, result, runtime }),
+      notStarted: (step, reason) => void this.#giveBack([step], { reason, delayMs: options.foreignRetryMs }),
+    })
+    this.#consumer = new StepConsumer(
+      {
+        prefetchMax: options.prefetchMax,
+        pollIntervalMs: options.mode === 'EventDrivenOnly' ? null : options.pollIntervalMs,
+      },
+      {
+        source,
+        store,
+        held,
+        events,
+        counters,
+        workerId,
+        runnable: this.#runnable,
+        semaphore: this.#semaphore,
+        executor: this.#executor,
+        hasRoom: () => this.#completer.hasRoom,
+        claimUnknown: () => this.#recovery.claimUnknown(),
+      },
+    )
+    this.#recovery = new StepRecovery(options, { registry: store, store, held, events, counters, workerId })
+    this.#lease = new Lease(options, {
+      registry: store,
+      events,
+      lost: () => this.#letGo(),
+      beat: (state) => this.#recovery.onHeartbeat(state),
+    })
+  }
+
+  get workerId(): string {
+    return this.#lease.workerId
+  }
+
+  /** Steps in handlers right now. */
+  get running(): number {
+    return this.#executor.running
+  }
+
+  async start(): Promise<void> {
+    await this.#runnable.refresh()
+    await this.#lease.start()
+    for (const namespace of this.#parts.wakeUps === null ? [] : this.#options.namespaces) {
+      const stop = await this.#parts.wakeUps?.listen(`pgmq_message_ready.${namespace}`, () => this.#consumer.wake())
+      if (stop !== undefined) this.#stopListening.push(stop)
+    }
+    this.#consumer.start()
+  }
+
+  /** Stop claiming, give back what did not start, let handlers finish, then cancel them, store the results, sign off. */
+  async stop(): Promise<void> {
+    const listening = this.#stopListening.splice(0)
+    await Promise.all(listening.map((stop) => stop()))
+    await this.#giveBack(await this.#consumer.stop(), { reason: 'the worker shuts down', delayMs: 0 })
+    if (!(await this.#idleWithin(this.#options.drainGraceMs))) this.#executor.cancelAll('shutdown')
+    await this.#idleWithin(this.#options.cancelGraceMs)
+    const patience = setTimeout(() => this.#completer.abandon(), this.#forced ? 0 : this.#options.drainGraceMs)
+    await this.#completer.drained()
+    clearTimeout(patience)
+    await this.#lease.stop()
+    this.#deadlines.stop()
+  }
+
+  /** A second signal: handlers are cancelled now; what does not end is left to recovery. */
+  forceStop(): void {
+    this.#forced = true
+    this.#executor.cancelAll('shutdown')
+    this.#completer.abandon()
+  }
+
+  async #idleWithin(graceMs: number): Promise<boolean> {
+    const until = performance.now() + graceMs
+    while (this.#executor.running > 0) {
+      if (this.#forced || performance.now() >= until) return false
+      await new Promise((resolve) => setTimeout(resolve, drainCheckMs))
+    }
+    return true
+  }
+
+  #letGo(): void {
+    this.#held.letGoOfAll()
+    this.#consumer.dropPrefetched()
+    this.#executor.cancelAll('lease_lost')
+  }
+
+  /** Never rejects: what could not be given back is found by the next look at our own steps, or by recovery. */
+  async #giveBack(steps: readonly ClaimedStep[], options: { reason: string; delayMs: number }): Promise<void> {
+    const ours = steps.filter((step) => this.#held.has(step))
+    for (const step of ours) this.#held.letGo(step)
+    if (ours.length === 0) return
+    try {
+      this.counters.released += await this.#parts.store.release(ours, options)
+    } catch (error) {
+      this.#recovery.claimUnknown()
+      this.#parts.events.warning('steps could not be given back yet', { steps: ours.length, error: messageOf(error) })
+    }
+  }
+}

@@ -1,0 +1,147 @@
+// What orchestration asks of the database. Every operation is set-based: its cost in statements does not grow with the number of steps.
+
+import type { NamedTaskId, StepId, TaskId } from './ids.ts'
+import type { JsonText } from './json-text.ts'
+import type { StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
+import type { StepState, TaskState } from './task-state.ts'
+import type { BackoffKind, StepType, TaskTemplate } from './template.ts'
+
+export interface StoredStep {
+  readonly name: string
+  readonly type: StepType
+  readonly dependencies: readonly string[]
+  readonly retryable: boolean
+  readonly attemptsMax: number
+  /** `handler.initialization`; null when it is empty. */
+  readonly initialization: JsonText | null
+}
+
+/** A registered template as creation needs it. */
+export interface StoredTemplate {
+  readonly namedTaskId: NamedTaskId
+  readonly namespace: string
+  readonly name: string
+  readonly version: string
+  readonly steps: readonly StoredStep[]
+  readonly inputSchema: JsonText | null
+}
+
+/** What is written for one task, beyond its template. */
+export interface NewTask {
+  readonly template: StoredTemplate
+  readonly request: TaskRequest
+  /** The steps to create, dependencies first or not; edges among them only. */
+  readonly steps: readonly StoredStep[]
+}
+
+export type NewTaskAnswer =
+  | { readonly status: 'created'; readonly taskId: TaskId }
+  | { readonly status: 'duplicate' }
+  | { readonly status: 'invalid'; readonly reason: string }
+
+export interface ResultMessage {
+  readonly messageId: string
+  readonly stepId: StepId
+  readonly taskId: TaskId
+}
+
+export interface ResultMessages {
+  /** How many were taken from the queue, those set aside included. */
+  readonly taken: number
+  readonly rejected: number
+  readonly results: readonly ResultMessage[]
+}
+
+/** A step whose result waits to be judged, with everything the judgement depends on. */
+export interface StepOutcome {
+  readonly stepId: StepId
+  readonly taskId: TaskId
+  readonly state: 'enqueued_for_orchestration' | 'enqueued_as_error_for_orchestration'
+  /** Of the envelope; null when it is missing or no boolean. */
+  readonly success: boolean | null
+  readonly status: string | null
+  readonly errorMessage: string | null
+  /** `metadata.retryable` of the envelope. */
+  readonly resultRetryable: boolean
+  /** `workflow_steps.retryable`. */
+  readonly stepRetryable: boolean
+  readonly attempts: number
+  readonly attemptsMax: number
+  readonly retryAfter: string | null
+  readonly backoff: { readonly kind: BackoffKind; readonly baseMs: number | null; readonly maxMs: number | null }
+  /** The database's clock, milliseconds since 1970. */
+  readonly nowMs: number
+}
+
+/** One compare-and-set move of a step. `event` is the stored event text (wire-protocol §2.3). */
+export interface StepMove {
+  readonly stepId: StepId
+  readonly from: StepState
+  readonly to: StepState
+  readonly event: JsonText
+  /** For `waiting_for_retry`: how long from now. */
+  readonly backoffMs: number | null
+}
+
+export interface TaskCounts {
+  readonly taskId: TaskId
+  readonly state: TaskState
+  readonly counts: StepCounts
+}
+
+/** The states a task walks through, oldest first; never empty. */
+export interface TaskMove {
+  readonly taskId: TaskId
+  readonly from: TaskState
+  readonly path: readonly TaskState[]
+  /** True: every ready step of the task is enqueued on the way. */
+  readonly enqueue: boolean
+}
+
+export interface OrchestrationTransaction {
+  /** Takes visible result messages for good; malformed ones are set aside with their reason. `only` limits it to those messages. */
+  takeResults(options: { max: number; only: readonly string[] | null }): Promise<ResultMessages>
+  /** Locks the tasks in the order of their ids, before anything about them is read (design D5). */
+  lockTasks(taskIds: readonly TaskId[]): Promise<void>
+  /** The steps among these whose result waits to be judged. */
+  outcomes(stepIds: readonly StepId[]): Promise<readonly StepOutcome[]>
+  /** Resolves with the steps that really moved: each was still in its `from` state. */
+  moveSteps(moves: readonly StepMove[]): Promise<readonly StepId[]>
+  taskCounts(taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]>
+  /** Writes the tasks' transitions and, where asked, enqueues ready steps: transition, message, wake-up. Resolves with the number enqueued. */
+  moveTasks(moves: readonly TaskMove[]): Promise<number>
+}
+
+export interface DueRetries {
+  readonly steps: readonly { readonly stepId: StepId; readonly taskId: TaskId }[]
+  /** Until the next retry that is not due yet; null when none waits. */
+  readonly nextMs: number | null
+}
+
+export interface OrchestrationStore {
+  /** Namespaces, queues, templates. Rejects with TEMPLATE_INVALID when a name is over the limits. */
+  registerTemplates(templates: readonly TaskTemplate[]): Promise<void>
+  template(key: { namespace: string; name: string; version: string | null }): Promise<StoredTemplate | null>
+  /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
+  templateKeys(namespace: string): Promise<readonly string[]>
+  createTask(task: NewTask): Promise<NewTaskAnswer>
+  /** `work` may run more than once and has no effects outside the transaction. */
+  transaction<T>(work: (transaction: OrchestrationTransaction) => Promise<T>): Promise<T>
+  /** Archives one result message and keeps its reason in `stephost.rejected_messages`. */
+  rejectResult(messageId: string, reason: string): Promise<void>
+  /** True when the error lies in the data of a statement, so that a part of the batch may still go through. */
+  isDataFault(error: unknown): boolean
+  dueRetries(options: { max: number }): Promise<DueRetries>
+  /** Steps enqueued for longer than `olderThanMs` whose message is gone get a new one; one orchestrator at a time. */
+  resendSteps(options: { olderThanMs: number; max: number }): Promise<number>
+  /** Results handed in longer ago than `olderThanMs` and still not judged. */
+  overdueResults(options: { olderThanMs: number; max: number }): Promise<readonly StepId[]>
+  /** Unsettled tasks beyond `after`, in the order of their ids, that have not moved for `olderThanMs` and wait for no worker and no timer. */
+  stalledTasks(options: { olderThanMs: number; max: number; after: TaskId | null }): Promise<readonly TaskId[]>
+  taskView(taskId: string): Promise<TaskView | null>
+  stepViews(taskId: string): Promise<readonly StepView[]>
+  taskProgress(taskId: string): Promise<TaskProgress | null>
+  heartbeat(orchestrator: { orchestratorId: string; host: string }): Promise<void>
+  leave(orchestratorId: string): Promise<void>
+  ping(): Promise<void>
+}

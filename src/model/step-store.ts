@@ -1,0 +1,74 @@
+// What the flow asks of the database: hydrate, complete, release, and the worker's own lease.
+
+import type { ClaimId, ClaimToken, NamedTaskId, StepId, WorkerId } from './ids.ts'
+import type { ClaimedStep, StepRequest } from './step-request.ts'
+import type { StepResult } from './step-result.ts'
+
+/** A finished step on its way to the database. */
+export interface FinishedStep {
+  readonly step: ClaimedStep
+  readonly result: StepResult
+  /** The language that ran it; null when no handler did. Stored as `metadata.context.runtime`. */
+  readonly runtime: string | null
+}
+
+/**
+ * What became of one result. `stored` now; `already` by an earlier try of the same claim; `refused`: the claim is not ours any more;
+ * `invalid`: the database cannot hold the documents, nothing was stored.
+ */
+export interface CompletionAnswer {
+  readonly stepId: StepId
+  readonly status: 'stored' | 'already' | 'refused' | 'invalid'
+  readonly reason: string | null
+}
+
+/** A step `in_progress` under a worker's own id. */
+export interface OwnedStep {
+  readonly stepId: StepId
+  readonly token: ClaimToken
+  readonly claimId: ClaimId | null
+}
+
+export interface StepStore {
+  /** One round trip for all; a step whose template has no such step any more is missing from the answer. */
+  hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
+  /** One statement for all. Rejects with a HostError when it is unknown whether anything was stored: call again. */
+  complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]>
+  /** Gives claimed steps that never started back to the queue, with their attempt. Resolves with how many were still ours. */
+  release(
+    steps: readonly { stepId: StepId; token: ClaimToken }[],
+    options: { delayMs: number; reason: string },
+  ): Promise<number>
+}
+
+/** The steps of the registered templates, for knowing which of them can run here. */
+export interface NamedTaskSteps {
+  readonly namedTaskId: NamedTaskId
+  readonly namespace: string
+  readonly name: string
+  readonly version: string
+  readonly steps: readonly { readonly name: string; readonly callable: string }[]
+}
+
+export interface NamedTaskSource {
+  load(namespaces: readonly string[]): Promise<readonly NamedTaskSteps[]>
+}
+
+export interface Recovery {
+  readonly declaredDead: readonly WorkerId[]
+  /** Steps of dead workers that went back to the queue. */
+  readonly requeued: number
+  /** Steps of dead workers that had no attempt left and failed as `worker_lost`. */
+  readonly failed: number
+}
+
+export interface WorkerRegistry {
+  register(worker: { workerId: WorkerId; host: string; namespaces: readonly string[] }): Promise<void>
+  /** False: this worker was declared dead. Its claims are no longer its own. */
+  heartbeat(workerId: WorkerId): Promise<boolean>
+  ownSteps(workerId: WorkerId): Promise<readonly OwnedStep[]>
+  /** Declares workers dead whose heartbeat is older than the lease, and takes the steps of all dead workers back. */
+  recover(options: { leaseMs: number }): Promise<Recovery>
+  /** The orderly end: the row goes; with steps still open the worker is declared dead, so that others take them at once. */
+  leave(workerId: WorkerId): Promise<void>
+}

@@ -1,0 +1,62 @@
+// Claims from the pgmq queues of this worker's namespaces, in turn, so that no namespace starves another.
+
+import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
+import type { ClaimedStep } from '../model/step-request.ts'
+import { type ClaimFromPgmqOptions, claimFromPgmq } from './queries/claim-from-pgmq.ts'
+import { readyNamespaces } from './queries/ready-namespaces.ts'
+import type { Queryable } from './statement.ts'
+
+export interface PgmqClaimSourceOptions extends Omit<ClaimFromPgmqOptions, 'namespace'> {
+  readonly namespaces: readonly string[]
+}
+
+export class PgmqClaimSource implements ClaimSource {
+  readonly #database: Queryable
+  readonly #options: PgmqClaimSourceOptions
+  #turn = 0
+
+  constructor(database: Queryable, options: PgmqClaimSourceOptions) {
+    this.#database = database
+    this.#options = options
+  }
+
+  async claim(request: ClaimRequest): Promise<Claim> {
+    const steps: ClaimedStep[] = []
+    const setAside = { malformed: 0, gone: 0, stale: 0 }
+    let foreign = 0
+    let more = false
+    let leftBehind = false
+    for (const namespace of await this.#ready()) {
+      const free = request.free - steps.length
+      const prefetch = request.prefetch + Math.min(0, free)
+      // No room for this queue: it is looked at first next time.
+      if (free + prefetch <= 0) return { steps, more, leftBehind: true, foreign, setAside }
+      const { onClaim, foreignGraceMs, foreignRetryMs } = this.#options
+      const claimed = await claimFromPgmq(
+        this.#database,
+        { ...request, free: Math.max(0, free), prefetch },
+        { namespace, onClaim, foreignGraceMs, foreignRetryMs },
+      )
+      steps.push(...claimed.steps)
+      foreign += claimed.foreign
+      setAside.malformed += claimed.setAside.malformed
+      setAside.gone += claimed.setAside.gone
+      setAside.stale += claimed.setAside.stale
+      leftBehind ||= claimed.leftBehind || claimed.windowFull
+      // What was looked at has moved, so the next window is a new one.
+      const { malformed, gone, stale } = claimed.setAside
+      more ||= claimed.windowFull && claimed.steps.length + claimed.foreign + malformed + gone + stale > 0
+      this.#turn += 1
+    }
+    return { steps, more, leftBehind, foreign, setAside }
+  }
+
+  /** The namespaces that have something, beginning with another one each time. One namespace is not asked first: the claim itself tells. */
+  async #ready(): Promise<readonly string[]> {
+    const { namespaces } = this.#options
+    if (namespaces.length <= 1) return namespaces
+    const ready = await readyNamespaces(this.#database, namespaces)
+    const first = this.#turn % Math.max(1, ready.length)
+    return [...ready.slice(first), ...ready.slice(0, first)]
+  }
+}

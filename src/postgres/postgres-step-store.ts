@@ -1,0 +1,98 @@
+// The step store on PostgreSQL: one query per operation, and the search for the one result that a statement cannot take.
+
+import { HostError } from '../model/host-error.ts'
+import type { ClaimToken, StepId, WorkerId } from '../model/ids.ts'
+import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
+import type {
+  CompletionAnswer,
+  FinishedStep,
+  NamedTaskSource,
+  NamedTaskSteps,
+  OwnedStep,
+  Recovery,
+  StepStore,
+  WorkerRegistry,
+} from '../model/step-store.ts'
+import type { Database } from './database.ts'
+import { sqlStateOf } from './database-fault.ts'
+import { completeSteps } from './queries/complete-steps.ts'
+import { hydrateSteps } from './queries/hydrate-steps.ts'
+import { loadNamedTasks } from './queries/load-named-tasks.ts'
+import { declareDeadWorkers, forgetDeadWorkers, recoverSteps, tryRecoveryLock } from './queries/recover-steps.ts'
+import { releaseSteps } from './queries/release-steps.ts'
+import { heartbeatWorker, leaveWorker, ownSteps, registerWorker } from './queries/worker-lease.ts'
+
+const recoveredStepsMax = 1000
+
+export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry {
+  readonly #database: Database
+  readonly #leaseMs: number
+
+  constructor(database: Database, options: { leaseMs: number }) {
+    this.#database = database
+    this.#leaseMs = options.leaseMs
+  }
+
+  hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>> {
+    return hydrateSteps(this.#database, steps)
+  }
+
+  /** A batch that fails on data is halved until the offender stands alone; the others are stored. */
+  async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
+    try {
+      return await completeSteps(this.#database, finished, { workerId, leaseMs: this.#leaseMs })
+    } catch (error) {
+      if (!isDataFault(error)) throw error
+      const [only] = finished
+      if (only !== undefined && finished.length === 1) {
+        return [{ stepId: only.step.stepId, status: 'invalid', reason: (error as HostError).message }]
+      }
+      const half = Math.ceil(finished.length / 2)
+      const first = await this.complete(workerId, finished.slice(0, half))
+      return [...first, ...(await this.complete(workerId, finished.slice(half)))]
+    }
+  }
+
+  release(
+    steps: readonly { stepId: StepId; token: ClaimToken }[],
+    options: { delayMs: number; reason: string },
+  ): Promise<number> {
+    return releaseSteps(this.#database, steps, options)
+  }
+
+  load(namespaces: readonly string[]): Promise<readonly NamedTaskSteps[]> {
+    return loadNamedTasks(this.#database, namespaces)
+  }
+
+  register(worker: { workerId: WorkerId; host: string; namespaces: readonly string[] }): Promise<void> {
+    return registerWorker(this.#database, worker)
+  }
+
+  heartbeat(workerId: WorkerId): Promise<boolean> {
+    return heartbeatWorker(this.#database, workerId)
+  }
+
+  ownSteps(workerId: WorkerId): Promise<readonly OwnedStep[]> {
+    return ownSteps(this.#database, workerId)
+  }
+
+  recover(options: { leaseMs: number }): Promise<Recovery> {
+    return this.#database.transaction(async (transaction) => {
+      if (!(await tryRecoveryLock(transaction))) return { declaredDead: [], requeued: 0, failed: 0 }
+      const declaredDead = await declareDeadWorkers(transaction, options.leaseMs)
+      const swept = await recoverSteps(transaction, recoveredStepsMax)
+      await forgetDeadWorkers(transaction)
+      return { declaredDead, ...swept }
+    })
+  }
+
+  leave(workerId: WorkerId): Promise<void> {
+    return leaveWorker(this.#database, workerId)
+  }
+}
+
+/** Class 22 (data), 54001 (nested too deep) and 23505 (unique): the batch holds a row that the statement can never take. */
+function isDataFault(error: unknown): boolean {
+  const state = error instanceof HostError ? sqlStateOf(error) : null
+  return state !== null && (state.startsWith('22') || state === '54001' || state === '23505')
+}
