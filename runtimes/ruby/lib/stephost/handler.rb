@@ -1,0 +1,71 @@
+# One handler class as the runtime knows it: its names, its origin, and how an instance is made for a call.
+require_relative "step_handler"
+
+module Stephost
+  class Handler
+    attr_reader :callable, :aliases, :file, :root, :version, :handler_class
+
+    # @param file [String] relative to `root` where it lies below it
+    def initialize(handler_class, file:, root:)
+      @handler_class = handler_class
+      @file = file
+      @root = root
+      @version = handler_class::VERSION.to_s
+      @declared_name = find_declared_name
+      @callable = @declared_name || handler_class.name
+      @aliases = find_aliases
+    end
+
+    # True when the author wrote the name; a derived one never stands against another handler's.
+    def declared?
+      !@declared_name.nil?
+    end
+
+    def announcement
+      {"callable" => callable, "aliases" => aliases, "file" => file, "root" => root, "version" => version}
+    end
+
+    # Aliases that mean something else elsewhere are ambiguous and go.
+    def drop_aliases(names)
+      @aliases -= names
+    end
+
+    # @return [Boolean] whether the class offers `name` as a handler method of its own
+    def method?(name)
+      return false unless handler_class.public_method_defined?(name)
+
+      !StepHandler::Base.ancestors.include?(handler_class.instance_method(name).owner)
+    end
+
+    # @return [StepHandler::Base] a new one for every call, with the step's configuration if it takes one
+    def instance(config)
+      takes_config? ? handler_class.new(config: config) : handler_class.new
+    end
+
+    private
+
+    def takes_config?
+      handler_class.instance_method(:initialize).parameters.any? { |kind, name| kind == :keyrest || name == :config }
+    end
+
+    # `handler_name` is an instance method; it is asked without running `initialize`, which may need a configuration.
+    def find_declared_name
+      return if handler_class.instance_method(:handler_name).owner == StepHandler::Base
+
+      name = handler_class.allocate.handler_name
+      name.to_s unless name.nil? || name.to_s.empty?
+    rescue => error
+      warn "stephost: #{handler_class}#handler_name needs more than a bare object (#{error.message}); its class name serves."
+    end
+
+    # `A::B::C` is reached as `A::B::C`, `B::C`, `C`, and as `c` when it declares no name.
+    def find_aliases
+      return [] if handler_class.name.nil?
+
+      parts = handler_class.name.split("::")
+      suffixes = parts.each_index.map { |index| parts.drop(index).join("::") }
+      suffixes << handler_class.allocate.handler_name unless declared?
+      suffixes.uniq - [callable]
+    end
+  end
+end

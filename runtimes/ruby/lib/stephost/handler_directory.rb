@@ -1,0 +1,65 @@
+# Callable → handler, and which names were refused. Rules: handler-api §2.
+require_relative "handler"
+
+module Stephost
+  class HandlerDirectory
+    class NotFound < StandardError; end
+
+    RESOLVERS = %w[explicit_mapping class_constant class_lookup].freeze
+
+    # @return [Array<Handler>] those that serve
+    attr_reader :handlers
+    # @return [Array<Hash>] `{file, message}` for names that two places declare
+    attr_reader :load_failures
+
+    # @param candidates [Array<Handler>]
+    def initialize(candidates)
+      @load_failures = []
+      @handlers = candidates.group_by(&:callable).flat_map { |callable, same| refuse_duplicates(callable, same) }
+      @by_callable = @handlers.to_h { |handler| [handler.callable, handler] }
+      drop_ambiguous_aliases
+      @by_alias = @handlers.flat_map { |handler| handler.aliases.map { |name| [name, handler] } }.to_h
+      @by_constant = @handlers.to_h { |handler| [handler.handler_class.name, handler] }
+    end
+
+    # @param resolver [String, nil] nil: any way of finding it
+    # @return [Handler]
+    # @raise [NotFound]
+    def resolve(callable, resolver)
+      handler = case resolver
+      when nil then @by_callable[callable] || @by_alias[callable]
+      when "explicit_mapping" then declared(callable)
+      when "class_constant", "class_lookup" then @by_constant[callable]
+      else raise NotFound, "The resolver `#{resolver}` is unknown; known are #{RESOLVERS.join(", ")}."
+      end
+      handler or raise NotFound, "No Ruby handler is called `#{callable}`#{" (resolver `#{resolver}`)" if resolver}."
+    end
+
+    private
+
+    def declared(callable)
+      handler = @by_callable[callable]
+      handler if handler&.declared?
+    end
+
+    # Neither of two declarations can be the right one, so none serves.
+    def refuse_duplicates(callable, same)
+      return same if same.size == 1
+
+      places = same.map { |handler| place(handler) }
+      message = "The callable `#{callable}` is declared twice: #{places.join(" and ")}. Rename one of them."
+      @load_failures.concat(places.uniq.map { |file| {"file" => file, "message" => message} })
+      []
+    end
+
+    def place(handler)
+      handler.file.start_with?("/") ? handler.file : File.join(handler.root, handler.file)
+    end
+
+    def drop_ambiguous_aliases
+      counts = @handlers.flat_map(&:aliases).tally
+      ambiguous = counts.keys.select { |name| counts[name] > 1 || @by_callable.key?(name) }
+      @handlers.each { |handler| handler.drop_aliases(ambiguous) }
+    end
+  end
+end

@@ -1,0 +1,99 @@
+# Finds and loads the handler files below the roots; a file that does not load becomes a load failure.
+require_relative "declarations"
+require_relative "handler"
+
+module Stephost
+  class Loader
+    IGNORED_DIRECTORIES = %w[node_modules target __pycache__].freeze
+
+    # @return [Array<Handler>]
+    attr_reader :handlers
+    # @return [Array<Hash>] `{file, message}` each
+    attr_reader :load_failures
+
+    def initialize
+      @handlers = []
+      @load_failures = []
+      @seen = Declarations.all.keys
+      @broken = []
+    end
+
+    # @param roots [Array<String>] the `--handlers` directories as the host wrote them
+    def load(roots)
+      present = roots.select { |root| File.directory?(root) || fail_file(root, "The handlers directory does not exist.") }
+      # All roots first, so that files may require each other whatever the order.
+      present.each { |root| $LOAD_PATH.unshift(File.realpath(root)) }
+      present.each { |root| load_root(root) }
+      self
+    end
+
+    private
+
+    def load_root(root)
+      real_root = File.realpath(root)
+      listed = files(real_root).to_h { |path| [File.realpath(path), path.delete_prefix("#{real_root}/")] }
+      listed.each { |path, relative| load_file(path, File.join(root, relative)) }
+      collect(root, listed)
+    end
+
+    def files(directory)
+      Dir.children(directory).sort.flat_map do |name|
+        path = File.join(directory, name)
+        if File.directory?(path)
+          (ignored?(name) || File.symlink?(path)) ? [] : files(path)
+        else
+          (name.end_with?(".rb") && !name.start_with?(".")) ? [path] : []
+        end
+      end
+    end
+
+    # Hidden directories cover `.venv` and `.git`.
+    def ignored?(name)
+      name.start_with?(".") || IGNORED_DIRECTORIES.include?(name)
+    end
+
+    # Anything may be raised while a file loads, `exit` included; the other files still serve.
+    def load_file(path, shown)
+      require path
+    rescue Exception => error # rubocop:disable Lint/RescueException
+      @broken << path
+      fail_file(shown, explain(error, path))
+    end
+
+    def collect(root, listed)
+      fresh = Declarations.all.except(*@seen)
+      @seen.concat(fresh.keys)
+      fresh.each do |handler_class, path|
+        next if @broken.include?(path) || !serves?(handler_class)
+
+        @handlers << Handler.new(handler_class, file: listed.fetch(path, path), root: root)
+      end
+    end
+
+    # A class without a public method of its own is a base for others.
+    def serves?(handler_class)
+      return false if handler_class.name.nil? && handler_class.instance_method(:handler_name).owner == StepHandler::Base
+
+      own = handler_class.public_instance_methods - StepHandler::Base.public_instance_methods
+      own.any? || handler_class.instance_method(:call).owner != StepHandler::Base
+    end
+
+    # @return [String] one sentence with the line
+    def explain(error, path)
+      return "The file calls `exit` while it loads." if error.is_a?(SystemExit)
+
+      first_line = error.message.lines.first.to_s.strip
+      if error.is_a?(SyntaxError) && (match = first_line.match(/\A(?<file>.+?):(?<line>\d+): (?<text>.+)\z/))
+        return "#{"in #{match[:file]}, " unless match[:file] == path}line #{match[:line]}: #{match[:text]}"
+      end
+
+      line = error.backtrace_locations&.find { |location| location.absolute_path == path }&.lineno
+      "#{"line #{line}: " if line}#{error.class}: #{first_line}"
+    end
+
+    def fail_file(file, message)
+      @load_failures << {"file" => file, "message" => message.scrub}
+      nil
+    end
+  end
+end

@@ -1,0 +1,68 @@
+# Outcomes of handlers → entries of a `result` message (PROTOCOL.md §3.1), with limits and clean text.
+require_relative "json_text"
+require_relative "step_result"
+
+module Stephost
+  module WireResult
+    TEXT_CHARS_MAX = 16_384
+    BACKTRACE_LINES_MAX = 50
+
+    # @param outcome [Types::StepHandlerCallResult::Success, Types::StepHandlerCallResult::Error]
+    # @param handler [Handler] named when the result cannot be written
+    def self.entry(step_uuid, outcome, handler:, execution_time_ms:)
+      base = {"step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms}
+      return base.merge(failure_part(outcome)) unless outcome.success?
+
+      base.merge(
+        "success" => true,
+        "metadata" => JsonText.write(outcome.metadata || {}, root: "metadata"),
+        "result" => JsonText.write(outcome.result)
+      )
+    rescue JsonText::Unwritable => error
+      message = "Handler `#{handler.callable}` (#{handler.file}) returned what JSON cannot hold: #{error.message}"
+      failure(step_uuid, "invalid_result", message, execution_time_ms: execution_time_ms)
+    end
+
+    # A failure that the runtime itself gives.
+    def self.failure(step_uuid, error_type, message, retryable: false, execution_time_ms: 0)
+      outcome = Types::StepHandlerCallResult.error(error_type: error_type, message: message, retryable: retryable)
+      {"step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms}.merge(failure_part(outcome))
+    end
+
+    def self.failure_part(outcome)
+      {
+        "success" => false,
+        "metadata" => object_text(outcome.metadata),
+        "error" => {
+          "message" => text(outcome.message),
+          "error_type" => text(outcome.error_type),
+          "error_code" => outcome.error_code && text(outcome.error_code),
+          "retryable" => outcome.retryable ? true : false,
+          "retry_after_s" => seconds(outcome.retry_after),
+          "backtrace" => (outcome.backtrace || []).first(BACKTRACE_LINES_MAX).map { |line| text(line) },
+          "context" => object_text(outcome.context)
+        }
+      }
+    end
+    private_class_method :failure_part
+
+    # The failure matters more than what hangs on it: what cannot be written is left out.
+    def self.object_text(value)
+      value.is_a?(Hash) ? JsonText.write(value) : "{}"
+    rescue JsonText::Unwritable
+      "{}"
+    end
+    private_class_method :object_text
+
+    # UTF-8 without NUL: PostgreSQL takes no other text.
+    def self.text(value)
+      value.to_s[0, TEXT_CHARS_MAX].encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub.delete("\0")
+    end
+    private_class_method :text
+
+    def self.seconds(value)
+      value.ceil.clamp(0, 2**31) if value.is_a?(Numeric) && value.real? && value.to_f.finite?
+    end
+    private_class_method :seconds
+  end
+end
