@@ -66,12 +66,9 @@ ALTER TABLE tasker.tasks_dlq ADD CONSTRAINT tasks_dlq_task_uuid_fkey
 -- Readiness and hydration walk from a step to its parents.
 CREATE INDEX idx_workflow_step_edges_to_step ON tasker.workflow_step_edges (to_step_uuid);
 
--- The history of a step: Tasker's writers ask for its highest sort_key before each transition, and a worker that lost an
--- answer looks there for its own completion.
+-- The history of a step: a worker that lost an answer looks there for its own completion, and Tasker's writers ask for
+-- the highest sort_key before each transition.
 CREATE INDEX idx_workflow_step_transitions_uuid_sort_key ON tasker.workflow_step_transitions (workflow_step_uuid, sort_key);
-
--- The same question of Tasker's writers about a task.
-CREATE INDEX idx_task_transitions_uuid_sort_key ON tasker.task_transitions (task_uuid, sort_key);
 
 -- Readiness asks every step of a task for its last failure. Hardly any step has one, so this index is almost empty and
 -- costs nothing where nothing fails; without it each question reads the whole history of the step.
