@@ -38,7 +38,7 @@ export function decodePayload(payload: Uint8Array): WireValue {
 /** msgpackr writes a number beyond 32 bits as a float; as a bigint it becomes the integer that it is. */
 function widen(value: WireValue): unknown {
   if (typeof value === 'number') {
-    return Number.isSafeInteger(value) && Math.abs(value) > 0x7fff_ffff ? BigInt(value) : value
+    return Number.isSafeInteger(value) && (value > 0xffff_ffff || value < -0x8000_0000) ? BigInt(value) : value
   }
   if (Array.isArray(value)) return value.map(widen)
   if (typeof value !== 'object' || value === null) return value
