@@ -1,0 +1,93 @@
+// The configuration: base files, then the environment's, then --config, then variables; checked and given as one frozen object.
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { HostError } from '../model/host-error.ts'
+import { suggestion } from '../model/nearest-name.ts'
+import { packageRoot } from './package-root.ts'
+import { type BackoffConfig, backoffConfig } from './settings/backoff.ts'
+import { type DatabaseConfig, databaseConfig } from './settings/database.ts'
+import { type DispatchConfig, dispatchConfig } from './settings/dispatch.ts'
+import { type LimitsConfig, limitsConfig } from './settings/limits.ts'
+import { type OrchestrationConfig, orchestrationConfig } from './settings/orchestration.ts'
+import { type QueuesConfig, queuesConfig } from './settings/queues.ts'
+import { type RuntimesConfig, runtimesConfig } from './settings/runtimes.ts'
+import { type WorkerConfig, workerConfig } from './settings/worker.ts'
+import { readSettingsFile, type StatedValue } from './settings-file.ts'
+import { checkedSettings } from './validation.ts'
+
+export interface Config {
+  /** `development`, `test` or `production`. */
+  readonly environment: string
+  readonly database: DatabaseConfig
+  readonly queues: QueuesConfig
+  readonly backoff: BackoffConfig
+  readonly worker: WorkerConfig
+  readonly orchestration: OrchestrationConfig
+  readonly runtimes: RuntimesConfig
+  readonly dispatch: DispatchConfig
+  readonly limits: LimitsConfig
+  /** `TASKER_TEMPLATE_PATH`; null: only the handler roots hold templates. */
+  readonly templatePath: string | null
+}
+
+export interface ConfigOptions {
+  /** Wins over TASKER_ENV. */
+  readonly env?: string
+  /** Wins over TASKER_CONFIG_PATH. */
+  readonly file?: string
+  readonly environment: NodeJS.ProcessEnv
+}
+
+const contexts = ['common.toml', 'worker.toml', 'orchestration.toml']
+
+/**
+ * Reads and checks everything. Throws CONFIG_INVALID that lists every problem with its file, key, value and what is allowed.
+ * Order and variables: worker-api-and-config §3.1, §3.2.
+ */
+export function loadConfig(options: ConfigOptions): Config {
+  const environment = withoutEmpty(options.environment)
+  const name = options.env ?? environment['TASKER_ENV'] ?? 'development'
+  const file = options.file ?? environment['TASKER_CONFIG_PATH'] ?? null
+  const files = [...shippedFiles(name), ...(file === null ? [] : [file])]
+  const stated = files.flatMap((path): StatedValue[] => readSettingsFile(path, environment))
+  const { values, namespaces } = checkedSettings(stated, environment)
+  return freeze({
+    environment: name,
+    database: databaseConfig(values.common.database),
+    queues: queuesConfig(values.common.queues, values.queues),
+    backoff: backoffConfig(values.common.backoff),
+    worker: workerConfig(values.worker),
+    orchestration: orchestrationConfig(values.orchestration),
+    runtimes: runtimesConfig(values.runtimes, namespaces),
+    dispatch: dispatchConfig(values.dispatch),
+    limits: limitsConfig(values.limits),
+    templatePath: values.templates.path === '' ? null : values.templates.path,
+  })
+}
+
+function shippedFiles(environment: string): string[] {
+  const root = join(packageRoot(), 'config', 'tasker')
+  const names = readdirSync(join(root, 'environments'))
+  if (!names.includes(environment)) {
+    const allowed = names.join(', ')
+    throw new HostError(
+      'CONFIG_INVALID',
+      `The environment "${environment}" is unknown${suggestion(environment, names)}; there are ${allowed}`,
+    )
+  }
+  const base = contexts.map((context) => join(root, 'base', context))
+  const overrides = contexts.map((context) => join(root, 'environments', environment, context))
+  return [...base, ...overrides.filter((path) => existsSync(path))]
+}
+
+/** An empty variable is as good as none, in shells and in Tasker's dotenv files. */
+function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) freeze(member)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,52 @@
+// The tree of all settings: Tasker's tables first, then our own.
+import { backoffSettings } from './settings/backoff.ts'
+import { databaseSettings, queueDatabaseSettings } from './settings/database.ts'
+import { dispatchSettings } from './settings/dispatch.ts'
+import { limitSettings } from './settings/limits.ts'
+import { orchestrationSettings } from './settings/orchestration.ts'
+import { queueSettings, taskerQueueSettings } from './settings/queues.ts'
+import { namespaceRuntimesKey, runtimeSettings } from './settings/runtimes.ts'
+import { setting, text, type Values } from './settings/setting.ts'
+import { workerSettings } from './settings/worker.ts'
+
+export const schema = {
+  common: {
+    database: databaseSettings,
+    pgmq_database: queueDatabaseSettings,
+    queues: taskerQueueSettings,
+    backoff: backoffSettings,
+  },
+  worker: workerSettings,
+  orchestration: orchestrationSettings,
+  runtimes: runtimeSettings,
+  dispatch: dispatchSettings,
+  queues: queueSettings,
+  limits: limitSettings,
+  templates: {
+    path: setting(text, 'One more directory of templates; empty: none', { env: 'TASKER_TEMPLATE_PATH' }),
+  },
+}
+
+export type SettingValues = Values<typeof schema>
+
+interface Entry {
+  readonly key: string
+  /** The variable that replaces the value of every file. */
+  readonly env: string | null
+}
+
+export const settingEntries: readonly Entry[] = entriesOf(schema, '')
+
+const settingKeys = new Set(settingEntries.map((entry) => entry.key))
+
+/** True for the keys that hold a value, not for their tables. */
+export function isSettingKey(key: string): boolean {
+  return settingKeys.has(key) || key === namespaceRuntimesKey
+}
+
+function entriesOf(tree: object, prefix: string): Entry[] {
+  return Object.entries(tree).flatMap(([name, node]: [string, object]) => {
+    if ('format' in node) return [{ key: prefix + name, env: 'env' in node ? String(node.env) : null }]
+    return entriesOf(node, `${prefix}${name}.`)
+  })
+}

@@ -1,0 +1,42 @@
+// `common.database` and `common.pgmq_database`: where PostgreSQL is and how many connections we hold.
+import { boolean, databaseUrl, integerBetween, setting, type Values } from './setting.ts'
+
+export const databaseSettings = {
+  url: setting(databaseUrl, 'PostgreSQL; empty: an embedded server', { env: 'DATABASE_URL' }),
+  pool: {
+    max_connections: setting(integerBetween(1, 1000), 'Most connections of one process'),
+    min_connections: setting(integerBetween(0, 100), 'Connections that stay open'),
+    acquire_timeout_seconds: setting(integerBetween(1, 300), 'Longest wait for a connection'),
+    idle_timeout_seconds: setting(integerBetween(1, 3600), 'An idle connection is closed after this'),
+    max_lifetime_seconds: setting(integerBetween(60, 86_400), 'A connection is replaced after this'),
+    slow_acquire_threshold_ms: setting(integerBetween(10, 60_000), 'A longer wait for a connection is logged'),
+  },
+}
+
+export const queueDatabaseSettings = {
+  url: setting(databaseUrl, 'Must be empty or the same as the main database', { env: 'PGMQ_DATABASE_URL' }),
+  enabled: setting(boolean, 'Without effect: queues are in the main database'),
+}
+
+export interface DatabaseConfig {
+  /** null: none is named, so an embedded server is used. */
+  readonly url: string | null
+  readonly connectionsMax: number
+  readonly connectionsMin: number
+  readonly acquireTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly lifetimeMaxMs: number
+  readonly slowAcquireMs: number
+}
+
+export function databaseConfig(values: Values<typeof databaseSettings>): DatabaseConfig {
+  return {
+    url: values.url === '' ? null : values.url,
+    connectionsMax: values.pool.max_connections,
+    connectionsMin: values.pool.min_connections,
+    acquireTimeoutMs: values.pool.acquire_timeout_seconds * 1000,
+    idleTimeoutMs: values.pool.idle_timeout_seconds * 1000,
+    lifetimeMaxMs: values.pool.max_lifetime_seconds * 1000,
+    slowAcquireMs: values.pool.slow_acquire_threshold_ms,
+  }
+}

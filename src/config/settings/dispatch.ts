@@ -1,0 +1,40 @@
+// `dispatch`: leases, waits and graces of the step path. Our own keys; Tasker has none of these.
+import { integerBetween, setting, type Values } from './setting.ts'
+
+export const dispatchSettings = {
+  prefetch_max: setting(integerBetween(0, 10_000), 'Steps claimed ahead of a free permit'),
+  lease_ms: setting(integerBetween(2000, 3_600_000), 'A worker without heartbeat for this long is declared dead'),
+  heartbeat_ms: setting(integerBetween(100, 600_000), 'Time between heartbeats; well below the lease'),
+  foreign_retry_ms: setting(integerBetween(10, 600_000), 'How long a step that nobody here can run is left to others'),
+  foreign_grace_ms: setting(
+    integerBetween(0, 86_400_000),
+    'After this a step that nobody took fails as handler_not_found',
+  ),
+  drain_grace_ms: setting(integerBetween(0, 3_600_000), 'Time for running handlers at stop'),
+  cancel_grace_ms: setting(integerBetween(0, 600_000), 'Time from the request to cancel until the handler is killed'),
+  poll_interval_ms: setting(integerBetween(10, 60_000), 'How often queues are asked without a notification'),
+}
+
+export interface DispatchConfig {
+  readonly prefetchMax: number
+  readonly leaseMs: number
+  readonly heartbeatMs: number
+  readonly foreignRetryMs: number
+  readonly foreignGraceMs: number
+  readonly drainGraceMs: number
+  readonly cancelGraceMs: number
+  readonly pollIntervalMs: number
+}
+
+export function dispatchConfig(values: Values<typeof dispatchSettings>): DispatchConfig {
+  return {
+    prefetchMax: values.prefetch_max,
+    leaseMs: values.lease_ms,
+    heartbeatMs: values.heartbeat_ms,
+    foreignRetryMs: values.foreign_retry_ms,
+    foreignGraceMs: values.foreign_grace_ms,
+    drainGraceMs: values.drain_grace_ms,
+    cancelGraceMs: values.cancel_grace_ms,
+    pollIntervalMs: values.poll_interval_ms,
+  }
+}

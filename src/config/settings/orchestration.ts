@@ -1,0 +1,43 @@
+// `orchestration`: how the embedded orchestrator finds results and ready steps, and its own address.
+import { address, integerBetween, oneOf, setting, type Values } from './setting.ts'
+import { type DeploymentMode, deploymentModes, type WebConfig, webConfig, webSettings } from './worker.ts'
+
+const pollInterval = setting(integerBetween(1, 60), 'How often it looks without a notification')
+
+export const orchestrationSettings = {
+  shutdown_timeout_ms: setting(integerBetween(100, 600_000), 'Longest time for what is under way at stop'),
+  event_systems: {
+    orchestration: {
+      deployment_mode: setting(oneOf(deploymentModes), 'How results are found: notifications, polling or both'),
+      timing: { fallback_polling_interval_seconds: pollInterval },
+      processing: { batch_size: setting(integerBetween(1, 1000), 'Results that are read at once') },
+    },
+    task_readiness: { timing: { fallback_polling_interval_seconds: pollInterval } },
+  },
+  web: {
+    ...webSettings,
+    bind_address: setting(address, 'Where REST listens'),
+  },
+}
+
+export interface OrchestrationConfig {
+  readonly deploymentMode: DeploymentMode
+  readonly resultPollIntervalMs: number
+  readonly resultBatchMax: number
+  /** How often tasks with retries that are due are looked for. */
+  readonly readinessPollIntervalMs: number
+  readonly shutdownTimeoutMs: number
+  readonly web: WebConfig
+}
+
+export function orchestrationConfig(values: Values<typeof orchestrationSettings>): OrchestrationConfig {
+  const systems = values.event_systems
+  return {
+    deploymentMode: systems.orchestration.deployment_mode,
+    resultPollIntervalMs: systems.orchestration.timing.fallback_polling_interval_seconds * 1000,
+    resultBatchMax: systems.orchestration.processing.batch_size,
+    readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
+    shutdownTimeoutMs: values.shutdown_timeout_ms,
+    web: webConfig(values.web),
+  }
+}

@@ -1,0 +1,72 @@
+// `worker`: how steps are found, how many handlers run at once and for how long, and the worker's own address.
+import {
+  type Address,
+  address,
+  addressOf,
+  boolean,
+  integerBetween,
+  oneOf,
+  setting,
+  textNotEmpty,
+  type Values,
+} from './setting.ts'
+
+export const deploymentModes = ['Hybrid', 'EventDrivenOnly', 'PollingOnly'] as const
+export type DeploymentMode = (typeof deploymentModes)[number]
+
+export const webSettings = {
+  enabled: setting(boolean, 'Whether REST is served'),
+  request_timeout_ms: setting(integerBetween(100, 300_000), 'Longest time for one request'),
+}
+
+export const workerSettings = {
+  worker_id: setting(textNotEmpty, 'Label of this instance in health and metrics', { env: 'TASKER_WORKER_ID' }),
+  event_systems: {
+    worker: { deployment_mode: setting(oneOf(deploymentModes), 'How steps are found: notifications, polling or both') },
+  },
+  mpsc_channels: {
+    handler_dispatch: {
+      max_concurrent_handlers: setting(
+        integerBetween(1, 10_000),
+        'Handlers that run at once, in all languages together',
+      ),
+      handler_timeout_ms: setting(integerBetween(1000, 600_000), 'Longest time for a handler whose step names none'),
+    },
+  },
+  web: {
+    ...webSettings,
+    bind_address: setting(address, 'Where REST listens', { env: 'TASKER_WEB_BIND_ADDRESS' }),
+  },
+}
+
+export interface WebConfig {
+  readonly enabled: boolean
+  readonly address: Address
+  readonly requestTimeoutMs: number
+}
+
+export interface WorkerConfig {
+  readonly id: string
+  readonly deploymentMode: DeploymentMode
+  readonly handlersMax: number
+  readonly handlerTimeoutMs: number
+  readonly web: WebConfig
+}
+
+export function workerConfig(values: Values<typeof workerSettings>): WorkerConfig {
+  return {
+    id: values.worker_id,
+    deploymentMode: values.event_systems.worker.deployment_mode,
+    handlersMax: values.mpsc_channels.handler_dispatch.max_concurrent_handlers,
+    handlerTimeoutMs: values.mpsc_channels.handler_dispatch.handler_timeout_ms,
+    web: webConfig(values.web),
+  }
+}
+
+export function webConfig(values: Values<typeof workerSettings.web>): WebConfig {
+  return {
+    enabled: values.enabled,
+    address: addressOf(values.bind_address),
+    requestTimeoutMs: values.request_timeout_ms,
+  }
+}

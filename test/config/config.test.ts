@@ -1,0 +1,161 @@
+// The configuration: layers, variables, and every refusal with file, key, value and what is allowed.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/config.ts'
+import { settingEntries } from '../../src/config/schema.ts'
+import { readSettingsFile } from '../../src/config/settings-file.ts'
+import { HostError } from '../../src/model/host-error.ts'
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'stephost-config-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function fileWith(text: string): string {
+  const file = join(directory, 'site.toml')
+  writeFileSync(file, text)
+  return file
+}
+
+function load(text: string, environment: NodeJS.ProcessEnv = {}) {
+  return loadConfig({ file: fileWith(text), environment })
+}
+
+function refusal(text: string, environment: NodeJS.ProcessEnv = {}): string {
+  try {
+    load(text, environment)
+  } catch (error) {
+    if (error instanceof HostError && error.code === 'CONFIG_INVALID') return error.message
+    throw error
+  }
+  throw new Error('the configuration was accepted')
+}
+
+describe('the layers', () => {
+  it('states every key in the base files', () => {
+    const base = ['common', 'worker', 'orchestration'].map((name) => `config/tasker/base/${name}.toml`)
+    const stated = base.flatMap((file) => readSettingsFile(file, {})).map(({ key }) => key)
+    expect(settingEntries.map(({ key }) => key).filter((key) => !stated.includes(key))).toEqual([])
+  })
+
+  it('gives loopback, the embedded server and the worker of Tasker by default', () => {
+    const config = loadConfig({ environment: {} })
+    expect(config.environment).toBe('development')
+    expect(config.database).toMatchObject({ url: null, connectionsMax: 25, acquireTimeoutMs: 10_000 })
+    expect(config.worker).toMatchObject({ deploymentMode: 'Hybrid', handlersMax: 10, handlerTimeoutMs: 30_000 })
+    expect(config.worker.web.address).toEqual({ host: '127.0.0.1', port: 8081 })
+    expect(config.orchestration.web.address).toEqual({ host: '127.0.0.1', port: 8080 })
+    expect(config.dispatch).toMatchObject({ leaseMs: 15_000, foreignRetryMs: 1000 })
+    expect(config.queues).toMatchObject({ onClaim: 'archive', stepResults: 'orchestration_step_results' })
+    expect(config.templatePath).toBeNull()
+  })
+
+  it('takes the environment from the option, then from TASKER_ENV', () => {
+    expect(loadConfig({ environment: { TASKER_ENV: 'production' } }).worker.handlersMax).toBe(50)
+    const test = loadConfig({ env: 'test', environment: { TASKER_ENV: 'production' } })
+    expect(test.worker.handlersMax).toBe(5)
+    expect(test.backoff).toMatchObject({ ladderS: [1, 2, 4], delayMaxS: 10 })
+  })
+
+  it('puts the file above the environment and variables above the file', () => {
+    const text =
+      '[worker.web]\nbind_address = "0.0.0.0:9000"\n[worker.mpsc_channels.handler_dispatch]\nmax_concurrent_handlers = 3'
+    expect(load(text, { TASKER_ENV: 'test' }).worker).toMatchObject({
+      handlersMax: 3,
+      web: { address: { host: '0.0.0.0', port: 9000 } },
+    })
+    const web = load(text, { TASKER_WEB_BIND_ADDRESS: '[::1]:7000', DATABASE_URL: '' }).worker.web
+    expect(web.address).toEqual({ host: '::1', port: 7000 })
+  })
+
+  it('reads DATABASE_URL, TASKER_TEMPLATE_PATH and TASKER_CONFIG_PATH', () => {
+    const environment = {
+      DATABASE_URL: 'postgres://me:secret@db/tasker',
+      TASKER_TEMPLATE_PATH: '/srv/templates',
+      TASKER_CONFIG_PATH: fileWith('[dispatch]\nprefetch_max = 0'),
+    }
+    const config = loadConfig({ environment })
+    expect(config.database.url).toBe('postgres://me:secret@db/tasker')
+    expect(config.templatePath).toBe('/srv/templates')
+    expect(config.dispatch.prefetchMax).toBe(0)
+  })
+
+  it('substitutes variables, escaped, and their defaults', () => {
+    const text = `[runtimes.ruby]\ncommand = "\${RUBY:-ruby3.1}"\n[dispatch]\nprefetch_max = \${PREFETCH:-4}`
+    expect(load(text)).toMatchObject({ runtimes: { ruby: { command: 'ruby3.1' } }, dispatch: { prefetchMax: 4 } })
+    const config = load(text, { RUBY: 'C:\\"ruby"', PREFETCH: '7' })
+    expect(config).toMatchObject({ runtimes: { ruby: { command: 'C:\\"ruby"' } }, dispatch: { prefetchMax: 7 } })
+  })
+
+  it('is frozen to the leaves', () => {
+    expect(Object.isFrozen(load('[runtimes.env]\npass = ["STRIPE_MODE"]').runtimes.envPass)).toBe(true)
+  })
+
+  it('reads the language of a namespace', () => {
+    expect(load('[runtimes.namespaces]\nbilling = "python"').runtimes.namespaces).toEqual({ billing: 'python' })
+  })
+
+  it("accepts Tasker's other keys and its documentation tables", () => {
+    const text = [
+      '[worker.mpsc_channels.ffi_dispatch]\ndispatch_buffer_size = 1000',
+      '[common.cache._docs.enabled]\ndescription = "switch"',
+      '[worker.grpc]\nbind_address = "0.0.0.0:9191"',
+      `[common.cache.redis]\nurl = "\${REDIS_URL}"`,
+    ]
+    expect(load(text.join('\n')).worker.handlersMax).toBe(10)
+  })
+})
+
+describe('a refusal', () => {
+  it('names file, key, value and the nearest key', () => {
+    expect(refusal('[dispatch]\nlease_sm = 5')).toBe(
+      `${join(directory, 'site.toml')}: dispatch.lease_sm = 5: unknown key (did you mean "dispatch.lease_ms"?)`,
+    )
+    expect(refusal('[runtimes.smalltalk]\nimage = "pharo"')).toContain(
+      'known in runtimes: ruby, python, typescript, rust, env',
+    )
+  })
+
+  it('names file, key, value and what is allowed', () => {
+    expect(refusal('[worker.mpsc_channels.handler_dispatch]\nmax_concurrent_handlers = 0')).toBe(
+      `${join(directory, 'site.toml')}: worker.mpsc_channels.handler_dispatch.max_concurrent_handlers = 0: must be an integer from 1 to 10000`,
+    )
+    expect(refusal('[queues.pgmq]\non_claim = "keep"')).toContain('= "keep": must be one of "archive", "delete"')
+    expect(refusal('[runtimes.namespaces]\nbilling = "perl"')).toContain('runtimes.namespaces."billing" = "perl"')
+    expect(refusal('dispatch = 5')).toContain('dispatch = 5: unknown key')
+  })
+
+  it('names the variable when the value came from one, and keeps passwords out', () => {
+    expect(refusal('', { TASKER_WEB_BIND_ADDRESS: 'nowhere' })).toContain(
+      'environment variable TASKER_WEB_BIND_ADDRESS (worker.web.bind_address) = "nowhere": must be host:port',
+    )
+    const message = refusal('', { DATABASE_URL: 'mysql://me:secret@db/tasker' })
+    expect(message).toContain('DATABASE_URL')
+    expect(message).not.toContain('secret')
+  })
+
+  it('lists all problems at once', () => {
+    expect(refusal('[dispatch]\nlease_ms = 1\nprefetch_max = -1\nfoo = 1').split('\n')).toHaveLength(3)
+  })
+
+  it('names the place of a syntax error', () => {
+    expect(refusal('[dispatch]\nlease_ms = = 5')).toContain('site.toml:2:')
+  })
+
+  it('names a variable that is not set', () => {
+    expect(refusal(`[runtimes.ruby]\ncommand = "\${MY_RUBY}"`)).toContain('the variable MY_RUBY is not set')
+  })
+
+  it('names unknown environments and files', () => {
+    expect(() => loadConfig({ env: 'prodution', environment: {} })).toThrow('did you mean "production"?')
+    expect(() => loadConfig({ file: '/nowhere/site.toml', environment: {} })).toThrow('/nowhere/site.toml')
+  })
+
+  it('holds the rules between keys', () => {
+    expect(refusal('[dispatch]\nheartbeat_ms = 8000')).toContain('at most half of dispatch.lease_ms (15000)')
+    expect(refusal('', { PGMQ_DATABASE_URL: 'postgresql://other/queues' })).toContain('PGMQ_DATABASE_URL')
+  })
+})
