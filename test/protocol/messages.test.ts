@@ -1,0 +1,104 @@
+// Messages: the guest's side of the vectors is accepted or refused as they say, and what the host writes is valid.
+
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { StepResult } from '../../src/model/step-result.ts'
+import { decodePayload, encodePayload } from '../../src/protocol/codec.ts'
+import { decodeGuestMessage, type ResultMessage, wireVersion } from '../../src/protocol/messages.ts'
+import {
+  announcedHandlers,
+  announcedLoadFailures,
+  executeMessage,
+  stepResult,
+} from '../../src/protocol/step-envelope.ts'
+import { handlerCall } from '../fixtures/handler-call.ts'
+import { loadVectors } from './vectors.ts'
+
+interface MessageVector {
+  name: string
+  from: 'guest' | 'host'
+  message: unknown
+  error: string | null
+}
+
+const vectors = loadVectors<MessageVector>('messages')
+
+function accepted(name: string): unknown {
+  return vectors.find((vector) => vector.name === name)?.message
+}
+
+describe('decodeGuestMessage on the message vectors', () => {
+  it.each(vectors.filter(({ from }) => from === 'guest'))('$name', ({ message, error }) => {
+    if (error === null) expect(message).toMatchObject(withoutNulls(decodeGuestMessage(message)))
+    else expect(() => decodeGuestMessage(message)).toThrowError(expect.objectContaining({ wireCode: error }))
+  })
+
+  it('reads the fields of a map, not the methods of its prototype', () => {
+    expect(() => decodeGuestMessage({ type: 'pong', nonce: undefined })).toThrowError(/nonce/)
+    expect(() => decodeGuestMessage(Object.create({ type: 'pong', nonce: 1 }))).toThrowError(/type/)
+  })
+
+  it('says which side to upgrade', () => {
+    const hello = (protocol: number) => () => decodeGuestMessage({ type: 'hello', protocol })
+    expect(hello(2)).toThrowError('The runtime speaks version 2 of the wire and this host version 1: upgrade the host.')
+    expect(hello(0)).toThrowError(/upgrade the runtime\.$/)
+  })
+})
+
+describe('the host side', () => {
+  it('speaks the version of proto/wire/VERSION', () => {
+    const version = readFileSync(new URL('../../proto/wire/VERSION', import.meta.url), 'utf8')
+    expect(version.trim()).toBe(String(wireVersion))
+  })
+
+  it('writes an execute with exactly the fields of the vector, and it survives the codec', () => {
+    const call = handlerCall({ callable: 'validate_order', deadlineAt: 1000 })
+    const [first] = call.requests
+    if (first === undefined) throw new Error('The fixture has one request.')
+    const message = executeMessage(call, first, 400.4)
+    expect(message.deadline_ms).toBe(600)
+    expect(executeMessage(call, first, 5000).deadline_ms).toBe(0)
+    const vector = accepted('execute') as { requests: object[] }
+    expect(Object.keys(message).sort()).toEqual(Object.keys(vector).sort())
+    expect(Object.keys(message.requests[0] ?? {}).sort()).toEqual(Object.keys(vector.requests[0] ?? {}).sort())
+    expect(decodePayload(encodePayload(message))).toEqual(message)
+  })
+
+  it('turns entries into step results', () => {
+    const results = (name: string): StepResult[] =>
+      (decodeGuestMessage(accepted(name)) as ResultMessage).results.map(stepResult)
+    expect(results('a success')).toEqual([
+      { stepId: 's1', success: true, executionTimeMs: 12, metadata: '{}', result: '{"total":1.0}' },
+    ])
+    expect(results('a failure')).toEqual([
+      {
+        stepId: 's1',
+        success: false,
+        executionTimeMs: 0,
+        metadata: '{}',
+        message: 'The card was declined.',
+        errorType: 'PermanentError',
+        errorCode: 'DECLINED',
+        retryable: false,
+        retryAfterS: null,
+        backtrace: ['orders.rb:3'],
+        context: '{}',
+      },
+    ])
+    expect(results('a failure that asks for a wait')).toMatchObject([{ retryable: true, retryAfterS: 30 }])
+  })
+
+  it('names the runtime in what hello announces', () => {
+    const hello = decodeGuestMessage(accepted('hello'))
+    if (hello.type !== 'hello') throw new Error('The vector is a hello.')
+    expect(announcedHandlers(hello)).toMatchObject([{ callable: 'validate_order', runtime: 'ruby', file: 'orders.rb' }])
+    expect(announcedLoadFailures(hello)).toEqual([
+      { runtime: 'ruby', file: 'broken.rb', message: 'Line 3: unexpected end.' },
+    ])
+  })
+})
+
+/** The decoder writes null for optional fields that the vector leaves out. */
+function withoutNulls<Value>(value: Value): object {
+  return JSON.parse(JSON.stringify(value, (_, item) => (item === null ? undefined : item))) as object
+}
