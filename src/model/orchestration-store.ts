@@ -141,7 +141,8 @@ export interface OrchestrationStore {
   taskView(taskId: string): Promise<TaskView | null>
   stepViews(taskId: string): Promise<readonly StepView[]>
   taskProgress(taskId: string): Promise<TaskProgress | null>
-  heartbeat(orchestrator: { orchestratorId: string; host: string }): Promise<void>
-  leave(orchestratorId: string): Promise<void>
+  /** Says that this orchestrator is alive. */
+  heartbeat(options: { host: string }): Promise<void>
+  leave(): Promise<void>
   ping(): Promise<void>
 }

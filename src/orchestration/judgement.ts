@@ -1,0 +1,39 @@
+// What becomes of a step whose result came in: complete, error, or another attempt after a wait.
+
+import { type JsonText, toJsonText } from '../model/json-text.ts'
+import type { StepMove, StepOutcome } from '../model/orchestration-store.ts'
+import { type BackoffSettings, backoffMs } from './backoff.ts'
+
+/** Words that count as success when the envelope does not say. Source: orchestration-semantics §2.6. */
+const successWords = new Set(['completed', 'complete', 'success', 'succeeded', 'ok'])
+
+/**
+ * A retry needs three things: the result allows it, the step allows it, and an attempt is left. Asking the step as well is what keeps
+ * it from waiting for a retry that the readiness rule would never grant.
+ */
+export function judge(outcome: StepOutcome, settings: BackoffSettings, random: () => number): StepMove {
+  const move = { stepId: outcome.stepId, from: outcome.state }
+  if (outcome.state === 'enqueued_for_orchestration') {
+    const succeeded = outcome.success ?? successWords.has((outcome.status ?? '').toLowerCase())
+    return succeeded
+      ? { ...move, to: 'complete', event: stepEvent('Complete', null), backoffMs: null }
+      : { ...move, to: 'error', event: stepEvent('Fail', failureText(outcome)), backoffMs: null }
+  }
+  const again = outcome.resultRetryable && outcome.stepRetryable && outcome.attempts < outcome.attemptsMax
+  if (!again) return { ...move, to: 'error', event: stepEvent('Fail', failureText(outcome)), backoffMs: null }
+  return {
+    ...move,
+    to: 'waiting_for_retry',
+    event: stepEvent('WaitForRetry', failureText(outcome)),
+    backoffMs: backoffMs(outcome, settings, random),
+  }
+}
+
+/** The event text of a step transition. Source: wire-protocol §2.3. */
+export function stepEvent(type: 'Complete' | 'Fail' | 'WaitForRetry' | 'Retry', data?: string | null): JsonText {
+  return toJsonText(data === undefined ? { type } : { type, data })
+}
+
+function failureText(outcome: StepOutcome): string {
+  return outcome.errorMessage ?? 'the step failed without a message'
+}

@@ -1,0 +1,204 @@
+// The embedded orchestrator: tasks in, results judged, retries woken, crashes repaired. Any number may run on one database.
+
+import { hostname } from 'node:os'
+import type { HealthCheck, HealthFact, HealthSource } from '../model/health.ts'
+import { HostError, messageOf } from '../model/host-error.ts'
+import type { Lifecycle } from '../model/lifecycle.ts'
+import type { OrchestrationStore } from '../model/orchestration-store.ts'
+import type { StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
+import type { WakeUps } from '../model/wake-ups.ts'
+import type { BackoffSettings } from './backoff.ts'
+import type { ContextLimits } from './context-limits.ts'
+import { Loop } from './loop.ts'
+import { RecoverySweep } from './recovery-sweep.ts'
+import { ResultProcessor } from './result-processor.ts'
+import { wakeRetries } from './retry-waker.ts'
+import { TaskInitializer } from './task-initializer.ts'
+
+export interface OrchestratorOptions {
+  readonly store: OrchestrationStore
+  /** null: results are found by polling alone. */
+  readonly wakeUps: WakeUps | null
+  readonly onFault: (fault: { part: OrchestratorPart; error: HostError }) => void
+  readonly onWarning: (message: string) => void
+  readonly backoff?: BackoffSettings
+  readonly contextLimits?: ContextLimits
+  readonly timing?: Partial<OrchestratorTiming>
+}
+
+export type OrchestratorPart = 'results' | 'retries' | 'recovery' | 'heartbeat'
+
+export interface OrchestratorTiming {
+  /** Behind the wake-ups for results. */
+  readonly resultPollMs: number
+  /** Behind the exact timer for retries. */
+  readonly retryPollMs: number
+  readonly sweepIntervalMs: number
+  readonly resendAfterMs: number
+  readonly stalledAfterMs: number
+  readonly heartbeatMs: number
+}
+
+const timingDefaults: OrchestratorTiming = {
+  resultPollMs: 1_000,
+  retryPollMs: 1_000,
+  sweepIntervalMs: 15_000,
+  resendAfterMs: 60_000,
+  stalledAfterMs: 30_000,
+  heartbeatMs: 5_000,
+}
+
+/** Source: wire-protocol §3.3, the namespace of all three orchestration queues. */
+const resultChannel = 'pgmq_message_ready.orchestration'
+
+export class Orchestrator implements Lifecycle, TaskService, HealthSource {
+  readonly #store: OrchestrationStore
+  readonly #wakeUps: WakeUps | null
+  readonly #initializer: TaskInitializer
+  readonly #loops: Readonly<Record<OrchestratorPart, Loop>>
+  readonly #faults = new Map<OrchestratorPart, HostError>()
+  #nextRetryAt = Number.POSITIVE_INFINITY
+  #unlisten: (() => Promise<void>) | null = null
+  #started = false
+
+  constructor(options: OrchestratorOptions) {
+    this.#store = options.store
+    this.#wakeUps = options.wakeUps
+    this.#initializer = new TaskInitializer({
+      store: options.store,
+      onWarning: options.onWarning,
+      ...(options.contextLimits === undefined ? {} : { limits: options.contextLimits }),
+    })
+    this.#loops = this.#makeLoops(options)
+  }
+
+  /** Rejects when the database does not answer; then nothing runs. */
+  async start(): Promise<void> {
+    if (this.#started) return
+    this.#started = true
+    try {
+      await this.#beat()
+      this.#unlisten = (await this.#wakeUps?.listen(resultChannel, () => this.#loops.results.wake())) ?? null
+      await Promise.all(Object.values(this.#loops).map((loop) => loop.start()))
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#started) return
+    this.#started = false
+    await this.#unlisten?.().catch(() => {})
+    this.#unlisten = null
+    await Promise.all(Object.values(this.#loops).map((loop) => loop.stop()))
+    // Without the database the row stays; its heartbeat says that nobody is there.
+    await this.#store.leave().catch(() => {})
+  }
+
+  async createTask(request: TaskRequest): Promise<TaskView> {
+    return this.task(await this.#initializer.create(request))
+  }
+
+  async task(taskId: string): Promise<TaskView> {
+    return found(await this.#store.taskView(taskId), taskId)
+  }
+
+  steps(taskId: string): Promise<readonly StepView[]> {
+    return this.#store.stepViews(taskId)
+  }
+
+  async progress(taskId: string): Promise<TaskProgress> {
+    return found(await this.#store.taskProgress(taskId), taskId)
+  }
+
+  async checks(): Promise<Readonly<Record<string, HealthCheck>>> {
+    const database = await this.#databaseCheck()
+    return {
+      web_database: database,
+      orchestration_database: database,
+      circuit_breaker: { status: 'healthy', message: null, durationMs: 0 },
+      orchestration_system: this.#started
+        ? { status: 'healthy', message: null, durationMs: 0 }
+        : { status: 'unhealthy', message: 'the orchestrator is stopped', durationMs: 0 },
+      command_processor: this.#loopCheck(),
+    }
+  }
+
+  info(): Readonly<Record<string, HealthFact>> {
+    return { operational_state: this.#started ? 'Normal' : 'Stopped', circuit_breaker_state: 'Closed' }
+  }
+
+  #makeLoops(options: OrchestratorOptions): Readonly<Record<OrchestratorPart, Loop>> {
+    const timing = { ...timingDefaults, ...options.timing }
+    const results = new ResultProcessor({
+      store: this.#store,
+      ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+      onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
+    })
+    const { resendAfterMs, stalledAfterMs } = timing
+    const recovery = new RecoverySweep({ store: this.#store, results, resendAfterMs, stalledAfterMs })
+    const loop = (part: OrchestratorPart, intervalMs: number, work: () => Promise<number | null>): Loop =>
+      new Loop({
+        intervalMs,
+        tick: async () => {
+          const nextMs = await work()
+          this.#faults.delete(part)
+          return nextMs
+        },
+        onFault: (error) => {
+          this.#faults.set(part, error)
+          options.onFault({ part, error })
+        },
+      })
+    return {
+      results: loop('results', timing.resultPollMs, async () => ((await results.processBatch()) ? 0 : null)),
+      retries: loop('retries', timing.retryPollMs, () => this.#wakeRetries()),
+      recovery: loop('recovery', timing.sweepIntervalMs, async () => {
+        await recovery.sweep()
+        return null
+      }),
+      heartbeat: loop('heartbeat', timing.heartbeatMs, async () => {
+        await this.#beat()
+        return null
+      }),
+    }
+  }
+
+  async #wakeRetries(): Promise<number | null> {
+    this.#nextRetryAt = Number.POSITIVE_INFINITY
+    const nextMs = await wakeRetries(this.#store)
+    if (nextMs !== null) this.#nextRetryAt = Math.min(this.#nextRetryAt, performance.now() + nextMs)
+    return nextMs
+  }
+
+  /** A retry that is due before the timer would look: the timer looks now and learns the exact time. */
+  #expectRetry(backoffMs: number): void {
+    if (performance.now() + backoffMs < this.#nextRetryAt) this.#loops.retries.wake()
+  }
+
+  #beat(): Promise<void> {
+    return this.#store.heartbeat({ host: hostname() })
+  }
+
+  async #databaseCheck(): Promise<HealthCheck> {
+    const startedAt = performance.now()
+    try {
+      await this.#store.ping()
+      return { status: 'healthy', message: null, durationMs: Math.round(performance.now() - startedAt) }
+    } catch (error) {
+      return { status: 'unhealthy', message: messageOf(error), durationMs: Math.round(performance.now() - startedAt) }
+    }
+  }
+
+  #loopCheck(): HealthCheck {
+    const [first] = this.#faults
+    if (first === undefined) return { status: 'healthy', message: null, durationMs: 0 }
+    return { status: 'degraded', message: `${first[0]}: ${first[1].message}`, durationMs: 0 }
+  }
+}
+
+function found<T>(value: T | null, taskId: string): T {
+  if (value === null) throw new HostError('TASK_NOT_FOUND', `There is no task ${taskId}`)
+  return value
+}

@@ -1,0 +1,104 @@
+// Consumes the results of steps: judge them, move the tasks on, enqueue what became ready, all in one transaction per batch.
+
+import { messageOf } from '../model/host-error.ts'
+import type { StepId, TaskId } from '../model/ids.ts'
+import type { OrchestrationStore, OrchestrationTransaction } from '../model/orchestration-store.ts'
+import { type BackoffSettings, backoffDefaults } from './backoff.ts'
+import { judge } from './judgement.ts'
+import { settleTasks } from './settlement.ts'
+
+export interface ResultProcessorOptions {
+  readonly store: OrchestrationStore
+  readonly backoff?: BackoffSettings
+  readonly batchMax?: number
+  /** Called after a commit in which steps began to wait, with the shortest wait. */
+  readonly onRetryWait?: (backoffMs: number) => void
+}
+
+const batchMaxDefault = 200
+
+interface Batch {
+  readonly taken: number
+  readonly shortestWaitMs: number | null
+}
+
+export class ResultProcessor {
+  readonly #store: OrchestrationStore
+  readonly #backoff: BackoffSettings
+  readonly #batchMax: number
+  readonly #onRetryWait: (backoffMs: number) => void
+
+  constructor(options: ResultProcessorOptions) {
+    this.#store = options.store
+    this.#backoff = options.backoff ?? backoffDefaults
+    this.#batchMax = options.batchMax ?? batchMaxDefault
+    this.#onRetryWait = options.onRetryWait ?? (() => {})
+  }
+
+  /** Resolves with true when the queue may hold more. */
+  async processBatch(): Promise<boolean> {
+    let seen: readonly string[] = []
+    try {
+      const batch = await this.#process(null, (messageIds) => {
+        seen = messageIds
+      })
+      return batch.taken === this.#batchMax
+    } catch (error) {
+      if (!this.#store.isDataFault(error) || seen.length === 0) throw error
+      await this.#processSingly(seen)
+      return true
+    }
+  }
+
+  /** Judges results that no message speaks of any more. */
+  async processSteps(stepIds: readonly StepId[]): Promise<void> {
+    if (stepIds.length === 0) return
+    const waitMs = await this.#store.transaction(async (transaction) => {
+      // The tasks are only known from the steps; what is judged is read again under the lock.
+      const found = await transaction.outcomes(stepIds)
+      return this.#apply(transaction, stepIds, [...new Set(found.map((outcome) => outcome.taskId))])
+    })
+    if (waitMs !== null) this.#onRetryWait(waitMs)
+  }
+
+  /** One message spoils a batch only once: each is tried alone, and the one that still fails is set aside. */
+  async #processSingly(messageIds: readonly string[]): Promise<void> {
+    for (const messageId of messageIds) {
+      try {
+        await this.#process([messageId], () => {})
+      } catch (error) {
+        if (!this.#store.isDataFault(error)) throw error
+        await this.#store.rejectResult(messageId, `the result could not be processed: ${messageOf(error)}`)
+      }
+    }
+  }
+
+  async #process(only: readonly string[] | null, onTaken: (messageIds: readonly string[]) => void): Promise<Batch> {
+    const batch = await this.#store.transaction(async (transaction): Promise<Batch> => {
+      const messages = await transaction.takeResults({ max: this.#batchMax, only })
+      onTaken(messages.results.map((result) => result.messageId))
+      if (messages.results.length === 0) return { taken: messages.taken, shortestWaitMs: null }
+      const stepIds = messages.results.map((result) => result.stepId)
+      const taskIds = [...new Set(messages.results.map((result) => result.taskId))]
+      return { taken: messages.taken, shortestWaitMs: await this.#apply(transaction, stepIds, taskIds) }
+    })
+    if (batch.shortestWaitMs !== null) this.#onRetryWait(batch.shortestWaitMs)
+    return batch
+  }
+
+  /** Resolves with the shortest wait that began; null when none did. */
+  async #apply(
+    transaction: OrchestrationTransaction,
+    stepIds: readonly StepId[],
+    taskIds: readonly TaskId[],
+  ): Promise<number | null> {
+    if (taskIds.length === 0) return null
+    await transaction.lockTasks(taskIds)
+    const outcomes = await transaction.outcomes(stepIds)
+    const moves = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
+    if (moves.length > 0) await transaction.moveSteps(moves)
+    await settleTasks(transaction, taskIds)
+    const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
+    return waits.length === 0 ? null : waits.reduce((shortest, waitMs) => Math.min(shortest, waitMs))
+  }
+}

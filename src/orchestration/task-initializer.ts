@@ -1,0 +1,125 @@
+// Turns a request into a task: template, limits, schema, then everything in one transaction.
+
+import { HostError, messageOf } from '../model/host-error.ts'
+import type { TaskId } from '../model/ids.ts'
+import type { OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
+import type { TaskRequest } from '../model/task.ts'
+import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
+import { initialSteps } from './initial-steps.ts'
+import { InputSchemas } from './input-schema.ts'
+
+export interface TaskInitializerOptions {
+  readonly store: OrchestrationStore
+  readonly limits?: ContextLimits
+  /** A sentence about a task that was made although something is odd about it. */
+  readonly onWarning: (message: string) => void
+}
+
+const labelCharsMax = 128
+const tagsMax = 1_000
+const priorityMax = 2_147_483_647
+const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+const unstorable = /\p{Surrogate}|\0/u
+
+export class TaskInitializer {
+  readonly #store: OrchestrationStore
+  readonly #limits: ContextLimits
+  readonly #onWarning: (message: string) => void
+  readonly #schemas = new InputSchemas()
+
+  constructor(options: TaskInitializerOptions) {
+    this.#store = options.store
+    this.#limits = options.limits ?? contextLimitDefaults
+    this.#onWarning = options.onWarning
+  }
+
+  /** Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, TASK_INVALID or TASK_DUPLICATE. */
+  async create(request: TaskRequest): Promise<TaskId> {
+    checkFields(request)
+    const template = await this.#template(request)
+    this.#checkContext(request, template)
+    const answer = await this.#store.createTask({ template, request, steps: initialSteps(template.steps) })
+    switch (answer.status) {
+      case 'created':
+        return answer.taskId
+      case 'duplicate':
+        throw new HostError('TASK_DUPLICATE', 'A task with this identity already exists')
+      case 'invalid':
+        throw new HostError('TASK_INVALID', answer.reason)
+    }
+  }
+
+  async #template(request: TaskRequest): Promise<StoredTemplate> {
+    const template = await this.#store.template(request)
+    if (template === null) {
+      const key = `${request.namespace}/${request.name}${request.version === null ? '' : `@${request.version}`}`
+      const known = await this.#store.templateKeys(request.namespace)
+      const registered = known.length === 0 ? 'no template is registered' : `registered: ${known.join(', ')}`
+      throw new HostError('TEMPLATE_NOT_FOUND', `Task template not found: ${key}; ${registered}`)
+    }
+    if (template.steps.length === 0) {
+      const key = `${template.namespace}/${template.name}@${template.version}`
+      throw new HostError('TEMPLATE_INVALID', `The template ${key} has no steps`)
+    }
+    return template
+  }
+
+  #checkContext(request: TaskRequest, template: StoredTemplate): void {
+    const bytes = Buffer.byteLength(request.context)
+    if (bytes > this.#limits.bytesMax) {
+      throw new HostError('TASK_INVALID', `context has ${bytes} bytes; at most ${this.#limits.bytesMax} are allowed`)
+    }
+    const context = parsedCopy(request.context)
+    const problem = contextProblem(context, this.#limits)
+    if (problem !== null) throw new HostError('TASK_INVALID', problem)
+    if (request.inputSchema === 'off' || template.inputSchema === null) return
+    const violations = this.#schemas.violations(template.inputSchema, context)
+    if (violations.length === 0) return
+    const message = `the context does not fit the template's input_schema: ${violations.join('; ')}`
+    if (request.inputSchema === 'enforce') throw new HostError('TASK_INVALID', message)
+    this.#onWarning(`${template.namespace}/${template.name}@${template.version}: ${message}`)
+  }
+}
+
+/** For looking only; what is stored is the text itself (design D13). */
+function parsedCopy(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new HostError('TASK_INVALID', `context is not JSON: ${messageOf(error)}`)
+  }
+}
+
+function checkFields(request: TaskRequest): void {
+  const texts = {
+    namespace: request.namespace,
+    name: request.name,
+    ...(request.version === null ? {} : { version: request.version }),
+  }
+  for (const [field, text] of Object.entries(texts)) {
+    if (text === '') throw new HostError('TASK_INVALID', `${field} must not be empty`)
+    checkText(field, text)
+  }
+  const labels = { initiator: request.initiator, source_system: request.sourceSystem, reason: request.reason }
+  for (const [field, text] of Object.entries(labels)) {
+    checkText(field, text)
+    if ([...text].length > labelCharsMax) {
+      throw new HostError('TASK_INVALID', `${field} has more than ${labelCharsMax} characters`)
+    }
+  }
+  if (request.tags.length > tagsMax) throw new HostError('TASK_INVALID', `tags has more than ${tagsMax} entries`)
+  for (const tag of request.tags) checkText('tags', tag)
+  const { priority } = request
+  if (priority !== null && (!Number.isInteger(priority) || Math.abs(priority) > priorityMax)) {
+    throw new HostError('TASK_INVALID', 'priority must be an integer of 32 bits')
+  }
+  const ids = { correlation_id: request.correlationId, parent_correlation_id: request.parentCorrelationId }
+  for (const [field, id] of Object.entries(ids)) {
+    if (id !== null && !uuidPattern.test(id)) throw new HostError('TASK_INVALID', `${field} must be a UUID`)
+  }
+}
+
+function checkText(field: string, text: string): void {
+  if (unstorable.test(text))
+    throw new HostError('TASK_INVALID', `${field} holds characters that PostgreSQL cannot store`)
+}

@@ -1,0 +1,101 @@
+// Loads one registered template in the form that task creation needs.
+
+import type { NamedTaskId } from '../../../model/ids.ts'
+import type { JsonText } from '../../../model/json-text.ts'
+import type { StoredStep, StoredTemplate } from '../../../model/orchestration-store.ts'
+import { type StepType, stepTypes } from '../../../model/template.ts'
+import type { Queryable } from '../../statement.ts'
+
+interface TemplateRow {
+  readonly named_task_uuid: NamedTaskId
+  readonly version: string
+  readonly steps: string
+  readonly input_schema: string | null
+  readonly queue_exists: boolean
+}
+
+interface StepRow {
+  readonly name: string
+  readonly type: string | null
+  readonly dependencies: readonly string[]
+  readonly retryable: boolean
+  readonly attempts_max: number
+  readonly initialization: string | null
+}
+
+export interface LoadedTemplateRow {
+  readonly template: StoredTemplate
+  readonly queueExists: boolean
+}
+
+/** With `version` null the highest one by its numeric parts. null: there is none. */
+export async function loadTemplate(
+  database: Queryable,
+  key: { namespace: string; name: string; version: string | null },
+): Promise<LoadedTemplateRow | null> {
+  const [row] = await database.query<TemplateRow>({
+    name: 'load-template',
+    text: templateText,
+    values: [key.namespace, key.name, key.version],
+  })
+  if (row === undefined) return null
+  return {
+    queueExists: row.queue_exists,
+    template: {
+      namedTaskId: row.named_task_uuid,
+      namespace: key.namespace,
+      name: key.name,
+      version: row.version,
+      steps: (JSON.parse(row.steps) as StepRow[]).map(storedStep),
+      inputSchema: row.input_schema as JsonText | null,
+    },
+  }
+}
+
+/** At most 20, those of the namespace first. */
+export async function templateKeys(database: Queryable, namespace: string): Promise<readonly string[]> {
+  const rows = await database.query<{ key: string }>({
+    name: 'template-keys',
+    text: `
+SELECT ns.name || '/' || nt.name || '@' || nt.version AS key
+  FROM tasker.named_tasks nt JOIN tasker.task_namespaces ns USING (task_namespace_uuid)
+ ORDER BY ns.name <> $1::text, 1 LIMIT 20`,
+    values: [namespace],
+  })
+  return rows.map((row) => row.key)
+}
+
+function storedStep(row: StepRow): StoredStep {
+  return {
+    name: row.name,
+    type: stepTypes.includes(row.type as StepType) ? (row.type as StepType) : 'standard',
+    dependencies: row.dependencies,
+    retryable: row.retryable,
+    attemptsMax: row.attempts_max,
+    initialization: row.initialization as JsonText | null,
+  }
+}
+
+// A configuration may have been written by anybody: every field is tested before it is used. #>> keeps documents as their text, so the
+// numbers in an initialization stay exact on their way into the step's inputs.
+const templateText = `
+SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
+       EXISTS (SELECT FROM pgmq.meta m WHERE lower(m.queue_name) = lower('worker_' || ns.name || '_queue')) AS queue_exists,
+       coalesce((
+         SELECT jsonb_agg(jsonb_build_object(
+                  'name', d ->> 'name', 'type', d ->> 'type',
+                  'dependencies', CASE WHEN jsonb_typeof(d -> 'dependencies') = 'array' THEN d -> 'dependencies' ELSE '[]' END,
+                  'retryable', coalesce(d #> '{retry,retryable}', 'true') <> 'false',
+                  'attempts_max', CASE WHEN d #>> '{retry,max_attempts}' ~ '^[0-9]{1,6}$'
+                                       THEN (d #>> '{retry,max_attempts}')::int ELSE 3 END,
+                  'initialization', CASE WHEN jsonb_typeof(d #> '{handler,initialization}') = 'object'
+                                          AND d #> '{handler,initialization}' <> '{}'
+                                         THEN d #>> '{handler,initialization}' END) ORDER BY given.position)
+           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array'
+                                          THEN nt.configuration -> 'steps' ELSE '[]' END) WITH ORDINALITY AS given(d, position)
+          WHERE jsonb_typeof(d -> 'name') = 'string'), '[]') AS steps
+  FROM tasker.named_tasks nt
+  JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+ WHERE ns.name = $1::text AND nt.name = $2::text AND ($3::text IS NULL OR nt.version = $3::text)
+ ORDER BY string_to_array(substring(nt.version FROM '^[0-9]{1,9}(?:[.][0-9]{1,9})*'), '.')::int[] DESC NULLS LAST, nt.version DESC
+ LIMIT 1`

@@ -1,0 +1,107 @@
+// Moves tasks along their states and enqueues the steps that are ready, with messages and wake-ups, in one statement.
+
+import type { TaskMove } from '../../../model/orchestration-store.ts'
+import type { Queryable } from '../../statement.ts'
+import { stepEventMetadata } from '../step-event.ts'
+import { readyToEnqueue, stepReadiness } from './step-readiness.ts'
+
+/** Names what `move-tasks` and `resend-steps` share: messages in, queue and wake-ups out. `outbox` has queue, namespace, message. */
+export const sendOutbox = `
+audience AS MATERIALIZED (
+  SELECT o.queue, o.namespace, array_agg(o.message ORDER BY o.position) AS messages,
+         EXISTS (SELECT FROM stephost.workers w
+                  WHERE w.declared_dead_at IS NULL AND w.heartbeat_at > now() - interval '15 seconds' AND o.namespace = ANY (w.namespaces)) AS ours
+    FROM outbox o GROUP BY o.queue, o.namespace
+), batched AS MATERIALIZED (
+  SELECT sent.id FROM audience a CROSS JOIN LATERAL pgmq.send_batch(a.queue, a.messages) AS sent(id) WHERE a.ours
+), woken AS MATERIALIZED (
+  SELECT pg_notify('pgmq_message_ready.' || a.namespace,
+                   json_build_object('event_type', 'wake_up', 'queue_name', a.queue, 'namespace', a.namespace)::text)
+    FROM audience a WHERE a.ours
+), told AS MATERIALIZED (
+  SELECT tasker.pgmq_send_with_notify(a.queue, m.message, 0)
+    FROM audience a CROSS JOIN LATERAL unnest(a.messages) AS m(message) WHERE NOT a.ours
+), sent AS MATERIALIZED (
+  SELECT (SELECT count(*) FROM batched) + (SELECT count(*) FROM told) + 0 * (SELECT count(*) FROM woken) AS messages
+)`
+
+/** The tasks must be locked in this transaction. Resolves with the number of steps enqueued. */
+export async function moveTasks(
+  transaction: Queryable,
+  moves: readonly TaskMove[],
+  orchestratorId: string,
+): Promise<number> {
+  const [row] = await transaction.query<{ enqueued: number }>({
+    name: 'move-tasks',
+    text: moveText,
+    values: [
+      moves.map((move) => move.taskId),
+      moves.map((move) => move.from),
+      moves.map((move) => move.path.join(',')),
+      moves.map((move) => move.enqueue),
+      orchestratorId,
+    ],
+  })
+  return row?.enqueued ?? 0
+}
+
+// One message per notification for foreign workers, which handle only what they are told of; one bare wake-up while our own workers serve
+// the namespace (design D2). A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
+const moveText = `
+WITH moves AS MATERIALIZED (
+  SELECT m.task_uuid, m.from_state, string_to_array(m.path, ',') AS path, m.enqueue
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[]) AS m(task_uuid, from_state, path, enqueue)
+), closed AS (
+  UPDATE tasker.task_transitions t SET most_recent = false, updated_at = now()
+    FROM moves m WHERE t.task_uuid = m.task_uuid AND t.most_recent AND t.to_state = m.from_state
+  RETURNING t.task_uuid, t.sort_key
+), begun AS MATERIALIZED (
+  SELECT m.task_uuid, m.from_state, m.path, m.enqueue, coalesce(c.sort_key, 0) AS sort_key
+    FROM moves m LEFT JOIN closed c USING (task_uuid)
+   WHERE c.task_uuid IS NOT NULL
+      OR (m.from_state = 'pending' AND NOT EXISTS (SELECT FROM tasker.task_transitions t WHERE t.task_uuid = m.task_uuid AND t.most_recent))
+), walked AS (
+  INSERT INTO tasker.task_transitions
+         (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = 1 THEN b.from_state ELSE b.path[p.n - 1] END, $5::uuid,
+         jsonb_build_object('event', CASE b.path[p.n]
+           WHEN 'initializing' THEN 'Start' WHEN 'enqueuing_steps' THEN 'ReadyStepsFound' WHEN 'steps_in_process' THEN 'StepsEnqueued'
+           WHEN 'evaluating_results' THEN CASE WHEN b.from_state LIKE 'waiting%' THEN 'DependenciesReady' ELSE 'StepCompleted' END
+           WHEN 'waiting_for_dependencies' THEN 'NoDependenciesReady' WHEN 'blocked_by_failures' THEN 'PermanentFailure'
+           WHEN 'complete' THEN 'AllStepsSuccessful' ELSE b.path[p.n] END),
+         b.sort_key + p.n, p.n = cardinality(b.path), now(), now()
+    FROM begun b CROSS JOIN LATERAL generate_series(1, cardinality(b.path)) AS p(n)
+   ORDER BY b.task_uuid, p.n
+), finished AS (
+  UPDATE tasker.tasks t SET complete = true, completed_at = now(), updated_at = now()
+    FROM begun b WHERE t.task_uuid = b.task_uuid AND b.path[cardinality(b.path)] = 'complete'
+), ready AS MATERIALIZED (
+  SELECT s.workflow_step_uuid, s.task_uuid, t.correlation_id, ns.name AS namespace, r.transition_uuid, r.sort_key
+    FROM begun b
+    JOIN tasker.tasks t ON t.task_uuid = b.task_uuid
+    JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
+    JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+    JOIN tasker.workflow_steps s ON s.task_uuid = b.task_uuid
+    ${stepReadiness}
+   WHERE b.enqueue AND ${readyToEnqueue}
+     AND EXISTS (SELECT FROM pgmq.meta q WHERE lower(q.queue_name) = lower('worker_' || ns.name || '_queue'))
+   ORDER BY s.workflow_step_uuid
+), left_pending AS (
+  UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
+    FROM ready r WHERE w.workflow_step_transition_uuid = r.transition_uuid AND w.most_recent
+  RETURNING w.workflow_step_uuid
+), enqueued AS (
+  INSERT INTO tasker.workflow_step_transitions
+         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT r.workflow_step_uuid, 'enqueued', 'pending', ${stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)},
+         r.sort_key + 1, true, now(), now()
+    FROM ready r LEFT JOIN left_pending l USING (workflow_step_uuid)
+   WHERE r.transition_uuid IS NULL OR l.workflow_step_uuid IS NOT NULL
+   ORDER BY r.workflow_step_uuid
+  RETURNING workflow_step_uuid
+), outbox AS MATERIALIZED (
+  SELECT 'worker_' || r.namespace || '_queue' AS queue, r.namespace, r.workflow_step_uuid AS position,
+         jsonb_build_object('task_uuid', r.task_uuid, 'step_uuid', r.workflow_step_uuid, 'correlation_id', r.correlation_id) AS message
+    FROM ready r JOIN enqueued e USING (workflow_step_uuid)
+), ${sendOutbox}
+SELECT messages::int AS enqueued FROM sent`

@@ -1,0 +1,74 @@
+// Orchestration's store on PostgreSQL: every operation of the interface as the statement that does it.
+
+import { randomUUID } from 'node:crypto'
+import type { OrchestrationStore, OrchestrationTransaction } from '../../../model/orchestration-store.ts'
+import type { Database } from '../../database.ts'
+import { sqlStateOf } from '../../database-fault.ts'
+import type { Queryable } from '../../statement.ts'
+import { insertTask } from './create-task.ts'
+import { dueRetries } from './due-retries.ts'
+import { loadTemplate, templateKeys } from './load-template.ts'
+import { moveSteps } from './move-steps.ts'
+import { moveTasks } from './move-tasks.ts'
+import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
+import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
+import { createQueues, registerTemplates } from './register-templates.ts'
+import { stepOutcomes } from './step-outcomes.ts'
+import { rejectResult, takeResults } from './take-results.ts'
+import { lockTasks, taskCounts } from './task-counts.ts'
+import { stepViews, taskProgress, taskView } from './task-views.ts'
+
+/** SQLSTATEs that lie in the data of a statement: class 22, too deep a document, a value that exists twice (design D2). */
+const dataStates = /^(22|54001|23505)/
+
+/** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
+export function orchestrationStore(database: Database): OrchestrationStore {
+  const orchestratorId = randomUUID()
+  return {
+    registerTemplates: (templates) => registerTemplates(database, templates),
+    template: async (key) => {
+      const loaded = await loadTemplate(database, key)
+      // A template registered by a worker that made no queue; sending to a missing queue would be an error.
+      if (loaded !== null && !loaded.queueExists) await createQueues(database, [loaded.template.namespace])
+      return loaded?.template ?? null
+    },
+    templateKeys: (namespace) => templateKeys(database, namespace),
+    createTask: (task) =>
+      database.transaction(async (q) => {
+        const answer = await insertTask(q, task)
+        if (answer.status !== 'created') return answer
+        const nothingToDo = task.steps.length === 0
+        const path = nothingToDo ? (['initializing', 'complete'] as const) : startPath
+        await moveTasks(q, [{ taskId: answer.taskId, from: 'pending', path, enqueue: !nothingToDo }], orchestratorId)
+        return answer
+      }),
+    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, orchestratorId))),
+    rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
+    isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
+    dueRetries: (options) => dueRetries(database, options),
+    resendSteps: (age) => database.transaction((q) => resendSteps(q, age)),
+    overdueResults: (age) => overdueResults(database, age),
+    stalledTasks: (age) => stalledTasks(database, age),
+    taskView: (taskId) => taskView(database, taskId),
+    stepViews: (taskId) => stepViews(database, taskId),
+    taskProgress: (taskId) => taskProgress(database, taskId),
+    heartbeat: ({ host }) => heartbeatOrchestrator(database, { orchestratorId, host }),
+    leave: () => leaveOrchestrator(database, orchestratorId),
+    ping: async () => {
+      await database.query({ text: 'SELECT 1' })
+    },
+  }
+}
+
+const startPath = ['initializing', 'enqueuing_steps', 'steps_in_process'] as const
+
+function orchestrationTransaction(q: Queryable, orchestratorId: string): OrchestrationTransaction {
+  return {
+    takeResults: (options) => takeResults(q, options),
+    lockTasks: (taskIds) => lockTasks(q, taskIds),
+    outcomes: (stepIds) => stepOutcomes(q, stepIds),
+    moveSteps: (moves) => moveSteps(q, moves),
+    taskCounts: (taskIds) => taskCounts(q, taskIds),
+    moveTasks: (moves) => moveTasks(q, moves, orchestratorId),
+  }
+}

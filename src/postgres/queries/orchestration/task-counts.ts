@@ -1,0 +1,77 @@
+// Locks tasks, and counts their steps by what they are doing.
+
+import type { TaskId } from '../../../model/ids.ts'
+import type { TaskCounts } from '../../../model/orchestration-store.ts'
+import type { StepCounts } from '../../../model/task.ts'
+import type { TaskState } from '../../../model/task-state.ts'
+import type { Queryable } from '../../statement.ts'
+import { readyForExecution, readyToEnqueue, stepReadiness } from './step-readiness.ts'
+
+export type CountsRow = { readonly [Name in keyof StepCounts as `${Name}_count`]: number }
+
+export function stepCounts(row: CountsRow): StepCounts {
+  return {
+    total: row.total_count,
+    pending: row.pending_count,
+    inProgress: row.inProgress_count,
+    completed: row.completed_count,
+    failed: row.failed_count,
+    ready: row.ready_count,
+    enqueued: row.enqueued_count,
+  }
+}
+
+/**
+ * A statement of its own, before anything is read: lock and read in one statement would see a diamond's branches as they were before the
+ * lock was granted (design D5).
+ */
+export async function lockTasks(transaction: Queryable, taskIds: readonly TaskId[]): Promise<void> {
+  await transaction.query({
+    name: 'lock-tasks',
+    text: 'SELECT FROM tasker.tasks WHERE task_uuid = ANY ($1::uuid[]) ORDER BY task_uuid FOR NO KEY UPDATE',
+    values: [taskIds],
+  })
+}
+
+/** `ready` counts what can be enqueued now: a step that waits for its retry is not among it until it is woken. */
+export async function taskCounts(transaction: Queryable, taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]> {
+  const rows = await transaction.query<CountsRow & { task_uuid: TaskId; state: TaskState }>({
+    name: 'task-counts',
+    text: countsText(readyToEnqueue),
+    values: [taskIds],
+  })
+  return rows.map((row) => ({ taskId: row.task_uuid, state: row.state, counts: stepCounts(row) }))
+}
+
+function countsText(ready: string): string {
+  return `
+SELECT t.task_uuid, coalesce(tt.to_state, 'pending') AS state, ${countColumns('c')}
+  FROM tasker.tasks t
+  LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
+  ${countsOfTask(ready)}
+ WHERE t.task_uuid = ANY ($1::uuid[])
+ ORDER BY t.task_uuid`
+}
+
+function countColumns(alias: string): string {
+  const names = ['total', 'pending', 'inProgress', 'completed', 'failed', 'ready', 'enqueued']
+  return names.map((name) => `${alias}."${name}_count"`).join(', ')
+}
+
+function countsOfTask(ready: string): string {
+  return `CROSS JOIN LATERAL (
+    SELECT count(*)::int AS "total_count",
+           (count(*) FILTER (WHERE r.state = 'pending'))::int AS "pending_count",
+           (count(*) FILTER (WHERE r.state = 'in_progress'))::int AS "inProgress_count",
+           (count(*) FILTER (WHERE r.state IN ('complete', 'resolved_manually')))::int AS "completed_count",
+           (count(*) FILTER (WHERE r.state = 'error'))::int AS "failed_count",
+           (count(*) FILTER (WHERE ${ready}))::int AS "ready_count",
+           (count(*) FILTER (WHERE r.state IN ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')))::int
+             AS "enqueued_count"
+      FROM tasker.workflow_steps s ${stepReadiness}
+     WHERE s.task_uuid = t.task_uuid
+  ) c`
+}
+
+/** For views: SQL that joins the counts as clients see them to task `t`, and the columns to select. */
+export const clientCounts = { join: countsOfTask(readyForExecution), columns: countColumns('c') }
