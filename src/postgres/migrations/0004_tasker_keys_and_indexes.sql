@@ -86,5 +86,9 @@ CREATE INDEX idx_workflow_step_transitions_held_by_worker
 CREATE INDEX idx_task_transitions_unfinished ON tasker.task_transitions (task_uuid)
   WHERE most_recent AND to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually');
 
--- No index lists the steps in state enqueued: the transition and its message commit together, so a step is found through
--- its message and nothing looks for enqueued steps without one.
+-- The steps that wait for a retry: the orchestrator asks all the time which one is due next. Only a retry pays for it.
+CREATE INDEX idx_workflow_step_transitions_waiting_for_retry
+  ON tasker.workflow_step_transitions (workflow_step_uuid) WHERE most_recent AND to_state = 'waiting_for_retry';
+
+-- No index lists the steps in state enqueued, which every step enters: a worker finds a step through its message, and
+-- whoever looks for steps that lost their message starts from the unfinished tasks.
