@@ -1,0 +1,45 @@
+# The addon and, beside it, libraries in plain C that prove the ABI without cargo.
+{
+  'target_defaults': {
+    'include_dirs': ['native/include'],
+    'cflags': ['-Wall', '-Wextra', '-Werror'],
+    'cflags_c': ['-std=c11'],
+  },
+  'targets': [
+    {
+      'target_name': 'stephost_native',
+      'sources': [
+        'native/src/binding.cc',
+        'native/src/completion-queue.cc',
+        'native/src/handler-library.cc',
+        'native/src/thread-pool.cc',
+      ],
+      'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except"],
+      'defines': ['NAPI_VERSION=8'],
+      # Node closes an addon when the last worker thread that loaded it ends; a handler may still run on a thread of ours.
+      'conditions': [["OS=='linux'", {'ldflags': ['-Wl,-z,nodelete']}]],
+    },
+    {
+      'target_name': 'c_handlers',
+      'sources': ['native/fixtures/c-handlers.c', 'native/fixtures/msgpack.c'],
+    },
+    {
+      'target_name': 'wrong_version',
+      'sources': ['native/fixtures/faulty-library.c'],
+      'defines': ['TABLE_VERSION=99'],
+    },
+    {
+      'target_name': 'small_table',
+      'sources': ['native/fixtures/faulty-library.c'],
+      'defines': ['TABLE_SIZE=16'],
+    },
+    {
+      'target_name': 'null_functions',
+      'sources': ['native/fixtures/faulty-library.c'],
+    },
+    {
+      'target_name': 'no_symbol',
+      'sources': ['native/fixtures/msgpack.c'],
+    },
+  ],
+}

@@ -1,0 +1,60 @@
+// The addon's own threads, so that a handler that blocks never takes one of libuv's (those serve files and DNS).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "handler-library.h"
+
+namespace stephost {
+
+struct Job {
+  uint64_t ticket;
+  HandlerLibrary library;
+  std::vector<uint8_t> message;
+};
+
+struct Completion {
+  uint64_t ticket;
+  LibraryAnswer answer;
+};
+
+struct PoolLimits {
+  size_t threads;
+  size_t queue_max;
+  // Threads that may be replaced while they are lost in a handler that does not end.
+  size_t abandoned_max;
+  size_t answer_bytes_max;
+};
+
+enum class Abandonment { kUnknown, kWithdrawn, kAbandoned };
+
+class ThreadPool {
+ public:
+  // `finished` is called on pool threads, once per job that was neither abandoned nor withdrawn.
+  ThreadPool(PoolLimits limits, std::function<void(Completion)> finished);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
+
+  // False when the queue is full, no thread can be made, or the pool is closed.
+  bool Submit(Job job);
+  // Gives a job up: out of the queue when it has not begun, else its thread is left behind and replaced.
+  Abandonment Abandon(uint64_t ticket);
+  // Threads that are lost in a handler right now.
+  size_t abandoned() const;
+  // Waits for idle threads to end. A thread inside a handler cannot be stopped; it ends by itself and its answer is dropped.
+  void Close();
+
+ private:
+  struct State;
+  static void Spawn(const std::shared_ptr<State>& state);
+  static void Work(const std::shared_ptr<State>& state);
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace stephost

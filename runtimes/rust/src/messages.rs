@@ -1,0 +1,220 @@
+//! The messages of the wire (proto/wire/PROTOCOL.md §3): what the host sends, and what this library answers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::wire_value::WireValue;
+use crate::CancelReason;
+
+/// The version of the wire; `proto/wire/VERSION` says the same.
+pub const WIRE_VERSION: u32 = 1;
+
+/// A call of a handler.
+#[derive(Debug)]
+pub struct Execute {
+    pub call_id: String,
+    pub callable: String,
+    pub method: Option<String>,
+    pub time_left: Duration,
+    pub requests: Vec<Request>,
+}
+
+/// One step of a call. The four documents are JSON text.
+#[derive(Debug)]
+pub struct Request {
+    pub step_uuid: String,
+    pub task_uuid: String,
+    pub correlation_id: String,
+    pub step_name: String,
+    pub attempts: u32,
+    pub task: String,
+    pub workflow_step: String,
+    pub dependency_results: String,
+    pub step_definition: String,
+}
+
+/// The host asks a call to stop.
+#[derive(Debug)]
+pub struct Cancel {
+    pub call_id: String,
+    pub reason: CancelReason,
+}
+
+/// The fields of one map; taking a field moves it out, so that documents are not copied again.
+struct Fields(HashMap<String, WireValue>);
+
+impl Fields {
+    fn of(value: WireValue) -> Result<Self, String> {
+        match value {
+            WireValue::Map(map) => Ok(Self(map)),
+            _ => Err("a map is needed".to_owned()),
+        }
+    }
+
+    /// The fields of a message of this type.
+    fn of_message(payload: &[u8], message_type: &str) -> Result<Self, String> {
+        let mut fields = Self::of(WireValue::decode(payload)?)?;
+        let found = fields.text("type")?;
+        if found == message_type {
+            Ok(fields)
+        } else {
+            Err(format!("the type is {found:?}, not {message_type:?}"))
+        }
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, String> {
+        self.optional_text(name)?.ok_or_else(|| format!("{name} must be a string"))
+    }
+
+    fn optional_text(&mut self, name: &str) -> Result<Option<String>, String> {
+        match self.0.remove(name) {
+            None | Some(WireValue::Nil) => Ok(None),
+            Some(WireValue::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("{name} must be a string")),
+        }
+    }
+
+    fn natural(&mut self, name: &str) -> Result<u64, String> {
+        let value = match self.0.remove(name) {
+            Some(WireValue::Int(value)) => u64::try_from(value).ok(),
+            _ => None,
+        };
+        value.ok_or_else(|| format!("{name} must be an integer of at least 0"))
+    }
+
+    fn array(&mut self, name: &str) -> Result<Vec<WireValue>, String> {
+        match self.0.remove(name) {
+            Some(WireValue::Array(items)) => Ok(items),
+            _ => Err(format!("{name} must be an array")),
+        }
+    }
+}
+
+impl Execute {
+    /// # Errors
+    /// What is wrong with the message, for `bad_message`.
+    pub fn decode(payload: &[u8]) -> Result<Self, String> {
+        let mut fields = Fields::of_message(payload, "execute")?;
+        let mode = fields.text("mode")?;
+        let requests = fields.array("requests")?.into_iter().map(Request::read).collect::<Result<Vec<_>, _>>()?;
+        match mode.as_str() {
+            "single" if requests.len() != 1 => return Err("single takes one request".to_owned()),
+            "single" | "batch" => {}
+            _ => return Err("mode must be single or batch".to_owned()),
+        }
+        // The resolver chooses among several ways to find a handler; here there is one.
+        fields.optional_text("resolver")?;
+        Ok(Self {
+            call_id: fields.text("call_id")?,
+            callable: fields.text("callable")?,
+            method: fields.optional_text("method")?,
+            time_left: Duration::from_millis(fields.natural("deadline_ms")?),
+            requests,
+        })
+    }
+}
+
+impl Request {
+    fn read(value: WireValue) -> Result<Self, String> {
+        let mut fields = Fields::of(value)?;
+        Ok(Self {
+            step_uuid: fields.text("step_uuid")?,
+            task_uuid: fields.text("task_uuid")?,
+            correlation_id: fields.text("correlation_id")?,
+            step_name: fields.text("step_name")?,
+            attempts: u32::try_from(fields.natural("attempts")?).unwrap_or(u32::MAX),
+            task: fields.text("task")?,
+            workflow_step: fields.text("workflow_step")?,
+            dependency_results: fields.text("dependency_results")?,
+            step_definition: fields.text("step_definition")?,
+        })
+    }
+}
+
+impl Cancel {
+    /// # Errors
+    /// What is wrong with the message, for `bad_message`.
+    pub fn decode(payload: &[u8]) -> Result<Self, String> {
+        let mut fields = Fields::of_message(payload, "cancel")?;
+        let reason = match fields.text("reason")?.as_str() {
+            "timeout" => CancelReason::Timeout,
+            "shutdown" => CancelReason::Shutdown,
+            "lease_lost" => CancelReason::LeaseLost,
+            _ => return Err("reason must be timeout, shutdown or lease_lost".to_owned()),
+        };
+        Ok(Self { call_id: fields.text("call_id")?, reason })
+    }
+}
+
+/// What this library announces.
+#[derive(Serialize)]
+pub struct Hello<'a> {
+    #[serde(rename = "type")]
+    pub message_type: &'static str,
+    pub protocol: u32,
+    pub runtime: &'static str,
+    pub sdk_version: &'a str,
+    pub language_version: &'a str,
+    pub pid: u32,
+    pub max_in_flight: u32,
+    pub handlers: Vec<AnnouncedHandler<'a>>,
+    pub load_failures: Vec<AnnouncedFailure<'a>>,
+}
+
+#[derive(Serialize)]
+pub struct AnnouncedHandler<'a> {
+    pub callable: &'a str,
+    pub aliases: Vec<String>,
+    pub file: &'a str,
+    pub root: &'a str,
+    pub version: &'a str,
+}
+
+#[derive(Serialize)]
+pub struct AnnouncedFailure<'a> {
+    pub file: &'a str,
+    pub message: &'a str,
+}
+
+/// The answer to one `execute`.
+#[derive(Serialize)]
+pub struct ResultMessage<'a> {
+    #[serde(rename = "type")]
+    pub message_type: &'static str,
+    pub call_id: &'a str,
+    pub results: Vec<ResultEntry>,
+}
+
+/// The outcome of one request: `result` on success, `error` on failure.
+#[derive(Debug, Serialize)]
+pub struct ResultEntry {
+    pub step_uuid: String,
+    pub success: bool,
+    pub execution_time_ms: u64,
+    pub metadata: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ResultError>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ResultError {
+    pub message: String,
+    pub error_type: String,
+    pub error_code: Option<String>,
+    pub retryable: bool,
+    pub retry_after_s: Option<u64>,
+    pub backtrace: Vec<String>,
+    pub context: String,
+}
+
+/// The bytes of a message.
+///
+/// # Errors
+/// The encoder's own words; no message of this file is known to cause it.
+pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, String> {
+    rmp_serde::to_vec_named(message).map_err(|error| error.to_string())
+}
