@@ -10,7 +10,6 @@ export interface DispatchEvents {
   handlerLog(record: LogRecord): void
   /** Something that a person should know; the flow goes on. */
   warning(message: string, details: Readonly<Record<string, unknown>>): void
-  info(message: string, details: Readonly<Record<string, unknown>>): void
 }
 
 export interface DispatchCounters {

@@ -1,0 +1,276 @@
+// The composition root: introduces the rooms to each other, starts them in order and stops them in reverse.
+
+import type { RestServer } from './api/rest/rest-server.ts'
+import { orchestratorRest, workerRest } from './api/rest/servers.ts'
+import type { Config } from './config/config.ts'
+import { loadTemplates } from './config/templates/load-templates.ts'
+import { Worker } from './dispatch/worker.ts'
+import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
+import { type HostLog, WorkerHealth } from './host-health.ts'
+import { checkCallables } from './model/callable-check.ts'
+import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
+import { HostError } from './model/host-error.ts'
+import type { Lifecycle } from './model/lifecycle.ts'
+import type { OrchestrationStore } from './model/orchestration-store.ts'
+import type { TaskService } from './model/task.ts'
+import { type LoadedTemplate, type TemplateProblem, templateKey } from './model/template.ts'
+import { Orchestrator } from './orchestration/orchestrator.ts'
+import { Database } from './postgres/database.ts'
+import { Listener } from './postgres/listener.ts'
+import { PgmqClaimSource } from './postgres/pgmq-claim-source.ts'
+import { PostgresStepStore } from './postgres/postgres-step-store.ts'
+import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
+
+const completionBatchMax = 200
+const resultsWaitingMax = 10_000
+
+export interface HostOptions {
+  readonly config: Config
+  readonly log: HostLog
+  readonly handlerRoots: readonly string[]
+  readonly databaseUrl: string
+  readonly parts: { readonly worker: boolean; readonly orchestrator: boolean; readonly rest: boolean }
+  /** Warnings about templates keep them from loading. */
+  readonly strict: boolean
+}
+
+export interface HostAddresses {
+  readonly worker: string | null
+  readonly orchestrator: string | null
+}
+
+export class Host implements Lifecycle {
+  readonly #options: HostOptions
+  readonly #database: Database
+  readonly #listener: Listener | null
+  readonly #store: OrchestrationStore
+  readonly #orchestrator: Orchestrator
+  readonly #started: (() => Promise<void>)[] = []
+  #templates: readonly LoadedTemplate[] = []
+  #problems: readonly TemplateProblem[] = []
+  #opened: OpenedAdapters = { adapters: [], unavailable: [] }
+  #worker: Worker | null = null
+  #addresses: HostAddresses = { worker: null, orchestrator: null }
+
+  constructor(options: HostOptions) {
+    const { config, databaseUrl, log } = options
+    this.#options = options
+    this.#database = new Database({
+      url: databaseUrl,
+      applicationName: 'stephost',
+      connectionsMax: config.database.connectionsMax,
+      acquireTimeoutMs: config.database.acquireTimeoutMs,
+    })
+    this.#listener = this.#listens() ? new Listener({ url: databaseUrl, applicationName: 'stephost listener' }) : null
+    this.#store = orchestrationStore(this.#database)
+    this.#orchestrator = new Orchestrator({
+      store: this.#store,
+      wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
+      onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
+      onWarning: (message) => log.warn({}, message),
+      backoff: {
+        baseS: config.backoff.ladderS[0] ?? 1,
+        multiplier: config.backoff.multiplier,
+        maxS: config.backoff.delayMaxS,
+        jitterEnabled: config.backoff.jitterRatio > 0,
+        jitterShareMax: config.backoff.jitterRatio,
+      },
+      timing: {
+        resultPollMs: config.orchestration.resultPollIntervalMs,
+        retryPollMs: config.orchestration.readinessPollIntervalMs,
+      },
+    })
+  }
+
+  /** The embedded orchestrator's; usable once the host has started, whether or not its loops run here. */
+  get tasks(): TaskService {
+    return this.#orchestrator
+  }
+
+  get templates(): readonly LoadedTemplate[] {
+    return this.#templates
+  }
+
+  get problems(): readonly TemplateProblem[] {
+    return this.#problems
+  }
+
+  get unavailable(): OpenedAdapters['unavailable'] {
+    return this.#opened.unavailable
+  }
+
+  handlers(): readonly HandlerDescriptor[] {
+    return this.#opened.adapters.flatMap((adapter) => adapter.handlers())
+  }
+
+  loadFailures(): readonly LoadFailure[] {
+    return this.#opened.adapters.flatMap((adapter) => adapter.loadFailures())
+  }
+
+  addresses(): HostAddresses {
+    return this.#addresses
+  }
+
+  /** Templates are registered before anything can ask for them; handlers are warm before the first claim. */
+  async start(): Promise<void> {
+    try {
+      await this.#begin(this.#database)
+      if (this.#listener !== null) await this.#begin(this.#listener)
+      await this.#load()
+      await this.#store.registerTemplates(this.#templates.map(({ template }) => template))
+      if (this.#options.parts.orchestrator) await this.#begin(this.#orchestrator)
+      if (this.#options.parts.worker) await this.#startWorker()
+      if (this.#options.parts.rest) await this.#serve()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#started.splice(0).reverse()) await stop()
+  }
+
+  /** A second signal: handlers are cancelled now, and results that PostgreSQL does not take are given up. */
+  forceStop(): void {
+    this.#worker?.forceStop()
+  }
+
+  #listens(): boolean {
+    const { config, parts } = this.#options
+    const modes = [
+      ...(parts.worker ? [config.worker.deploymentMode] : []),
+      ...(parts.orchestrator ? [config.orchestration.deploymentMode] : []),
+    ]
+    return modes.some((mode) => mode !== 'PollingOnly')
+  }
+
+  async #begin(part: Lifecycle): Promise<void> {
+    await part.start()
+    this.#started.push(() => part.stop())
+  }
+
+  async #load(): Promise<void> {
+    const { config, handlerRoots, log, parts, strict } = this.#options
+    const loaded = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
+    this.#templates = loaded.templates
+    this.#problems = loaded.problems
+    if (parts.worker) await this.#openAdapters()
+    for (const { severity, message } of this.#problems) log[severity === 'error' ? 'error' : 'warn']({}, message)
+  }
+
+  async #openAdapters(): Promise<void> {
+    const { config, handlerRoots, log, strict } = this.#options
+    this.#opened = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
+    this.#started.push(async () => {
+      await Promise.all(this.#opened.adapters.map((adapter) => adapter.stop()))
+    })
+    for (const { runtime, error } of this.#opened.unavailable) log.warn({ runtime, hint: error.hint }, error.message)
+    for (const { file, message } of this.loadFailures()) log.error({ file }, message)
+    const { namespaces } = config.runtimes
+    const unserved = checkCallables(this.#templates, this.handlers(), { namespaces, strict })
+    this.#problems = [...this.#problems, ...unserved]
+    const refused = new Set(unserved.filter(({ severity }) => severity === 'error').map(({ file }) => file))
+    this.#templates = this.#templates.filter(({ file }) => !refused.has(file))
+  }
+
+  async #startWorker(): Promise<void> {
+    const { config, log } = this.#options
+    const { dispatch, limits, queues, runtimes } = config
+    const namespaces = [...new Set(this.#templates.map(({ template }) => template.namespace))]
+    const store = new PostgresStepStore(this.#database, { leaseMs: dispatch.leaseMs })
+    const { foreignRetryMs, foreignGraceMs } = dispatch
+    const source = new PgmqClaimSource(this.#database, {
+      namespaces,
+      foreignRetryMs,
+      foreignGraceMs,
+      onClaim: queues.onClaim,
+    })
+    const roots = this.#templates.flatMap(({ template, root }) =>
+      root === null ? [] : [[templateKey(template), root] as const],
+    )
+    this.#worker = new Worker(
+      {
+        ...dispatch,
+        namespaces,
+        completionBatchMax,
+        resultsWaitingMax,
+        namespaceRuntimes: runtimes.namespaces,
+        rootsByTemplate: new Map(roots),
+        mode: config.worker.deploymentMode,
+        concurrentHandlersMax: config.worker.handlersMax,
+        handlerTimeoutMs: config.worker.handlerTimeoutMs,
+        resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
+      },
+      {
+        source,
+        store,
+        adapters: this.#opened.adapters,
+        wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
+        events: {
+          handlerLog: (record) => log.handler(record),
+          warning: (message, details) => log.warn(details, message),
+        },
+      },
+    )
+    await this.#begin(this.#worker)
+  }
+
+  async #serve(): Promise<void> {
+    const { config, parts, log } = this.#options
+    const facts = { environment: config.environment, database_pool_size: config.database.connectionsMax }
+    const onFault = (error: unknown) => log.error({ err: error }, 'a request failed')
+    const open = async (server: RestServer) => {
+      await this.#begin(server)
+      return server.address
+    }
+    const { web } = config.orchestration
+    const orchestrator =
+      parts.orchestrator && web.enabled
+        ? await open(
+            orchestratorRest({ ...web.address, tasks: this.#orchestrator, health: this.#orchestrator, facts, onFault }),
+          )
+        : null
+    const worker =
+      this.#worker !== null && config.worker.web.enabled
+        ? await open(
+            workerRest({ ...config.worker.web.address, health: this.#workerHealth(this.#worker), facts, onFault }),
+          )
+        : null
+    this.#addresses = { worker, orchestrator }
+  }
+
+  #workerHealth(worker: Worker): WorkerHealth {
+    return new WorkerHealth({
+      worker,
+      adapters: this.#opened.adapters,
+      unavailable: this.#opened.unavailable,
+      listener: this.#listener,
+      namespaces: [...new Set(this.#templates.map(({ template }) => template.namespace))],
+      ping: async () => {
+        await this.#database.query({ text: 'SELECT 1' })
+      },
+    })
+  }
+}
+
+/** For commands that only look: templates and handlers, without a database. */
+export async function loadProject(
+  options: Pick<HostOptions, 'config' | 'log' | 'handlerRoots' | 'strict'>,
+): Promise<{ templates: readonly LoadedTemplate[]; problems: readonly TemplateProblem[]; opened: OpenedAdapters }> {
+  const { config, handlerRoots, log, strict } = options
+  const { templates, problems } = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
+  const opened = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
+  const handlers = opened.adapters.flatMap((adapter) => adapter.handlers())
+  const unserved = checkCallables(templates, handlers, { namespaces: config.runtimes.namespaces, strict })
+  return { templates, problems: [...problems, ...unserved], opened }
+}
+
+export function requireTemplates(templates: readonly LoadedTemplate[], problems: readonly TemplateProblem[]): void {
+  if (templates.length > 0) return
+  const [first] = problems
+  throw new HostError(
+    'TEMPLATE_NOT_FOUND',
+    first?.message ?? 'No workflow template was found below the handler directories',
+  )
+}
