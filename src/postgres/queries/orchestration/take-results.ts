@@ -39,7 +39,6 @@ WITH kept AS (
   INSERT INTO stephost.rejected_messages (queue_name, msg_id, message, reason, rejected_at)
   SELECT '${resultQueue}', q.msg_id, q.message, $2::text, now()
     FROM pgmq.q_${resultQueue} q WHERE q.msg_id = $1::bigint
-  ON CONFLICT DO NOTHING
 )
 SELECT pgmq.archive('${resultQueue}', $1::bigint)`,
     values: [messageId, reason.slice(0, 2_000)],
@@ -71,7 +70,6 @@ WITH taken AS MATERIALIZED (
   SELECT '${resultQueue}', k.msg_id, k.message,
          CASE WHEN k.step_uuid IS NULL THEN 'the message has no step_uuid that is a UUID' ELSE 'there is no step with this id' END, now()
     FROM known k WHERE k.task_uuid IS NULL
-  ON CONFLICT DO NOTHING
 )
 SELECT k.msg_id, k.step_uuid, k.task_uuid
   FROM known k

@@ -1,0 +1,58 @@
+// What a client is told when a request fails: a status, a code and one sentence, the same shape everywhere.
+
+import { HostError, type HostErrorCode } from '../../model/host-error.ts'
+
+/** A request that cannot be served; stays inside this room. */
+export class Refusal extends Error {
+  readonly statusCode: number
+  readonly code: string
+
+  constructor(statusCode: number, code: string, message: string) {
+    super(message)
+    this.name = 'Refusal'
+    this.statusCode = statusCode
+    this.code = code
+  }
+}
+
+/** Codes and statuses of Tasker's table (orchestration-semantics §6.1); what is not in it is the server's fault. */
+const answers: Partial<Record<HostErrorCode, readonly [number, string]>> = {
+  DATABASE_DENIED: [500, 'DATABASE_ERROR'],
+  DATABASE_FAULT: [500, 'DATABASE_ERROR'],
+  DATABASE_UNREACHABLE: [503, 'SERVICE_UNAVAILABLE'],
+  TASK_DUPLICATE: [409, 'CONFLICT'],
+  TASK_INVALID: [400, 'BAD_REQUEST'],
+  TASK_NOT_FOUND: [404, 'NOT_FOUND'],
+  TEMPLATE_INVALID: [400, 'BAD_REQUEST'],
+  TEMPLATE_NOT_FOUND: [404, 'NOT_FOUND'],
+}
+
+/** Failures that the HTTP framework finds before a route is asked. */
+const frameworkCodes: Readonly<Record<number, string>> = {
+  400: 'BAD_REQUEST',
+  404: 'NOT_FOUND',
+  408: 'TIMEOUT',
+  413: 'PAYLOAD_TOO_LARGE',
+  414: 'BAD_REQUEST',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+}
+
+/** Texts of the database and of defects stay with the server: they may hold data of others. */
+const ownWords: Readonly<Record<string, string>> = {
+  DATABASE_ERROR: 'Database operation failed',
+  INTERNAL_ERROR: 'Internal server error',
+  SERVICE_UNAVAILABLE: 'The database cannot be reached',
+}
+
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  if (error instanceof HostError) {
+    const [status, code] = answers[error.code] ?? [500, 'INTERNAL_ERROR']
+    return new Refusal(status, code, ownWords[code] ?? error.message)
+  }
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : null
+  if (error instanceof Error && typeof status === 'number' && status >= 400 && status < 500) {
+    return new Refusal(status, frameworkCodes[status] ?? 'BAD_REQUEST', error.message)
+  }
+  return new Refusal(500, 'INTERNAL_ERROR', ownWords['INTERNAL_ERROR'] ?? '')
+}

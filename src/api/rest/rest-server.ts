@@ -1,0 +1,90 @@
+// One HTTP server with the rules that all our REST APIs share: limits, error bodies, the address, an orderly end.
+
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { HostError, messageOf } from '../../model/host-error.ts'
+import type { Lifecycle } from '../../model/lifecycle.ts'
+import { Refusal, refusalOf } from './refusal.ts'
+
+export interface RestServerOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** 0: the system chooses; see `address`. */
+  readonly port: number
+  readonly routes: (app: FastifyInstance) => void
+  /** Told of answers with a status of 500 and above. */
+  readonly onFault: (error: unknown) => void
+  readonly bodyBytesMax?: number
+  readonly requestTimeoutMs?: number
+  /** How long requests under way may take at the end. */
+  readonly stopGraceMs?: number
+}
+
+/** A context of 1 MiB and room for what is around it. */
+const bodyBytesMaxDefault = 2_097_152
+const requestTimeoutDefaultMs = 30_000
+const stopGraceDefaultMs = 5_000
+
+export class RestServer implements Lifecycle {
+  readonly #options: RestServerOptions
+  #app: FastifyInstance | null = null
+
+  constructor(options: RestServerOptions) {
+    this.#options = options
+  }
+
+  /** `http://host:port`; null while it does not listen. */
+  get address(): string | null {
+    const bound = this.#app?.server.address()
+    if (bound === null || bound === undefined || typeof bound === 'string') return null
+    return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
+  }
+
+  /** Rejects with ADDRESS_IN_USE, or CONFIG_INVALID when the address is not one of this machine. */
+  async start(): Promise<void> {
+    if (this.#app !== null) return
+    const { host = '127.0.0.1', port } = this.#options
+    const app = this.#build()
+    try {
+      await app.listen({ host, port })
+    } catch (error) {
+      await app.close()
+      const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+      if (taken) throw new HostError('ADDRESS_IN_USE', `${host}:${port} is taken by another process`, { cause: error })
+      const message = `cannot listen on ${host}:${port}: ${messageOf(error)}`
+      throw new HostError('CONFIG_INVALID', message, { cause: error })
+    }
+    this.#app = app
+  }
+
+  async stop(): Promise<void> {
+    const app = this.#app
+    if (app === null) return
+    this.#app = null
+    const cut = setTimeout(() => app.server.closeAllConnections(), this.#options.stopGraceMs ?? stopGraceDefaultMs)
+    await app.close().catch(this.#options.onFault)
+    clearTimeout(cut)
+  }
+
+  #build(): FastifyInstance {
+    const { routes, onFault } = this.#options
+    const answer = (error: unknown, reply: FastifyReply): FastifyReply => {
+      const refusal = refusalOf(error)
+      if (refusal.statusCode >= 500) onFault(error)
+      return reply.code(refusal.statusCode).send({ error: { code: refusal.code, message: refusal.message } })
+    }
+    const app = fastify({
+      bodyLimit: this.#options.bodyBytesMax ?? bodyBytesMaxDefault,
+      requestTimeout: this.#options.requestTimeoutMs ?? requestTimeoutDefaultMs,
+      frameworkErrors: (error, _request, reply) => {
+        answer(error, reply)
+      },
+    })
+    // The body stays text: what is stored of it must be what the client wrote (design D13).
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+    app.setErrorHandler((error, _request, reply) => answer(error, reply))
+    app.setNotFoundHandler((_request, reply) => answer(new Refusal(404, 'NOT_FOUND', 'Resource not found'), reply))
+    routes(app)
+    return app
+  }
+}

@@ -1,0 +1,93 @@
+// Reads a TaskRequest out of the raw body of POST /v1/tasks. Source: orchestration-semantics §1.2, §1.4.
+
+import { messageOf } from '../../model/host-error.ts'
+import type { InputSchemaCheck, TaskRequest } from '../../model/task.ts'
+import { rawMember } from './raw-member.ts'
+import { Refusal } from './refusal.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** Throws a Refusal: 400 when the body is no JSON, 422 when a field is missing or of another type. Unknown fields are ignored. */
+export function readTaskRequest(body: unknown, inputSchema: InputSchemaCheck): TaskRequest {
+  const text = typeof body === 'string' ? body : ''
+  const fields = parseObject(text)
+  const context = rawMember(text, 'context')
+  if (context === null) throw missing('context')
+  return {
+    namespace: requiredText(fields, 'namespace'),
+    name: requiredText(fields, 'name'),
+    version: requiredText(fields, 'version'),
+    context,
+    initiator: requiredText(fields, 'initiator'),
+    sourceSystem: requiredText(fields, 'source_system'),
+    reason: requiredText(fields, 'reason'),
+    tags: textList(fields, 'tags'),
+    priority: optionalInteger(fields, 'priority'),
+    correlationId: optionalUuid(fields, 'correlation_id'),
+    parentCorrelationId: optionalUuid(fields, 'parent_correlation_id'),
+    freshIdentity: false,
+    inputSchema,
+  }
+}
+
+function parseObject(text: string): Fields {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch (error) {
+    throw new Refusal(400, 'JSON_ERROR', `The body is not JSON: ${messageOf(error)}`)
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new Refusal(422, unprocessable, 'The body must be a JSON object')
+  }
+  return parsed as Fields
+}
+
+const unprocessable = 'UNPROCESSABLE_ENTITY'
+
+function missing(field: string): Refusal {
+  return new Refusal(422, unprocessable, `The field ${field} is missing`)
+}
+
+function illTyped(field: string, wanted: string): Refusal {
+  return new Refusal(422, unprocessable, `The field ${field} must be ${wanted}`)
+}
+
+/** What is inherited is no field of the body. */
+function fieldOf(fields: Fields, field: string): unknown {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined
+}
+
+function requiredText(fields: Fields, field: string): string {
+  const value = fieldOf(fields, field)
+  if (value === undefined) throw missing(field)
+  if (typeof value !== 'string') throw illTyped(field, 'a string')
+  return value
+}
+
+function textList(fields: Fields, field: string): readonly string[] {
+  const value = fieldOf(fields, field)
+  if (value === undefined) return []
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
+    throw illTyped(field, 'an array of strings')
+  }
+  return value
+}
+
+function optionalInteger(fields: Fields, field: string): number | null {
+  const value = fieldOf(fields, field) ?? null
+  if (value === null) return null
+  if (!Number.isInteger(value)) throw illTyped(field, 'an integer')
+  return value as number
+}
+
+function optionalUuid(fields: Fields, field: string): string | null {
+  const value = fieldOf(fields, field) ?? null
+  if (value === null) return null
+  if (typeof value !== 'string' || !isUuid(value)) throw illTyped(field, 'a UUID')
+  return value
+}
+
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text)
+}
