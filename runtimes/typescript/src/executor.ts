@@ -1,0 +1,177 @@
+// Runs one request: resolves the handler, calls it, and turns whatever happens into one entry of `result`.
+
+import { ErrorType, PermanentError, RetryableError } from './errors.ts'
+import { toStepResult } from './functional.ts'
+import type { HandlerDirectory, LoadedHandler } from './handler-directory.ts'
+import { JsonTextError, writeJson } from './json-text.ts'
+import type { ErrorEntry, ExecuteMessage, RequestEntry, ResultEntry } from './messages.ts'
+import { StepContext } from './step-context.ts'
+import { StepDocuments } from './step-documents.ts'
+import type { StepHandlerResult } from './step-result.ts'
+
+const backtraceLinesMax = 50
+const ownDirectory = new URL('.', import.meta.url).href
+const messageCharactersMax = 10_000
+
+export type CallTarget = Pick<ExecuteMessage, 'call_id' | 'callable' | 'method' | 'resolver'>
+
+export class Executor {
+  readonly #directory: HandlerDirectory
+
+  constructor(directory: HandlerDirectory) {
+    this.#directory = directory
+  }
+
+  /** Never rejects: a handler's failure is a value. */
+  async run(target: CallTarget, request: RequestEntry, isCancelled: () => boolean): Promise<ResultEntry> {
+    const startedAt = performance.now()
+    const done = (outcome: Outcome): ResultEntry => ({
+      step_uuid: request.step_uuid,
+      execution_time_ms: Math.max(0, Math.round(performance.now() - startedAt)),
+      ...outcome,
+    })
+    const { handler, problem } = this.#directory.resolve(target.callable, target.resolver ?? null)
+    if (handler === null) {
+      return done(failed({ message: sentence(problem), error_type: 'handler_not_found', retryable: false }))
+    }
+    const where = `handler ${handler.callable} (${handler.file})`
+    try {
+      const returned = await invoke(handler, target, request, isCancelled)
+      return done(toOutcome(toStepResult(returned), where))
+    } catch (error) {
+      return done(fromThrown(error, where))
+    }
+  }
+}
+
+type Outcome =
+  | { readonly success: true; readonly metadata: string; readonly result: string }
+  | { readonly success: false; readonly metadata: string; readonly error: ErrorEntry }
+
+async function invoke(
+  loaded: LoadedHandler,
+  target: CallTarget,
+  request: RequestEntry,
+  isCancelled: () => boolean,
+): Promise<unknown> {
+  const handler = new loaded.handlerClass()
+  const method = target.method ?? 'call'
+  const callee: unknown = Reflect.get(handler, method)
+  if (typeof callee !== 'function') {
+    const cure = `add the method to the class or correct \`handler.method\` in the template`
+    throw new PermanentError(`Handler ${loaded.callable} (${loaded.file}) has no method "${method}"; ${cure}.`)
+  }
+  const context = new StepContext({
+    eventId: target.call_id,
+    taskUuid: request.task_uuid,
+    stepUuid: request.step_uuid,
+    correlationId: request.correlation_id,
+    handlerName: loaded.callable,
+    documents: new StepDocuments({
+      task: request.task,
+      workflowStep: request.workflow_step,
+      dependencyResults: request.dependency_results,
+      stepDefinition: request.step_definition,
+    }),
+    isCancelled,
+  })
+  return (await Reflect.apply(callee, handler, [context])) as unknown
+}
+
+function toOutcome(result: StepHandlerResult, where: string): Outcome {
+  try {
+    const metadata = writeObject(result.metadata, 'metadata')
+    if (result.success) return { success: true, metadata, result: writePart(result.result, 'result') }
+    const hint = result.orchestrationMetadata?.backoff_hint
+    const outcome = failed({
+      message: result.errorMessage ?? 'The handler failed without a message.',
+      error_type: result.errorType ?? ErrorType.HANDLER_ERROR,
+      error_code: result.errorCode,
+      retryable: result.retryable,
+      retry_after_s: seconds(hint?.delay_seconds),
+    })
+    return { ...outcome, metadata }
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    return failed({
+      message: `The result of ${where} is refused: ${problem}.`,
+      error_type: 'invalid_result',
+      retryable: false,
+    })
+  }
+}
+
+/** PermanentError and RetryableError say themselves whether a retry can help; anything else is worth one. */
+function fromThrown(thrown: unknown, where: string): Outcome {
+  const message = thrown instanceof Error ? thrown.message || thrown.name : `${where} threw ${String(thrown)}`
+  const backtrace = backtraceOf(thrown)
+  if (!(thrown instanceof PermanentError) && !(thrown instanceof RetryableError)) {
+    return failed({ message, error_type: ErrorType.HANDLER_ERROR, retryable: true, backtrace })
+  }
+  const retryable = thrown instanceof RetryableError
+  return failed({
+    message,
+    error_type: retryable ? ErrorType.RETRYABLE_ERROR : ErrorType.PERMANENT_ERROR,
+    error_code: thrown.errorCode,
+    retryable,
+    retry_after_s: seconds(retryable ? thrown.retryAfter : null),
+    backtrace,
+    context: contextOf(thrown.metadata),
+  })
+}
+
+function failed(error: Partial<ErrorEntry> & Pick<ErrorEntry, 'message' | 'error_type' | 'retryable'>): Outcome {
+  const defaults = { error_code: null, retry_after_s: null, backtrace: [], context: '{}' }
+  const backtrace = (error.backtrace ?? []).map(storable)
+  return {
+    success: false,
+    metadata: '{}',
+    error: { ...defaults, ...error, message: storable(error.message), backtrace },
+  }
+}
+
+/** A message is text from anywhere; what PostgreSQL cannot store must not cost the whole failure. */
+function storable(text: string): string {
+  return text.slice(0, messageCharactersMax).replace(/\u0000|\p{Surrogate}/gu, '\ufffd')
+}
+
+/** A thrown error's details are a courtesy: what JSON cannot hold must not hide the error itself. */
+function contextOf(metadata: unknown): string {
+  try {
+    return writeObject(metadata, 'metadata')
+  } catch (error) {
+    return writeJson({ metadata_left_out: error instanceof Error ? error.message : 'unreadable' })
+  }
+}
+
+function writeObject(value: unknown, name: string): string {
+  const text = writePart(value ?? {}, name)
+  if (!text.startsWith('{')) throw new JsonTextError(name, 'not an object; metadata must be one')
+  return text
+}
+
+/** The message names the value from the author's view: `result.lines[3].price`. */
+function writePart(value: unknown, name: string): string {
+  try {
+    return writeJson(value)
+  } catch (error) {
+    if (error instanceof JsonTextError) throw new JsonTextError(error.path.replace('$', name), error.problem)
+    throw error
+  }
+}
+
+function seconds(value: number | null | undefined): number | null {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.ceil(value) : null
+}
+
+/** The author's lines: Node's and the runtime's own say nothing about the handler. */
+function backtraceOf(thrown: unknown): string[] {
+  if (!(thrown instanceof Error) || thrown.stack === undefined) return []
+  const lines = thrown.stack.split('\n').map((line) => line.trim())
+  const authored = lines.filter((line) => !line.includes(ownDirectory) && !/\(?node:/.test(line))
+  return authored.filter((line) => line.startsWith('at ')).slice(0, backtraceLinesMax)
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
+}

@@ -1,0 +1,65 @@
+// Callable → handler class, with the same rules of resolution in every runtime.
+
+import type { HandlerEntry } from './messages.ts'
+import { isSynchronous, type StepHandlerClass } from './step-handler.ts'
+
+export interface LoadedHandler {
+  readonly handlerClass: StepHandlerClass
+  readonly callable: string
+  readonly aliases: readonly string[]
+  readonly version: string
+  /** Relative to its root. */
+  readonly file: string
+  readonly root: string
+}
+
+/** Source of the two resolver names: handler-api §2. */
+const resolvers = ['explicit_mapping', 'class_lookup']
+
+export type Resolution =
+  | { readonly handler: LoadedHandler; readonly problem: null }
+  | { readonly handler: null; readonly problem: string }
+
+export class HandlerDirectory {
+  readonly #declared = new Map<string, LoadedHandler>()
+  readonly #aliases = new Map<string, LoadedHandler>()
+
+  /** Expects each callable once. An alias that two handlers share, or that is a callable itself, reaches nobody. */
+  constructor(handlers: readonly LoadedHandler[]) {
+    for (const handler of handlers) this.#declared.set(handler.callable, handler)
+    const shared = new Set<string>()
+    for (const handler of handlers) {
+      for (const alias of handler.aliases) {
+        if (this.#aliases.has(alias)) shared.add(alias)
+        this.#aliases.set(alias, handler)
+      }
+    }
+    for (const alias of [...shared, ...this.#declared.keys()]) this.#aliases.delete(alias)
+  }
+
+  entries(): HandlerEntry[] {
+    return [...this.#declared.values()].map((handler) => ({
+      callable: handler.callable,
+      aliases: handler.aliases.filter((alias) => this.#aliases.get(alias) === handler),
+      file: handler.file,
+      root: handler.root,
+      version: handler.version,
+      synchronous: handler.handlerClass.synchronous ?? isSynchronous(handler.handlerClass.prototype.call),
+    }))
+  }
+
+  /** `explicit_mapping` knows declared names, `class_lookup` class and export names; without a resolver both are asked in this order. */
+  resolve(callable: string, resolver: string | null): Resolution {
+    if (resolver !== null && !resolvers.includes(resolver)) {
+      return { handler: null, problem: `resolver "${resolver}" is unknown; use ${resolvers.join(' or ')}, or none` }
+    }
+    const declared = resolver === 'class_lookup' ? undefined : this.#declared.get(callable)
+    const handler = declared ?? (resolver === 'explicit_mapping' ? undefined : this.#aliases.get(callable))
+    if (handler !== undefined) return { handler, problem: null }
+    const asked = resolver === null ? '' : ` by resolver "${resolver}"`
+    return {
+      handler: null,
+      problem: `no TypeScript handler "${callable}" is found${asked}; \`stephost handlers\` lists those that are loaded`,
+    }
+  }
+}

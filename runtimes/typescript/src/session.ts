@@ -1,0 +1,85 @@
+// The guest's side of the conversation: hello once, one result per execute, cancelled or not (PROTOCOL.md §3).
+
+import type { Executor } from './executor.ts'
+import type { CancelWord, ExecuteMessage, GuestMessage, HostMessage, RequestEntry, ResultEntry } from './messages.ts'
+import type { StandardOutput } from './standard-output.ts'
+
+export interface SessionOptions {
+  readonly executor: Pick<Executor, 'run'>
+  readonly output: Pick<StandardOutput, 'during'>
+  post(message: GuestMessage): void
+  /** Ends the thread. */
+  exit(): void
+}
+
+interface ActiveCall {
+  cancelledBy: CancelWord | null
+}
+
+export class Session {
+  readonly #options: SessionOptions
+  readonly #calls = new Map<string, ActiveCall>()
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  async receive(message: HostMessage): Promise<void> {
+    switch (message.type) {
+      case 'execute':
+        return this.#execute(message)
+      case 'cancel': {
+        const call = this.#calls.get(message.call_id)
+        if (call !== undefined) call.cancelledBy ??= message.reason
+        return
+      }
+      case 'ping':
+        this.#options.post({ type: 'pong', nonce: message.nonce })
+        return
+      case 'shutdown':
+      case 'error':
+        this.#options.exit()
+        return
+      default:
+        this.#options.post({ type: 'error', code: 'unknown_type', message: 'The guest does not know this message.' })
+        this.#options.exit()
+    }
+  }
+
+  /** The requests of a batch run one after the other: they share a handler and a deadline. */
+  async #execute(message: ExecuteMessage): Promise<void> {
+    const call: ActiveCall = { cancelledBy: null }
+    this.#calls.set(message.call_id, call)
+    const results: ResultEntry[] = []
+    for (const request of message.requests) {
+      const run = () => this.#options.executor.run(message, request, () => call.cancelledBy !== null)
+      const { cancelledBy } = call
+      results.push(
+        cancelledBy === null
+          ? await this.#options.output.during(request.step_uuid, run)
+          : notStarted(request, cancelledBy),
+      )
+    }
+    this.#calls.delete(message.call_id)
+    this.#options.post({ type: 'result', call_id: message.call_id, results })
+  }
+}
+
+/** A request whose turn did not come before the call was cancelled. */
+function notStarted(request: RequestEntry, reason: CancelWord): ResultEntry {
+  return {
+    step_uuid: request.step_uuid,
+    success: false,
+    execution_time_ms: 0,
+    metadata: '{}',
+    error: {
+      message: `The call was cancelled (${reason}) before this step's handler started.`,
+      error_type: reason === 'timeout' ? 'handler_timeout' : 'handler_lost',
+      error_code: null,
+      retryable: true,
+      retry_after_s: null,
+      backtrace: [],
+      context: '{}',
+    },
+  }
+}

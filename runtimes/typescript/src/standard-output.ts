@@ -1,0 +1,66 @@
+// What handlers print becomes log lines, each tagged with the step whose code printed it.
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { LogMessage } from './messages.ts'
+
+type Stream = LogMessage['stream']
+
+/** A line without an end is passed on in pieces of this size. */
+const lineCharactersMax = 64 * 1024
+
+export class StandardOutput {
+  readonly #steps = new AsyncLocalStorage<string>()
+  readonly #post: (message: LogMessage) => void
+  readonly #partial = new Map<string, { stream: Stream; step: string | null; text: string }>()
+
+  constructor(post: (message: LogMessage) => void) {
+    this.#post = post
+  }
+
+  /** Takes over `process.stdout` and `process.stderr` of this thread, and with them the console. */
+  install(): void {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      process[stream].write = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
+        this.write(stream, typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8'))
+        const done = rest.findLast((argument) => typeof argument === 'function') as (() => void) | undefined
+        if (done !== undefined) queueMicrotask(done)
+        return true
+      }
+    }
+  }
+
+  /** Runs a step's code; what it prints, also from its timers and promises, carries the step's id. */
+  async during<T>(step: string, run: () => Promise<T>): Promise<T> {
+    return this.#steps.run(step, async () => {
+      try {
+        return await run()
+      } finally {
+        this.flush(step)
+      }
+    })
+  }
+
+  write(stream: Stream, text: string): void {
+    const step = this.#steps.getStore() ?? null
+    const key = `${stream} ${step}`
+    const lines = `${this.#partial.get(key)?.text ?? ''}${text}`.split('\n')
+    const last = lines.pop() ?? ''
+    for (const line of lines) this.#post({ type: 'log', stream, line, step_uuid: step })
+    if (last.length > lineCharactersMax) this.#post({ type: 'log', stream, line: last, step_uuid: step })
+    else if (last !== '') this.#partial.set(key, { stream, step, text: last })
+    if (last === '' || last.length > lineCharactersMax) this.#partial.delete(key)
+  }
+
+  /** Sends what a step, or with null the thread, printed without a line end. */
+  flush(step: string | null): void {
+    for (const [key, partial] of this.#partial) {
+      if (partial.step !== step) continue
+      this.#partial.delete(key)
+      this.#post({ type: 'log', stream: partial.stream, line: partial.text, step_uuid: step })
+    }
+  }
+
+  flushAll(): void {
+    for (const { step } of [...this.#partial.values()]) this.flush(step)
+  }
+}

@@ -1,0 +1,59 @@
+// The base class of handlers.
+
+import { ErrorType, type Metadata } from './errors.ts'
+import type { StepContext } from './step-context.ts'
+import { StepHandlerResult } from './step-result.ts'
+
+/** A handler class as the loader finds it: every call gets a fresh instance. */
+export interface StepHandlerClass {
+  new (): StepHandler
+  readonly prototype: StepHandler
+  readonly handlerName: string
+  readonly handlerVersion: string
+  readonly synchronous: boolean | null
+}
+
+/**
+ * Extend it, name it with `static handlerName` (what a template writes under `handler.callable`) and implement `call`.
+ * Source: handler-api §1.3.
+ */
+export abstract class StepHandler {
+  static handlerName = ''
+  static handlerVersion = '1.0.0'
+  /**
+   * True: while it runs, its thread gets no other call. Null: so it is unless `call` is an `async` function.
+   * Say false for a plain function that returns a promise and leaves the thread free.
+   */
+  static synchronous: boolean | null = null
+
+  /** Does the step's work. Throw or return `failure(…)` when it cannot; check `context.cancelled` in long loops. */
+  abstract call(context: StepContext): Promise<StepHandlerResult> | StepHandlerResult
+
+  get name(): string {
+    return (this.constructor as unknown as StepHandlerClass).handlerName || this.constructor.name
+  }
+
+  get version(): string {
+    return (this.constructor as unknown as StepHandlerClass).handlerVersion
+  }
+
+  protected success(result: unknown = {}, metadata: Metadata = {}): StepHandlerResult {
+    return StepHandlerResult.success(result, metadata)
+  }
+
+  /** `errorType` is one of `ErrorType` or a word of your own; `retryable: false` ends the step at once. */
+  protected failure(
+    message: string,
+    errorType: string = ErrorType.HANDLER_ERROR,
+    retryable = true,
+    metadata: Metadata = {},
+    errorCode: string | null = null,
+  ): StepHandlerResult {
+    return StepHandlerResult.failure(message, errorType, retryable, metadata, errorCode)
+  }
+}
+
+/** Whether a function holds its thread until it returns, as far as its form tells. */
+export function isSynchronous(fn: unknown): boolean {
+  return !(typeof fn === 'function' && fn.constructor.name === 'AsyncFunction')
+}

@@ -1,0 +1,204 @@
+// One worker thread that runs handlers: started, spoken to, and ended when a call in it does not stop.
+
+import { createInterface } from 'node:readline'
+import { Worker } from 'node:worker_threads'
+import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
+import type { CallId, StepId } from '../../model/ids.ts'
+import type { CallEvents, CancelReason, HandlerCall, LogRecord } from '../../model/runtime-adapter.ts'
+import { hostFailure, type StepResult } from '../../model/step-result.ts'
+import { Channel } from '../../protocol/channel.ts'
+import type { HelloMessage } from '../../protocol/messages.ts'
+import { type GuestLog, readGuestLog, synchronousCallables } from './thread-messages.ts'
+
+export interface ThreadOptions {
+  /** The file the thread runs. */
+  readonly entry: string
+  readonly handlerRoots: readonly string[]
+  /** Where the thread writes the bundles of handler files. */
+  readonly bundleDirectory: string
+  /** The whole environment of the thread. */
+  readonly env: Readonly<Record<string, string>>
+  readonly inFlightMax: number
+  readonly memoryMaxMb: number
+  readonly startTimeoutMs: number
+  readonly cancelGraceMs: number
+  log(record: LogRecord): void
+}
+
+interface RunningCall {
+  readonly call: HandlerCall
+  readonly events: CallEvents
+  /** Set when the call did not stop within the grace, which is why the thread ends. */
+  overran: CancelReason | null
+  grace: NodeJS.Timeout | null
+}
+
+/** How a thread came to its end. `abandoned`: it still runs, in native code that nothing can interrupt. */
+export type ThreadEnd = 'exited' | 'abandoned'
+
+export class HandlerThread {
+  readonly #options: ThreadOptions
+  readonly #worker: Worker
+  readonly #channel: Channel
+  readonly #running = new Map<CallId, RunningCall>()
+  readonly #exited: Promise<void>
+  #synchronous: ReadonlySet<string> = new Set()
+  #failure: string | null = null
+  #resolveOver: (end: ThreadEnd) => void = () => {}
+  /** Resolves once the thread serves nobody any more. */
+  readonly over = new Promise<ThreadEnd>((resolve) => {
+    this.#resolveOver = resolve
+  })
+
+  constructor(options: ThreadOptions) {
+    this.#options = options
+    const { handlerRoots, bundleDirectory, inFlightMax } = options
+    this.#worker = new Worker(options.entry, {
+      workerData: { handlerRoots, bundleDirectory, maxInFlight: inFlightMax },
+      env: { ...options.env },
+      argv: [],
+      execArgv: [],
+      stdin: false,
+      stdout: true,
+      stderr: true,
+      resourceLimits: { maxOldGenerationSizeMb: options.memoryMaxMb },
+    })
+    this.#channel = new Channel({
+      runtime: 'typescript',
+      send: (message) => this.#worker.postMessage(message),
+      close: () => void this.#terminate(),
+    })
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        this.#channel.fail(new HostError('RUNTIME_DIED', this.#failure ?? exitMessage(code)))
+        this.#resolveOver('exited')
+        resolve()
+      })
+    })
+    this.#worker.on('error', (error) => {
+      this.#failure = `The handler thread failed: ${messageOf(error)}`
+    })
+    this.#worker.on('message', (message: unknown) => this.#receive(message))
+    this.#readRawOutput()
+  }
+
+  /** Resolves with the thread's hello; rejects with a HostError when it does not come in time, and the thread is ended. */
+  async start(): Promise<HelloMessage> {
+    const { startTimeoutMs } = this.#options
+    const timer = setTimeout(() => {
+      const message = `The TypeScript handlers did not load within ${startTimeoutMs} ms; a file that waits or computes at its top level is the usual cause.`
+      this.#channel.fail(new HostError('RUNTIME_UNAVAILABLE', message))
+    }, startTimeoutMs)
+    try {
+      return await this.#channel.hello()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Whether it takes calls: false from the moment its end is decided. */
+  get serving(): boolean {
+    return this.#channel.closedBy === null
+  }
+
+  /** Whether the handler holds its thread while it runs. */
+  isSynchronous(callable: string): boolean {
+    return this.#synchronous.has(callable)
+  }
+
+  /** Rejects with HostError only when the call was not given to the thread; a thread that dies gives `handler_lost`. */
+  async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
+    if (this.#channel.closedBy !== null) throw this.#channel.closedBy
+    const running: RunningCall = { call, events, overran: null, grace: null }
+    this.#running.set(call.id, running)
+    try {
+      return await this.#channel.execute(call)
+    } catch (error) {
+      if (isHostError(error, 'RUNTIME_BUSY', 'RUNTIME_UNAVAILABLE')) throw error
+      return call.requests.map((request) => this.#lost(request.stepId, running, error))
+    } finally {
+      if (running.grace !== null) clearTimeout(running.grace)
+      this.#running.delete(call.id)
+    }
+  }
+
+  cancel(callId: CallId, reason: CancelReason): void {
+    const running = this.#running.get(callId)
+    if (running === undefined || running.grace !== null) return
+    const { cancelGraceMs } = this.#options
+    this.#channel.cancel(callId, reason)
+    running.grace = setTimeout(() => {
+      running.overran = reason
+      const message = `A handler beside this one did not stop within ${cancelGraceMs} ms, so their thread was ended.`
+      this.#channel.fail(new HostError('RUNTIME_DIED', message))
+    }, cancelGraceMs)
+  }
+
+  /** Asks the thread to end, ends it after the grace, and resolves when it is over. */
+  async stop(): Promise<ThreadEnd> {
+    this.#channel.shutdown()
+    const timer = setTimeout(() => void this.#terminate(), this.#options.cancelGraceMs)
+    const end = await this.over
+    clearTimeout(timer)
+    return end
+  }
+
+  /** Resolves when the thread has really exited, which an abandoned one may never do. */
+  exited(): Promise<void> {
+    return this.#exited
+  }
+
+  #receive(message: unknown): void {
+    const log = readGuestLog(message)
+    if (log !== null) {
+      this.#log(log)
+      return
+    }
+    this.#synchronous = synchronousCallables(message) ?? this.#synchronous
+    this.#channel.receive(message)
+  }
+
+  #log({ stream, line, step }: GuestLog): void {
+    const record: LogRecord = { runtime: 'typescript', stream, line, pid: null, step: step as StepId | null }
+    for (const { call, events } of step === null ? [] : this.#running.values()) {
+      if (call.requests.some((request) => request.stepId === step)) {
+        events.log(record)
+        return
+      }
+    }
+    this.#options.log(record)
+  }
+
+  /** What reaches the thread's streams beside its console: warnings of Node, and the last words of a thread that dies. */
+  #readRawOutput(): void {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const lines = createInterface({ input: this.#worker[stream] })
+      lines.on('line', (line) => this.#log({ stream, line, step: null }))
+    }
+  }
+
+  #lost(stepId: StepId, running: RunningCall, error: unknown): StepResult {
+    const { overran } = running
+    if (overran === null) return hostFailure(stepId, 'handler_lost', messageOf(error))
+    const message = `The handler did not stop within ${this.#options.cancelGraceMs} ms after it was cancelled (${overran}); its thread was ended.`
+    return hostFailure(stepId, overran === 'timeout' ? 'handler_timeout' : 'handler_lost', message)
+  }
+
+  /** A thread inside a synchronous native call cannot be ended: after the grace nobody waits for it any longer. */
+  async #terminate(): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#channel.fail(new HostError('RUNTIME_DIED', 'The handler thread could not be ended.'))
+      this.#worker.unref()
+      this.#resolveOver('abandoned')
+    }, this.#options.cancelGraceMs)
+    try {
+      await this.#worker.terminate()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function exitMessage(code: number): string {
+  return `The handler thread ended with code ${code}; handlers return or throw, they do not call process.exit.`
+}

@@ -1,0 +1,42 @@
+// Which file a handler thread starts from: the compiled runtime, or a bundle of its source where the host runs from source.
+
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+import { HostError, messageOf } from '../../model/host-error.ts'
+
+/**
+ * A file that every supported Node can run as a worker. `directory` is where the bundle is put when one is needed: Node 20 cannot run
+ * TypeScript. Rejects with RUNTIME_UNAVAILABLE.
+ */
+export async function threadEntry(directory: string): Promise<string> {
+  const runtime = new URL('../../../runtimes/typescript/src/', import.meta.url)
+  if (!import.meta.url.endsWith('.ts')) return fileURLToPath(new URL('main.js', runtime))
+  const outfile = join(directory, 'main.mjs')
+  const esbuildUrl = pathToFileURL(createRequire(import.meta.url).resolve('esbuild')).href
+  try {
+    await build({
+      entryPoints: [fileURLToPath(new URL('main.ts', runtime))],
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      keepNames: true,
+      sourcemap: 'inline',
+      logLevel: 'silent',
+      plugins: [
+        {
+          name: 'esbuild-stays-outside',
+          setup: (bundle) => bundle.onResolve({ filter: /^esbuild$/ }, () => ({ path: esbuildUrl, external: true })),
+        },
+      ],
+    })
+  } catch (error) {
+    throw new HostError('RUNTIME_UNAVAILABLE', `The TypeScript runtime could not be built: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+  return outfile
+}
