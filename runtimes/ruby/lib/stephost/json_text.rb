@@ -109,7 +109,7 @@ module Stephost
       end
 
       def append_float(number)
-        refuse("is #{number}, which JSON cannot hold; return a finite number or nil") unless number.finite?
+        refuse("is #{number.nan? ? "NaN" : "infinite"}; return a finite number or nil") unless number.finite?
         @out << JsonText.positional(number.to_s)
       end
 

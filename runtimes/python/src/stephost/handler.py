@@ -1,0 +1,52 @@
+"""One handler class as the runtime knows it: its names, its origin, and how an instance is made for a call."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .step_handler import StepHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Handler:
+    """`file` is relative to `root`. `declared` is false when the name is derived and stands against nobody's."""
+
+    def __init__(self, handler_class: type[StepHandler], file: str, root: str) -> None:
+        self.handler_class = handler_class
+        self.file = file
+        self.root = root
+        self.version = str(handler_class.handler_version)
+        self.import_path = f"{handler_class.__module__}.{handler_class.__qualname__}"
+        self.declared = bool(handler_class.handler_name)
+        self.callable = handler_class.handler_name or self.import_path
+        names = [self.import_path] if self.declared else [handler_class.__name__]
+        self.aliases = [name for name in names if name != self.callable]
+
+    @property
+    def place(self) -> str:
+        return os.path.join(self.root, self.file)
+
+    def announcement(self) -> dict[str, Any]:
+        return {
+            "callable": self.callable,
+            "aliases": self.aliases,
+            "file": self.file,
+            "root": self.root,
+            "version": self.version,
+        }
+
+    def drop_aliases(self, names: Iterable[str]) -> None:
+        """Aliases that mean something else elsewhere are ambiguous and go."""
+        self.aliases = [alias for alias in self.aliases if alias not in names]
+
+    def has_method(self, name: str) -> bool:
+        """Whether the class offers `name` as a public handler method of its own."""
+        method = getattr(self.handler_class, name, None)
+        return not name.startswith("_") and callable(method) and method is not getattr(StepHandler, name, None)
+
+    def instance(self) -> StepHandler:
+        """A new one for every call."""
+        return self.handler_class()

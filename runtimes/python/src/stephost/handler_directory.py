@@ -1,0 +1,58 @@
+"""Callable → handler, and which names were refused. Rules: handler-api §2."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .handler import Handler
+
+RESOLVERS = ("explicit_mapping", "class_lookup", "class_constant")
+
+
+class NotFound(Exception):
+    """No handler, or no such resolver; the message says which."""
+
+
+class HandlerDirectory:
+    """`handlers` serve; `load_failures` are `{file, message}` for names that two places declare."""
+
+    def __init__(self, candidates: list[Handler]) -> None:
+        self.load_failures: list[dict[str, str]] = []
+        self.handlers = self._refuse_duplicates(candidates)
+        self._by_callable = {handler.callable: handler for handler in self.handlers}
+        self._drop_ambiguous_aliases()
+        self._by_alias = {alias: handler for handler in self.handlers for alias in handler.aliases}
+        self._by_import_path = {handler.import_path: handler for handler in self.handlers}
+
+    def resolve(self, callable_name: str, resolver: str | None) -> Handler:
+        """`resolver` None: any way of finding it. Raises NotFound."""
+        if resolver is None:
+            handler = self._by_callable.get(callable_name) or self._by_alias.get(callable_name)
+        elif resolver == "explicit_mapping":
+            handler = self._by_callable.get(callable_name)
+            handler = handler if handler and handler.declared else None
+        elif resolver in RESOLVERS:
+            handler = self._by_import_path.get(callable_name)
+        else:
+            raise NotFound(f"The resolver `{resolver}` is unknown; known are {', '.join(RESOLVERS)}.")
+        if handler is None:
+            suffix = f" (resolver `{resolver}`)" if resolver else ""
+            raise NotFound(f"No Python handler is called `{callable_name}`{suffix}.")
+        return handler
+
+    def _refuse_duplicates(self, candidates: list[Handler]) -> list[Handler]:
+        """Neither of two declarations can be the right one, so none serves."""
+        counts = Counter(handler.callable for handler in candidates)
+        for name in (name for name, count in counts.items() if count > 1):
+            places = [handler.place for handler in candidates if handler.callable == name]
+            message = f"The callable `{name}` is declared twice: {' and '.join(places)}. Rename one of them."
+            self.load_failures += [{"file": place, "message": message} for place in dict.fromkeys(places)]
+        return [handler for handler in candidates if counts[handler.callable] == 1]
+
+    def _drop_ambiguous_aliases(self) -> None:
+        counts = Counter(alias for handler in self.handlers for alias in handler.aliases)
+        ambiguous = {alias for alias, count in counts.items() if count > 1 or alias in self._by_callable}
+        for handler in self.handlers:
+            handler.drop_aliases(ambiguous)

@@ -1,0 +1,170 @@
+"""All that a handler may read: task, step, dependency results, configuration. Source of names: handler-api §1.2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import json_text
+from .cancellation import Cancellation
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+MAX_ATTEMPTS_DEFAULT = 3
+DOCUMENTS = ("task", "workflow_step", "dependency_results", "step_definition")
+
+
+class TaskSequenceStep:
+    """The four documents of a step request, each a dict."""
+
+    def __init__(self, documents: dict[str, Any]) -> None:
+        self.task: dict[str, Any] = documents.get("task") or {}
+        self.workflow_step: dict[str, Any] = documents.get("workflow_step") or {}
+        self.dependency_results: dict[str, Any] = documents.get("dependency_results") or {}
+        self.step_definition: dict[str, Any] = documents.get("step_definition") or {}
+
+
+class StepEvent:
+    """The request as Tasker's event: three ids (text) and the documents."""
+
+    def __init__(self, task_uuid: str, step_uuid: str, correlation_id: str, task_sequence_step: dict[str, Any]) -> None:
+        self.task_uuid = task_uuid
+        self.step_uuid = step_uuid
+        self.correlation_id = correlation_id
+        self.task_sequence_step = task_sequence_step
+
+
+class StepContext:
+    def __init__(self, event: StepEvent, handler_name: str, cancellation: Cancellation | None = None) -> None:
+        self.event = event
+        self.handler_name = handler_name
+        self.task_sequence_step = TaskSequenceStep(event.task_sequence_step)
+        self._cancellation = cancellation or Cancellation()
+
+    @classmethod
+    def from_ffi_event(cls, event: StepEvent, handler_name: str) -> StepContext:
+        return cls(event, handler_name)
+
+    @classmethod
+    def from_request(cls, request: dict[str, Any], handler_name: str, cancellation: Cancellation) -> StepContext:
+        """`request` is a request of the wire: four of its fields are JSON documents."""
+        documents = {name: json_text.parse(request[name]) for name in DOCUMENTS}
+        event = StepEvent(request["task_uuid"], request["step_uuid"], request["correlation_id"], documents)
+        return cls(event, handler_name, cancellation)
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the host wants the handler to stop: the deadline passed, the host stops, or it lost the step."""
+        return self._cancellation.cancelled
+
+    @property
+    def task_uuid(self) -> UUID:
+        return _uuid(self.event.task_uuid)
+
+    @property
+    def step_uuid(self) -> UUID:
+        return _uuid(self.event.step_uuid)
+
+    @property
+    def correlation_id(self) -> UUID:
+        return _uuid(self.event.correlation_id)
+
+    @property
+    def input_data(self) -> dict[str, Any]:
+        """The task context, not the step's inputs (unlike Ruby)."""
+        task = self.task_sequence_step.task.get("task") or {}
+        context: dict[str, Any] = task.get("context") or {}
+        return context
+
+    @property
+    def dependency_results(self) -> dict[str, Any]:
+        """Step name → the whole stored step result."""
+        return self.task_sequence_step.dependency_results
+
+    @property
+    def step_config(self) -> dict[str, Any]:
+        handler = self.task_sequence_step.step_definition.get("handler") or {}
+        config: dict[str, Any] = handler.get("initialization") or {}
+        return config
+
+    @property
+    def step_inputs(self) -> dict[str, Any]:
+        inputs: dict[str, Any] = self.task_sequence_step.workflow_step.get("inputs") or {}
+        return inputs
+
+    @property
+    def retry_count(self) -> int:
+        """Attempts before this run: 0 on the first."""
+        return self.task_sequence_step.workflow_step.get("attempts") or 0
+
+    @property
+    def max_retries(self) -> int:
+        attempts_max: int | None = self.task_sequence_step.workflow_step.get("max_attempts")
+        return MAX_ATTEMPTS_DEFAULT if attempts_max is None else attempts_max
+
+    def is_retry(self) -> bool:
+        return self.retry_count > 0
+
+    def is_last_retry(self) -> bool:
+        return self.retry_count >= self.max_retries - 1
+
+    def get_input(self, key: str) -> Any:
+        return self.input_data.get(key)
+
+    def get_input_or(self, key: str, default: Any = None) -> Any:
+        """The default replaces an explicit null too."""
+        value = self.get_input(key)
+        return default if value is None else value
+
+    def get_config(self, key: str) -> Any:
+        return self.step_config.get(key)
+
+    def get_dependency_result(self, step_name: str) -> Any:
+        """What the ancestor step returned; None when it is unknown."""
+        stored = self.dependency_results.get(step_name)
+        return stored["result"] if isinstance(stored, dict) and "result" in stored else stored
+
+    def get_dependency_field(self, step_name: str, *path: str | int) -> Any:
+        """Integers of `path` reach into lists; None where the path ends early."""
+        value = self.get_dependency_result(step_name)
+        for key in path:
+            if isinstance(value, dict):
+                value = value.get(key)
+            elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
+                value = value[key]
+            else:
+                return None
+        return value
+
+    def get_dependency_result_keys(self) -> list[str]:
+        return list(self.dependency_results)
+
+    def get_all_dependency_results(self, prefix: str) -> list[Any]:
+        """What the ancestor steps whose names start with `prefix` returned."""
+        return [self.get_dependency_result(name) for name in self.dependency_results if name.startswith(prefix)]
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        return self.task_sequence_step.workflow_step.get("checkpoint")
+
+    def has_checkpoint(self) -> bool:
+        return self.checkpoint is not None
+
+    @property
+    def checkpoint_cursor(self) -> Any:
+        return (self.checkpoint or {}).get("cursor")
+
+    @property
+    def checkpoint_items_processed(self) -> int:
+        return (self.checkpoint or {}).get("items_processed") or 0
+
+    @property
+    def accumulated_results(self) -> Any:
+        return (self.checkpoint or {}).get("accumulated_results")
+
+
+def _uuid(text: str) -> UUID:
+    # Imported late: most handlers never ask, and the import costs a tenth of the start.
+    from uuid import UUID
+
+    return UUID(text)

@@ -1,0 +1,43 @@
+"""The base class of handlers. Source of names and defaults: handler-api §1.2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigurationError, ErrorType
+from .step_result import StepHandlerResult
+
+if TYPE_CHECKING:
+    from .step_context import StepContext
+
+
+class StepHandler:
+    """Subclasses define `call`, plain or `async`; a new instance runs every step."""
+
+    handler_name: str = ""
+    handler_version: str = "1.0.0"
+
+    def call(self, context: StepContext) -> Any:
+        """Returns a StepHandlerResult, a dict, a model, or an awaitable of one of these."""
+        raise ConfigurationError(f"{type(self).__name__} does not define `call(self, context)`.")
+
+    @property
+    def name(self) -> str:
+        return self.handler_name or type(self).__name__
+
+    @property
+    def version(self) -> str:
+        return self.handler_version
+
+    def success(self, result: Any = None, metadata: dict[str, Any] | None = None) -> StepHandlerResult:
+        return StepHandlerResult.success(result, metadata)
+
+    def failure(
+        self,
+        message: str,
+        error_type: str = ErrorType.HANDLER_ERROR,
+        retryable: bool = True,
+        metadata: dict[str, Any] | None = None,
+        error_code: str | None = None,
+    ) -> StepHandlerResult:
+        return StepHandlerResult.failure(message, error_type, retryable, metadata, error_code)

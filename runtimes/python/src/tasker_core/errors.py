@@ -1,0 +1,3 @@
+"""`tasker_core.errors`: see `stephost.errors`."""
+
+from stephost.errors import *  # noqa: F403
