@@ -1,21 +1,26 @@
 -- Functions of schema tasker that find tasks stuck for too long, put them into the dead letter table and end them.
 
 -- A limit of the template's `lifecycle` goes before the argument; one that is not a whole number is passed over, so that
--- one bad template does not stop the detection for all. NULL for states that are never stale.
+-- one bad template does not stop the detection for all. An IF and not a CASE, because the planner may compute the cast of
+-- a constant in a branch of CASE that is never taken.
 CREATE FUNCTION tasker.calculate_staleness_threshold(
   current_state varchar, lifecycle jsonb, waiting_for_dependencies_minutes integer, waiting_for_retry_minutes integer,
   steps_in_process_minutes integer
 ) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-  SELECT CASE WHEN pg_input_is_valid(own.minutes, 'integer') THEN own.minutes::integer ELSE common.minutes END
-    FROM (SELECT CASE current_state
-                   WHEN 'waiting_for_dependencies' THEN waiting_for_dependencies_minutes
-                   WHEN 'waiting_for_retry' THEN waiting_for_retry_minutes
-                   WHEN 'steps_in_process' THEN steps_in_process_minutes
-                 END) AS common(minutes),
-         (SELECT lifecycle ->> ('max_' || current_state || '_minutes')) AS own(minutes);
-END;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  own_minutes text := lifecycle ->> ('max_' || current_state || '_minutes');
+BEGIN
+  IF pg_input_is_valid(own_minutes, 'integer') THEN
+    RETURN own_minutes::integer;
+  END IF;
+  RETURN CASE current_state
+    WHEN 'waiting_for_dependencies' THEN waiting_for_dependencies_minutes
+    WHEN 'waiting_for_retry' THEN waiting_for_retry_minutes
+    WHEN 'steps_in_process' THEN steps_in_process_minutes
+  END;
+END
+$$;
 
 -- Waiting or running tasks that are over the limit of their state or over the lifetime, longest in their state first.
 -- A task with a pending entry in the dead letter table is somebody's work already.

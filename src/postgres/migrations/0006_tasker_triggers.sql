@@ -2,33 +2,47 @@
 
 -- The event is text that should hold JSON: Tasker wraps the result as {"type","data"}, others write it bare, so each value
 -- is looked for in data first and then at the top. Nothing in it may fail the insert of the transition: what cannot be
--- read becomes NULL, and an unknown success is told from the state.
+-- read becomes NULL, and an unknown success is told from the state. Each cast stands behind an IF of its own, because the
+-- planner may compute the cast of a constant in a branch of CASE that is never taken.
 CREATE FUNCTION tasker.create_step_result_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
   event_text text := NEW.metadata ->> 'event';
+  worker_text text := NEW.metadata ->> 'worker_uuid';
+  correlation_text text := NEW.metadata ->> 'correlation_id';
   event jsonb;
   result jsonb;
-  success jsonb;
   elapsed jsonb;
+  found_success jsonb;
+  audit tasker.workflow_step_result_audit;
 BEGIN
   IF pg_input_is_valid(event_text, 'jsonb') THEN
     event := event_text::jsonb;
   END IF;
   result := CASE WHEN jsonb_typeof(event -> 'data') = 'object' THEN event -> 'data' ELSE event END;
-  success := coalesce(result -> 'success', event -> 'success');
+  found_success := coalesce(result -> 'success', event -> 'success');
   elapsed := coalesce(result -> 'metadata' -> 'execution_time_ms', result -> 'execution_time_ms', event -> 'execution_time_ms');
+
+  audit.success := NEW.to_state = 'enqueued_for_orchestration';
+  IF jsonb_typeof(found_success) = 'boolean' THEN
+    audit.success := found_success::boolean;
+  END IF;
+  IF jsonb_typeof(elapsed) = 'number' THEN
+    IF elapsed::numeric BETWEEN 0 AND 9223372036854775807 THEN
+      audit.execution_time_ms := trunc(elapsed::numeric);
+    END IF;
+  END IF;
+  IF pg_input_is_valid(worker_text, 'uuid') THEN
+    audit.worker_uuid := worker_text;
+  END IF;
+  IF pg_input_is_valid(correlation_text, 'uuid') THEN
+    audit.correlation_id := correlation_text;
+  END IF;
 
   INSERT INTO tasker.workflow_step_result_audit (
     workflow_step_uuid, workflow_step_transition_uuid, task_uuid, worker_uuid, correlation_id, success, execution_time_ms)
   SELECT NEW.workflow_step_uuid, NEW.workflow_step_transition_uuid, s.task_uuid,
-         CASE WHEN pg_input_is_valid(NEW.metadata ->> 'worker_uuid', 'uuid') THEN (NEW.metadata ->> 'worker_uuid')::uuid END,
-         CASE WHEN pg_input_is_valid(NEW.metadata ->> 'correlation_id', 'uuid')
-           THEN (NEW.metadata ->> 'correlation_id')::uuid END,
-         CASE WHEN jsonb_typeof(success) = 'boolean' THEN success::boolean
-           ELSE NEW.to_state = 'enqueued_for_orchestration' END,
-         CASE WHEN jsonb_typeof(elapsed) = 'number' AND elapsed::numeric BETWEEN 0 AND 9223372036854775807
-           THEN trunc(elapsed::numeric)::bigint END
+         audit.worker_uuid, audit.correlation_id, audit.success, audit.execution_time_ms
     FROM tasker.workflow_steps s
    WHERE s.workflow_step_uuid = NEW.workflow_step_uuid;
   RETURN NULL;
