@@ -1,0 +1,61 @@
+// Workers on a test's database, with short leases and a way to die without a word.
+import { Worker, type WorkerOptions } from '../../src/dispatch/worker.ts'
+import type { ClaimSource } from '../../src/model/claim-source.ts'
+import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
+import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
+import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
+import type { StepDatabase } from './step-database.ts'
+import { quietEvents } from './steps.ts'
+
+export interface TestWorkerOptions extends Partial<WorkerOptions> {
+  readonly foreignGraceMs?: number
+  /** Stands between the worker and the database, to lose answers. */
+  readonly store?: PostgresStepStore
+  readonly source?: ClaimSource
+}
+
+export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore {
+  return new PostgresStepStore(steps.database, { leaseMs })
+}
+
+export function sourceOf(steps: StepDatabase, options: { foreignGraceMs?: number } = {}): PgmqClaimSource {
+  const { foreignGraceMs = 60_000 } = options
+  return new PgmqClaimSource(steps.database, {
+    namespaces: ['shop'],
+    foreignRetryMs: 100,
+    foreignGraceMs,
+    onClaim: 'archive',
+  })
+}
+
+export async function startWorker(
+  steps: StepDatabase,
+  adapter: RuntimeAdapter,
+  options: TestWorkerOptions = {},
+): Promise<Worker> {
+  const { store = storeOf(steps), source = sourceOf(steps, options), ...rest } = options
+  const worker = new Worker(
+    {
+      namespaces: ['shop'],
+      namespaceRuntimes: {},
+      rootsByTemplate: new Map(),
+      mode: 'PollingOnly',
+      concurrentHandlersMax: 4,
+      prefetchMax: 0,
+      handlerTimeoutMs: 30_000,
+      resultLimits: { bytesMax: 1_000_000, depthMax: 200 },
+      pollIntervalMs: 20,
+      foreignRetryMs: 100,
+      leaseMs: 2_000,
+      heartbeatMs: 100,
+      completionBatchMax: 200,
+      resultsWaitingMax: 1_000,
+      drainGraceMs: 10_000,
+      cancelGraceMs: 2_000,
+      ...rest,
+    },
+    { source, store, adapters: [adapter], wakeUps: null, events: quietEvents },
+  )
+  await worker.start()
+  return worker
+}
