@@ -6,13 +6,13 @@ from typing import Any
 
 import msgpack
 import pytest
-from support import vector_bytes, vector_value, vectors
 
 from stephost import frames, messages
 from stephost.protocol_violation import ProtocolViolation
+from support import vector_bytes, vector_value, vectors
 
 
-def named(name: str) -> Any:
+def named(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vector", vectors(name), ids=lambda vector: vector["name"])
 
 
@@ -22,7 +22,7 @@ def read_frames(pieces: list[bytes], frame_bytes_max: int) -> tuple[list[bytes],
     try:
         for piece in pieces:
             for payload in reader.feed(piece):
-                payloads.append(payload)  # noqa: PERF402 - those before a violation count
+                payloads.append(payload)
     except ProtocolViolation as violation:
         return payloads, violation.code
     return payloads, None
