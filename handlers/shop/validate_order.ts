@@ -12,7 +12,7 @@ export class ValidateOrder extends StepHandler {
   static override handlerName = 'shop.validate_order'
 
   async call(context: StepContext): Promise<StepHandlerResult> {
-    const lines = context.getInput<Line[]>('lines')
+    const lines = context.getInputOr<Line[]>('lines', [])
     const linesMax = context.getConfig<number>('lines_max') ?? 50
     if (lines.length > linesMax) {
       // Thrown errors say by their class whether a retry could help.
