@@ -48,7 +48,8 @@ export async function claimFromPgmq(
   const window = Math.max(4 * (request.free + request.prefetch), 200)
   const rows = await database.query<ClaimRow>({
     name: `claim:${options.namespace}:${options.onClaim}`,
-    text: claimText(`worker_${options.namespace}_queue`, options.onClaim),
+    // pgmq folds the names of its tables.
+    text: claimText(`worker_${options.namespace}_queue`.toLowerCase(), options.onClaim),
     values: [
       request.workerId,
       request.claimId,

@@ -50,9 +50,8 @@ export async function forgetDeadWorkers(database: Queryable): Promise<void> {
     text: `
 DELETE FROM stephost.workers w
  WHERE w.declared_dead_at < clock_timestamp() - interval '7 days'
-   AND NOT EXISTS (SELECT FROM tasker.workflow_steps s
-                     JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-                    WHERE s.in_process AND t.metadata ->> 'worker_uuid' = w.worker_uuid::text)`,
+   AND NOT EXISTS (SELECT FROM tasker.workflow_step_transitions t
+                    WHERE t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = w.worker_uuid::text)`,
   })
 }
 
@@ -63,7 +62,7 @@ WITH lost AS MATERIALIZED (
     FROM tasker.workflow_steps s
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid
     JOIN stephost.workers w ON w.worker_uuid::text = t.metadata ->> 'worker_uuid'
-   WHERE s.in_process AND t.most_recent AND t.to_state = 'in_progress' AND w.declared_dead_at IS NOT NULL
+   WHERE t.most_recent AND t.to_state = 'in_progress' AND w.declared_dead_at IS NOT NULL
    ORDER BY t.workflow_step_uuid
    LIMIT $1::int
      FOR UPDATE OF t

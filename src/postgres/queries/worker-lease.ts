@@ -30,10 +30,9 @@ export async function ownSteps(database: Queryable, workerId: WorkerId): Promise
   const rows = await database.query<{ step_uuid: StepId; token: ClaimToken; claim_id: ClaimId | null }>({
     name: 'own-steps',
     text: `
-SELECT s.workflow_step_uuid AS step_uuid, t.workflow_step_transition_uuid AS token, t.metadata ->> 'claim_id' AS claim_id
-  FROM tasker.workflow_steps s
-  JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid
- WHERE s.in_process AND t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = $1::text`,
+SELECT t.workflow_step_uuid AS step_uuid, t.workflow_step_transition_uuid AS token, t.metadata ->> 'claim_id' AS claim_id
+  FROM tasker.workflow_step_transitions t
+ WHERE t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = $1::text`,
     values: [workerId],
   })
   return rows.map((row) => ({ stepId: row.step_uuid, token: row.token, claimId: row.claim_id }))
