@@ -29,7 +29,8 @@ module.exports = {
     },
     {
       name: 'runtime-stays-guest',
-      comment: 'The TypeScript runtime is a guest: it shares nothing with the host but the wire, and no host code loads it.',
+      comment:
+        'The TypeScript runtime is a guest: it shares nothing with the host but the wire, and no host code loads it.',
       severity: 'error',
       from: { path: '^runtimes/' },
       to: { path: '^src/' },

@@ -69,6 +69,7 @@ export function request(name: string, changes: Partial<TaskRequest> = {}): TaskR
 }
 
 export interface Bench {
+  readonly url: string
   readonly database: Database
   readonly store: OrchestrationStore
   readonly worker: FakeWorker
@@ -96,7 +97,7 @@ export async function openBench(templates: readonly TaskTemplate[]): Promise<Ben
   const faults: Error[] = []
   const warnings: string[] = []
   return {
-    ...{ database, store, faults, warnings },
+    ...{ url: testDatabase.url, database, store, faults, warnings },
     worker: new FakeWorker(database, namespace),
     orchestrator: ({ backoff = noBackoff, timing = {} } = {}) => {
       const orchestrator = new Orchestrator({

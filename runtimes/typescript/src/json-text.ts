@@ -12,7 +12,7 @@ const positionalFrom = 1e16
 const mark = `number:${randomUUID()}:`
 const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 const markedString = new RegExp(`"${mark}(\\d+)"`, 'g')
-const integer = /^-?\d+$/
+const integer = /^-?[1-9]\d*$/
 const longDigits = /\d{16}/
 const unstorable = /\u0000|\p{Surrogate}/u
 

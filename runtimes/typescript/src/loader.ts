@@ -106,7 +106,10 @@ function loadProblem(error: unknown, path: string): string {
 /** Handler class → the names it is exported under. A class inherits no name: a shared base class declares nothing. */
 function declaredIn(exported: Record<string, unknown>): Map<StepHandlerClass, string[]> {
   const found = new Map<StepHandlerClass, string[]>()
-  for (const [name, value] of Object.entries(exported)) {
+  // The exports of a CommonJS file arrive as one default export.
+  const { default: whole } = exported
+  const members = typeof whole === 'object' && whole !== null ? { ...exported, ...whole } : exported
+  for (const [name, value] of Object.entries(members)) {
     if (!isHandlerClass(value)) continue
     found.set(value, [...(found.get(value) ?? []), name])
   }

@@ -1,6 +1,6 @@
 // Finds what the native adapter can load: built libraries below the handler roots, and crates with their build.
 
-import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, delimiter, dirname, join, relative, resolve } from 'node:path'
 import { parse } from 'smol-toml'
 import type { LoadFailure } from '../../model/handler.ts'
@@ -18,7 +18,7 @@ export interface HandlerLibraryFile {
 export interface FoundLibraries {
   readonly libraries: readonly HandlerLibraryFile[]
   /** Crates that cannot be read or are not built, each with the cure. */
-  readonly failures: readonly LoadFailure[]
+  readonly loadFailures: readonly LoadFailure[]
 }
 
 export interface LibrarySearch {
@@ -29,20 +29,23 @@ export interface LibrarySearch {
 type Finding = { readonly library: HandlerLibraryFile } | { readonly failure: LoadFailure }
 
 const libraryExtension = process.platform === 'darwin' ? '.dylib' : '.so'
-/** Directories below a root that are looked into, counted from the root; a link in a circle ends there. */
+/** Directories below a root that are looked into, counted from the root; links to directories are not followed. */
 const depthMax = 8
 const skipped = new Set(['target', 'node_modules'])
 
-/** @throws HostError HANDLERS_DIR_MISSING when a root is no directory that can be read. */
-export async function findHandlerLibraries(
+/**
+ * Runs once at the start, so it reads the disk without yielding.
+ * @throws HostError HANDLERS_DIR_MISSING when a root is no directory that can be read.
+ */
+export function findHandlerLibraries(
   roots: readonly string[],
   search: LibrarySearch = { searchPath: process.env['PATH'] ?? '' },
-): Promise<FoundLibraries> {
-  const hasCargo = await isOnPath('cargo', search.searchPath)
+): FoundLibraries {
+  const hasCargo = isOnPath('cargo', search.searchPath)
   const findings: Finding[] = []
   for (const root of roots) {
     try {
-      await searchDirectory({ root, hasCargo, findings }, root, 0)
+      searchDirectory({ root, hasCargo, findings }, root, 0)
     } catch (error) {
       throw new HostError('HANDLERS_DIR_MISSING', `${root} cannot be read: ${messageOf(error)}`, { cause: error })
     }
@@ -51,7 +54,7 @@ export async function findHandlerLibraries(
   return {
     // One library may be reached twice: roots may overlap.
     libraries: [...new Map(libraries.map((library) => [library.path, library])).values()],
-    failures: findings.flatMap((finding) => ('failure' in finding ? [finding.failure] : [])),
+    loadFailures: findings.flatMap((finding) => ('failure' in finding ? [finding.failure] : [])),
   }
 }
 
@@ -62,12 +65,12 @@ interface Walk {
 }
 
 /** A crate is one unit: what lies below it is its own business. A workspace without a package is only a directory. */
-async function searchDirectory(walk: Walk, directory: string, depth: number): Promise<void> {
-  const entries = await readdir(directory, { withFileTypes: true })
+function searchDirectory(walk: Walk, directory: string, depth: number): void {
+  const entries = readdirSync(directory, { withFileTypes: true })
   if (entries.some((entry) => entry.name === 'Cargo.toml')) {
-    const crate = await readCrate(walk.root, join(directory, 'Cargo.toml'))
+    const crate = readCrate(walk.root, join(directory, 'Cargo.toml'))
     if (crate.kind !== 'workspace') {
-      walk.findings.push(...(await crateFindings(walk, crate)))
+      walk.findings.push(...crateFindings(walk, crate))
       return
     }
   }
@@ -75,7 +78,7 @@ async function searchDirectory(walk: Walk, directory: string, depth: number): Pr
     const path = join(directory, entry.name)
     if (entry.isDirectory()) {
       const enters = depth < depthMax && !skipped.has(entry.name) && !entry.name.startsWith('.')
-      if (enters) await searchDirectory(walk, path, depth + 1)
+      if (enters) searchDirectory(walk, path, depth + 1)
     } else if (entry.name.endsWith(libraryExtension)) {
       walk.findings.push({ library: { path: resolve(path), root: walk.root, file: relative(walk.root, path) } })
     }
@@ -87,9 +90,9 @@ type Crate =
   | { readonly kind: 'other' | 'workspace' }
   | { readonly kind: 'broken'; readonly failure: LoadFailure }
 
-async function readCrate(root: string, manifest: string): Promise<Crate> {
+function readCrate(root: string, manifest: string): Crate {
   try {
-    const content = parse(await readFile(manifest, 'utf8'))
+    const content = parse(readFileSync(manifest, 'utf8'))
     const [crate, library] = [table(content['package']), table(content['lib'])]
     const name = library['name'] ?? crate['name']
     if (content['package'] === undefined) return { kind: 'workspace' }
@@ -102,11 +105,11 @@ async function readCrate(root: string, manifest: string): Promise<Crate> {
   }
 }
 
-async function crateFindings(walk: Walk, crate: Crate): Promise<readonly Finding[]> {
+function crateFindings(walk: Walk, crate: Crate): readonly Finding[] {
   if (crate.kind === 'broken') return [{ failure: crate.failure }]
   if (crate.kind !== 'handlers') return []
   const file = relative(walk.root, crate.manifest)
-  const path = await builtLibrary(resolve(dirname(crate.manifest)), crate.libraryName)
+  const path = builtLibrary(resolve(dirname(crate.manifest)), crate.libraryName)
   if (path !== null) return [{ library: { path, root: walk.root, file } }]
   const directory = dirname(crate.manifest)
   const cure = walk.hasCargo
@@ -116,24 +119,25 @@ async function crateFindings(walk: Walk, crate: Crate): Promise<readonly Finding
 }
 
 /** Crates of one workspace share the target directory beside its manifest, so every directory above the crate may have it. */
-async function builtLibrary(crateDirectory: string, libraryName: string): Promise<string | null> {
+function builtLibrary(crateDirectory: string, libraryName: string): string | null {
   for (let directory = crateDirectory; ; directory = dirname(directory)) {
     const path = join(directory, 'target', 'release', libraryName)
-    const found = await stat(path).catch(() => null)
-    if (found?.isFile() === true) return path
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path
     if (directory === dirname(directory)) return null
   }
 }
 
-async function isOnPath(program: string, searchPath: string): Promise<boolean> {
-  for (const directory of searchPath.split(delimiter).filter((entry) => entry !== '')) {
-    const found = await access(join(directory, program), constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (found) return true
+function isOnPath(program: string, searchPath: string): boolean {
+  return searchPath.split(delimiter).some((directory) => directory !== '' && isExecutable(join(directory, program)))
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
   }
-  return false
 }
 
 function table(value: unknown): Readonly<Record<string, unknown>> {

@@ -5,9 +5,9 @@ import { HostError } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
   AdapterHealth,
-  CallEvents,
   CancelReason,
   HandlerCall,
+  LogRecord,
   MonotonicMs,
   RuntimeAdapter,
 } from '../../model/runtime-adapter.ts'
@@ -19,9 +19,8 @@ import type { FoundLibraries } from './handler-libraries.ts'
 import { loadLibraries } from './library-loader.ts'
 import { failCall, readAnswer } from './native-answer.ts'
 
-export interface NativeAdapterOptions {
-  /** What `findHandlerLibraries` found. */
-  readonly found: FoundLibraries
+/** What `findHandlerLibraries` found, and how to run it. */
+export interface NativeAdapterOptions extends FoundLibraries {
   /** Calls that run at once. */
   readonly threads: number
   /** Largest message either way, default 16 MiB. */
@@ -32,13 +31,14 @@ export interface NativeAdapterOptions {
   readonly abandonedThreadsMax?: number
   /** The built addon; the package's own by default. */
   readonly addonPath?: string
+  /** Takes what the host itself has to say about a thread that was left behind. */
+  log(record: LogRecord): void
 }
 
 interface RunningCall {
   readonly ticket: number
   readonly library: number
   readonly call: HandlerCall
-  readonly events: CallEvents
   readonly startedAt: MonotonicMs
   resolve(results: readonly StepResult[]): void
   reject(error: HostError): void
@@ -80,20 +80,20 @@ export class NativeAdapter implements RuntimeAdapter {
   }
 
   loadFailures(): readonly LoadFailure[] {
-    return [...this.#options.found.failures, ...this.#failures]
+    return [...this.#options.loadFailures, ...this.#failures]
   }
 
   /** Rejects with RUNTIME_UNAVAILABLE when there are libraries and no addon to load them. A library that does not load is no reason to. */
   async start(): Promise<void> {
     this.#stopping = false
-    const { found, threads, abandonedThreadsMax, messageBytesMax } = this.#options
-    if (this.#host !== null || found.libraries.length === 0) return
+    const { libraries, threads, abandonedThreadsMax, messageBytesMax } = this.#options
+    if (this.#host !== null || libraries.length === 0) return
     const addon = loadAddon(this.#options.addonPath)
     const limits = { threads, queueMax: threads, abandonedThreadsMax, answerBytesMax: messageBytesMax }
     this.#host = new addon.HandlerHost(limits, (completions) => {
       for (const completion of completions) this.#complete(completion)
     })
-    const loaded = loadLibraries(this.#host, found.libraries)
+    const loaded = loadLibraries(this.#host, libraries)
     this.#handlers = loaded.handlers
     this.#failures = loaded.failures
     this.#routes = loaded.routes
@@ -108,7 +108,7 @@ export class NativeAdapter implements RuntimeAdapter {
     this.#host = null
   }
 
-  async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
+  async execute(call: HandlerCall): Promise<readonly StepResult[]> {
     const [first] = call.requests
     if (first === undefined) return []
     if (this.#stopping) throw new HostError('ADAPTER_STOPPED', 'The Rust runtime is stopping.')
@@ -125,7 +125,7 @@ export class NativeAdapter implements RuntimeAdapter {
       const sizes = `${message.length} bytes, at most ${messageBytesMax}`
       return failCall(call, 'invalid_result', `The step's inputs do not fit into one message: ${sizes}.`)
     }
-    return this.#run(this.#host, call, events, library, message)
+    return this.#run(this.#host, call, library, message)
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
@@ -145,17 +145,11 @@ export class NativeAdapter implements RuntimeAdapter {
       : { status: 'degraded', message: `${stuck}; find the handler in the log by its timeout.` }
   }
 
-  #run(
-    host: HandlerHost,
-    call: HandlerCall,
-    events: CallEvents,
-    library: number,
-    message: Uint8Array,
-  ): Promise<readonly StepResult[]> {
+  #run(host: HandlerHost, call: HandlerCall, library: number, message: Uint8Array): Promise<readonly StepResult[]> {
     return new Promise((resolve, reject) => {
       this.#lastTicket += 1
       const running: RunningCall = {
-        ...{ ticket: this.#lastTicket, library, call, events, startedAt: performance.now(), resolve, reject },
+        ...{ ticket: this.#lastTicket, library, call, startedAt: performance.now(), resolve, reject },
         ...{ cancelled: null, graceTimer: null, repeatTimer: null },
       }
       this.#byTicket.set(running.ticket, running)
@@ -191,10 +185,10 @@ export class NativeAdapter implements RuntimeAdapter {
       return
     }
     const ranMs = Math.round(performance.now() - running.startedAt)
-    const { call, events, cancelled } = running
+    const { call, cancelled } = running
     const rest = `it did not stop within ${this.#options.cancelGraceMs} ms after it was told to, and its thread was left behind`
     const [step] = call.requests
-    events.log({
+    this.#options.log({
       ...{ runtime: this.name, stream: 'stderr', pid: process.pid, step: step?.stepId ?? null },
       line: `${step?.handler.callable ?? 'A handler'} ignored its cancellation (${cancelled}): ${rest}`,
     })

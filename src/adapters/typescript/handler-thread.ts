@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId, StepId } from '../../model/ids.ts'
-import type { CallEvents, CancelReason, HandlerCall, LogRecord } from '../../model/runtime-adapter.ts'
+import type { CallEvents, CancelReason, HandlerCall, LogRecord, MonotonicMs } from '../../model/runtime-adapter.ts'
 import { hostFailure, type StepResult } from '../../model/step-result.ts'
 import { Channel } from '../../protocol/channel.ts'
 import type { HelloMessage } from '../../protocol/messages.ts'
@@ -27,9 +27,10 @@ export interface ThreadOptions {
 
 interface RunningCall {
   readonly call: HandlerCall
+  readonly startedAt: MonotonicMs
   readonly events: CallEvents
-  /** Set when the call did not stop within the grace, which is why the thread ends. */
-  overran: CancelReason | null
+  /** Set when the call did not stop within the grace after its cancel, which is why the thread ends. */
+  overran: { readonly reason: CancelReason; readonly ranMs: number } | null
   grace: NodeJS.Timeout | null
 }
 
@@ -109,7 +110,7 @@ export class HandlerThread {
   /** Rejects with HostError only when the call was not given to the thread; a thread that dies gives `handler_lost`. */
   async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     if (this.#channel.closedBy !== null) throw this.#channel.closedBy
-    const running: RunningCall = { call, events, overran: null, grace: null }
+    const running: RunningCall = { call, startedAt: performance.now(), events, overran: null, grace: null }
     this.#running.set(call.id, running)
     try {
       return await this.#channel.execute(call)
@@ -126,10 +127,11 @@ export class HandlerThread {
     const running = this.#running.get(callId)
     if (running === undefined || running.grace !== null) return
     const { cancelGraceMs } = this.#options
+    const ranMs = Math.round(performance.now() - running.startedAt)
     this.#channel.cancel(callId, reason)
     running.grace = setTimeout(() => {
-      running.overran = reason
-      const message = `A handler beside this one did not stop within ${cancelGraceMs} ms, so their thread was ended.`
+      running.overran = { reason, ranMs }
+      const message = `A handler beside this one did not stop within ${cancelGraceMs}ms, so their thread was ended.`
       this.#channel.fail(new HostError('RUNTIME_DIED', message))
     }, cancelGraceMs)
   }
@@ -180,8 +182,11 @@ export class HandlerThread {
   #lost(stepId: StepId, running: RunningCall, error: unknown): StepResult {
     const { overran } = running
     if (overran === null) return hostFailure(stepId, 'handler_lost', messageOf(error))
-    const message = `The handler did not stop within ${this.#options.cancelGraceMs} ms after it was cancelled (${overran}); its thread was ended.`
-    return hostFailure(stepId, overran === 'timeout' ? 'handler_timeout' : 'handler_lost', message)
+    const { reason, ranMs } = overran
+    const ended = `did not stop within ${this.#options.cancelGraceMs}ms; its thread was ended.`
+    return reason === 'timeout'
+      ? hostFailure(stepId, 'handler_timeout', `The handler timed out after ${ranMs}ms and ${ended}`, ranMs)
+      : hostFailure(stepId, 'handler_lost', `The handler was cancelled (${reason}) and ${ended}`, ranMs)
   }
 
   /** A thread inside a synchronous native call cannot be ended: after the grace nobody waits for it any longer. */

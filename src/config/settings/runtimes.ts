@@ -8,7 +8,7 @@ export const runtimeSettings = {
     in_flight_max: setting(integerBetween(1, 1000), 'Calls that one Ruby process runs at once'),
   },
   python: {
-    interpreter: setting(text, "The Python program; empty: the project's .venv, else python3"),
+    interpreter: setting(text, "The Python program; empty: the project's .venv, else /usr/bin/python3"),
     in_flight_max: setting(integerBetween(1, 1000), 'Calls that one Python process runs at once'),
   },
   typescript: {

@@ -1,0 +1,18 @@
+// `stephost dev`: worker and orchestrator together, on an embedded PostgreSQL unless DATABASE_URL names one.
+import { openDatabase } from '../host-database.ts'
+import type { CliCommand } from './cli-command.ts'
+import { serve } from './serve.ts'
+
+export const devCommand: CliCommand = {
+  name: 'dev',
+  summary: 'worker, orchestrator and an embedded PostgreSQL, staying up',
+  logLevel: 'info',
+  arguments: (command) => command,
+  run: (context) =>
+    serve(context, {
+      parts: { worker: true, orchestrator: true, rest: true },
+      handlerRoots: context.handlerRoots,
+      database: () =>
+        openDatabase(context.config, { dataDir: context.dataDir, log: (line) => context.log.info({}, line) }),
+    }),
+}

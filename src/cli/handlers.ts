@@ -1,0 +1,35 @@
+// `stephost handlers`: what is loaded, in which language, from which file, and what failed to load and why.
+import { openAdapters } from '../host-adapters.ts'
+import { type CliCommand, flagOption } from './cli-command.ts'
+import { exitCodes } from './failure.ts'
+import { jsonDocument, table } from './table.ts'
+
+export const handlersCommand: CliCommand = {
+  name: 'handlers',
+  summary: 'the handlers that are loaded, and those that failed to load and why',
+  logLevel: 'warn',
+  arguments: (command) => command.option('--strict', 'exit 1 when a handler file or a language did not load'),
+  run: async (context, input) => {
+    const { config, handlerRoots, log, output, json } = context
+    const { adapters, unavailable } = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
+    try {
+      const handlers = adapters
+        .flatMap((adapter) => adapter.handlers())
+        .toSorted((left, right) => (left.callable < right.callable ? -1 : 1))
+      const failures = adapters.flatMap((adapter) => adapter.loadFailures())
+      const missing = unavailable.map(({ runtime, error }) => ({ runtime, message: error.message, hint: error.hint }))
+      if (json) output.write(jsonDocument({ handlers, load_failures: failures, unavailable: missing }))
+      else {
+        const rows = handlers.map(({ callable, runtime, file }) => [callable, runtime, file])
+        output.write(rows.length === 0 ? 'no handlers\n' : table([['CALLABLE', 'LANGUAGE', 'FILE'], ...rows]))
+        for (const { runtime, file, message } of failures)
+          output.write(`not loaded: ${file} (${runtime}): ${message}\n`)
+        for (const { runtime, message, hint } of missing)
+          output.write(`not available: ${runtime}: ${message}\n  ${hint}\n`)
+      }
+      return flagOption(input, 'strict') && failures.length + missing.length > 0 ? exitCodes.workFailed : exitCodes.done
+    } finally {
+      await Promise.all(adapters.map((adapter) => adapter.stop()))
+    }
+  },
+}

@@ -1,0 +1,20 @@
+// `stephost orchestrator`: the embedded orchestrator alone, against DATABASE_URL.
+import { existsSync } from 'node:fs'
+import type { CliCommand } from './cli-command.ts'
+import { handlersDefault } from './command-context.ts'
+import { productionDatabase } from './production-database.ts'
+import { serve } from './serve.ts'
+
+export const orchestratorCommand: CliCommand = {
+  name: 'orchestrator',
+  summary: 'the embedded orchestrator alone, against DATABASE_URL',
+  logLevel: 'info',
+  arguments: (command) => command,
+  run: (context) =>
+    serve(context, {
+      parts: { worker: false, orchestrator: true, rest: true },
+      // Workers register their templates themselves, so an orchestrator works without any directory of its own.
+      handlerRoots: context.handlerRoots.filter((root) => root !== handlersDefault || existsSync(root)),
+      database: () => productionDatabase(context.config),
+    }),
+}

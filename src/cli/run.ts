@@ -1,0 +1,117 @@
+// `stephost run`: submits a task, follows it live step by step, prints the results; the exit code says how it ended.
+import { Host } from '../host.ts'
+import { openDatabase } from '../host-database.ts'
+import { checkCallables } from '../model/callable-check.ts'
+import { HostError } from '../model/host-error.ts'
+import type { JsonText } from '../model/json-text.ts'
+import { type LoadedTemplate, templateKey } from '../model/template.ts'
+import { type CliCommand, type CommandInput, flagOption, textOption } from './cli-command.ts'
+import type { CommandContext } from './command-context.ts'
+import { exitCodes } from './failure.ts'
+import { jsonObjectArgument, secondsArgument } from './json-argument.ts'
+import { ProgressView } from './progress-view.ts'
+import { type StopSignals, stopSignals } from './signals.ts'
+import { taskJson, taskText } from './task-document.ts'
+import { followTask } from './task-follower.ts'
+import { findTemplate, readTaskName, type TaskName } from './task-name.ts'
+
+interface RunInput {
+  readonly wanted: TaskName
+  readonly context: JsonText
+  /** False: a second task with the same context is refused, as everywhere else. */
+  readonly fresh: boolean
+  readonly timeoutMs: number
+}
+
+const timeoutDefaultS = '600'
+
+export const runCommand: CliCommand = {
+  name: 'run',
+  summary: 'submit a task, follow it step by step, print the results',
+  logLevel: 'error',
+  arguments: (command) =>
+    command
+      .argument('<workflow>', 'NAMESPACE/NAME or NAMESPACE/NAME@VERSION')
+      .option('--context <json>', 'the task context: a JSON object, or @FILE', '{}')
+      .option('--once', 'refuse a task whose context was already run')
+      .option('--timeout <seconds>', 'give up after this time', timeoutDefaultS),
+  run: async (context, input) => {
+    const run = readInput(input)
+    let host: Host | null = null
+    const signals = stopSignals({ force: () => host?.forceStop() })
+    try {
+      const { config, log, handlerRoots } = context
+      const database = await openDatabase(config, { dataDir: context.dataDir, log: (line) => log.info({}, line) })
+      try {
+        const parts = { worker: true, orchestrator: true, rest: false }
+        host = new Host({ config, log, handlerRoots, databaseUrl: database.url, parts, strict: false })
+        await host.start()
+        return signals.exitCode() ?? (await submitAndFollow(context, { host, run, signals }))
+      } finally {
+        await host?.stop()
+        await database.stop()
+      }
+    } finally {
+      signals.close()
+    }
+  },
+}
+
+function readInput(input: CommandInput): RunInput {
+  return {
+    wanted: readTaskName(input.positional[0] ?? ''),
+    context: jsonObjectArgument('--context', textOption(input, 'context') ?? '{}'),
+    fresh: !flagOption(input, 'once'),
+    timeoutMs: secondsArgument('--timeout', textOption(input, 'timeout') ?? timeoutDefaultS),
+  }
+}
+
+async function submitAndFollow(
+  context: CommandContext,
+  { host, run, signals }: { host: Host; run: RunInput; signals: StopSignals },
+): Promise<number> {
+  const loaded = findTemplate(run.wanted, host.templates, host.problems)
+  requireHandlers(context, host, loaded)
+  const { namespace, name, version } = loaded.template
+  const { taskId } = await host.tasks.createTask({
+    namespace,
+    name,
+    version,
+    context: run.context,
+    initiator: 'stephost run',
+    sourceSystem: 'stephost',
+    reason: 'command line',
+    tags: [],
+    priority: null,
+    correlationId: null,
+    parentCorrelationId: null,
+    freshIdentity: run.fresh,
+    inputSchema: 'enforce',
+  })
+  const view = context.json ? null : new ProgressView(context.output)
+  const { timeoutMs } = run
+  const end = await followTask({
+    tasks: host.tasks,
+    taskId,
+    timeoutMs,
+    stopping: signals.stopping,
+    changed: (progress) => view?.show(progress),
+  })
+  const task = await host.tasks.task(taskId)
+  context.output.write(context.json ? taskJson(task) : taskText(task))
+  if (end === 'timeout')
+    context.log.error({ task: taskId }, `not finished after ${timeoutMs / 1000} s; the task stays as it is`)
+  if (end === 'stopped') return signals.exitCode() ?? exitCodes.workFailed
+  return task.state === 'complete' || task.state === 'resolved_manually' ? exitCodes.done : exitCodes.workFailed
+}
+
+/** A task whose callable nobody here has would wait for another worker; someone who types `run` wants to know at once. */
+function requireHandlers({ config }: CommandContext, host: Host, loaded: LoadedTemplate): void {
+  const { namespaces } = config.runtimes
+  const problems = checkCallables([loaded], host.handlers(), { namespaces, strict: true }).map(({ message }) => message)
+  if (problems.length === 0) return
+  const failures = host.loadFailures().map(({ file, message }) => `not loaded: ${file}: ${message}`)
+  const missing = host.unavailable.map(({ runtime, error }) => `not available: ${runtime}: ${error.message}`)
+  const lines = [...problems, ...failures, ...missing].join('\n  ')
+  throw new HostError('TEMPLATE_INVALID', `${templateKey(loaded.template)} cannot run here:\n  ${lines}`)
+}

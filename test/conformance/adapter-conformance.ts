@@ -1,0 +1,313 @@
+// What every adapter must do, once: the test of an adapter opens it over the fixture handlers and calls `exerciseAdapter`.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { JsonText } from '../../src/model/json-text.ts'
+import type { HandlerCall, LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
+import type { StepResult } from '../../src/model/step-result.ts'
+import { eventually } from '../fixtures/eventually.ts'
+import { type CallOptions, handlerCall } from '../fixtures/handler-call.ts'
+
+/** What a language cannot do, or does in its own words. The README says what each means. */
+export interface AdapterTraits {
+  readonly errorTypes: { readonly retryable: string; readonly permanent: string }
+  readonly raised: { readonly errorType: string | null; readonly retryable: boolean; readonly backtrace: boolean }
+  readonly numbers: 'exact' | 'javascript'
+  readonly badResults: readonly ('nan' | 'nul' | 'cycle')[]
+  readonly printRoutes: readonly ('print' | 'descriptor' | 'subprocess')[]
+  readonly exits: boolean
+  readonly dies: boolean
+  readonly brokenFile: string | null
+}
+
+export interface Exercise {
+  readonly name: string
+  readonly traits: AdapterTraits
+  /** A started adapter over the fixture handlers whose grace after a cancel is well below 3 s; lines of no call go to `log`. */
+  open(log: (record: LogRecord) => void): Promise<RuntimeAdapter>
+}
+
+/** An adapter in use: calls by callable and context, and every line that came out of it. */
+interface Session {
+  readonly adapter: RuntimeAdapter
+  readonly lines: readonly LogRecord[]
+  begin(options: CallOptions): { call: HandlerCall; result: Promise<StepResult> }
+  run(callable: string, context?: unknown): Promise<StepResult>
+}
+
+/** Longer than any grace: a handler that is still asleep then was ended. */
+const stubbornS = 3
+
+export function exerciseAdapter({ name, traits, open }: Exercise): void {
+  describe(`${name} adapter`, () => {
+    let current: Session | null = null
+    const session = (): Session => {
+      if (current === null) throw new Error('The adapter did not open.')
+      return current
+    }
+    beforeAll(async () => {
+      const lines: LogRecord[] = []
+      current = openSession(await open((record) => lines.push(record)), lines)
+    })
+    afterAll(() => current?.adapter.stop())
+
+    describe('announces', () => exerciseAnnouncements(session, traits))
+    describe('outcomes', () => exerciseOutcomes(session, traits))
+    describe('documents', () => exerciseDocuments(session, traits))
+    describe('output', () => exerciseOutput(session, traits))
+    describe('load', () => exerciseLoad(session))
+    describe('cancel', () => exerciseCancel(session))
+    describe('endings', () => exerciseEndings(session, traits))
+  })
+}
+
+function openSession(adapter: RuntimeAdapter, lines: LogRecord[]): Session {
+  const begin = (options: CallOptions) => {
+    const call = handlerCall(options)
+    const results = adapter.execute(call, { log: (record) => lines.push(record) })
+    const result = results.then((all) => {
+      expect(all.map(({ stepId }) => stepId)).toEqual(call.requests.map(({ stepId }) => stepId))
+      const [only] = all
+      if (only === undefined) throw new Error('A call of one step has one result.')
+      return only
+    })
+    return { call, result }
+  }
+  const run = (callable: string, context: unknown = {}) =>
+    begin({ callable, context: JSON.stringify(context) as JsonText }).result
+  return { adapter, lines, begin, run }
+}
+
+/** The text of a successful result, without blanks; handlers of the suite return no string with blanks where this is used. */
+function resultText(result: StepResult): string {
+  if (!result.success) throw new Error(`The handler failed: ${result.errorType}: ${result.message}`)
+  return result.result.replace(/\s/g, '')
+}
+
+function resultValue(result: StepResult): unknown {
+  if (!result.success) throw new Error(`The handler failed: ${result.errorType}: ${result.message}`)
+  return JSON.parse(result.result)
+}
+
+async function serves({ run }: Session): Promise<void> {
+  expect(resultValue(await run('conformance.echo', { value: 'still here' }))).toEqual({ value: 'still here' })
+}
+
+function exerciseAnnouncements(session: () => Session, traits: AdapterTraits): void {
+  it('the handlers, where each lies, and its health', () => {
+    const { adapter } = session()
+    const echo = adapter.handlers().find(({ callable }) => callable === 'conformance.echo')
+    expect(echo).toMatchObject({ runtime: adapter.name, callable: 'conformance.echo' })
+    expect(echo?.file).not.toBe('')
+    expect(echo?.root).not.toBe('')
+    expect(adapter.inFlightMax).toBeGreaterThan(0)
+    expect(adapter.health()).toEqual({ status: 'healthy', message: null })
+  })
+
+  const { brokenFile } = traits
+  if (brokenFile === null) return
+  it('a file with a syntax error as a load failure, while the others serve', async () => {
+    const failures = session().adapter.loadFailures()
+    const broken = failures.find(({ file }) => file.endsWith(brokenFile))
+    expect(broken).toMatchObject({ runtime: session().adapter.name })
+    expect(broken?.message.length).toBeGreaterThan(10)
+    await serves(session())
+  })
+}
+
+function exerciseOutcomes(session: () => Session, traits: AdapterTraits): void {
+  it('a success', async () => {
+    const result = await session().run('conformance.echo', { value: { nested: [1, 'two', null, true] } })
+    expect(resultValue(result)).toEqual({ value: { nested: [1, 'two', null, true] } })
+    expect(result.executionTimeMs).toBeGreaterThanOrEqual(0)
+    expect(JSON.parse(result.metadata)).toBeTypeOf('object')
+  })
+
+  it.each([true, false])('a failure with retryable %s', async (retryable) => {
+    const errorType = retryable ? traits.errorTypes.retryable : traits.errorTypes.permanent
+    const result = await session().run('conformance.fail', {
+      ...{ message: 'The card was declined.', retryable, error_type: errorType },
+      ...{ error_code: 'DECLINED', metadata: { gateway: 'test' } },
+    })
+    expect(result).toMatchObject({
+      ...{ success: false, message: 'The card was declined.', retryable },
+      ...{ errorType, errorCode: 'DECLINED', retryAfterS: null },
+    })
+    expect(JSON.parse(result.metadata)).toMatchObject({ gateway: 'test' })
+  })
+
+  it('a failure that asks for a wait', async () => {
+    const result = await session().run('conformance.fail', {
+      ...{ message: 'Too many requests.', retryable: true, error_type: traits.errorTypes.retryable, retry_after: 7 },
+    })
+    expect(result).toMatchObject({ success: false, message: 'Too many requests.', retryable: true, retryAfterS: 7 })
+  })
+
+  it('an exception', async () => {
+    const result = await session().run('conformance.raise', { message: 'a row is missing' })
+    const { errorType, retryable, backtrace } = traits.raised
+    expect(result).toMatchObject({ success: false, message: expect.stringContaining('a row is missing'), retryable })
+    if (errorType !== null) expect(result).toMatchObject({ errorType })
+    if (backtrace) expect(result.success ? [] : result.backtrace).not.toEqual([])
+    await serves(session())
+  })
+
+  it('an unknown handler', async () => {
+    const result = await session().run('conformance.absent')
+    expect(result).toMatchObject({ success: false, errorType: 'handler_not_found', retryable: false })
+    expect(result).toMatchObject({ message: expect.stringContaining('conformance.absent') })
+  })
+
+  it('what every accessor of the context says', async () => {
+    const { call, result } = session().begin({
+      callable: 'conformance.inputs',
+      context: '{"customer":"Ada"}' as JsonText,
+      dependencies: { previous: { order: { id: 42 } } },
+      config: { currency: 'EUR' },
+      attempts: 1,
+    })
+    expect(resultValue(await result)).toEqual({
+      ...{ input: 'Ada', absent: null, fallback: 'fallback', config: 'EUR' },
+      ...{ dependency: { order: { id: 42 } }, dependency_field: 42 },
+      ...{ retry_count: 1, max_retries: 3, is_retry: true, is_last_retry: false },
+      ...{ task_uuid: call.requests[0]?.taskId, step_uuid: call.requests[0]?.stepId },
+    })
+  })
+}
+
+function exerciseDocuments(session: () => Session, traits: AdapterTraits): void {
+  const echo = (value: string) =>
+    session().begin({ callable: 'conformance.echo', context: `{"value":${value}}` as JsonText }).result
+
+  it('1.0 and the ends of 64 bits keep their value and their kind', async () => {
+    const one = traits.numbers === 'exact' ? '1.0' : '1'
+    const text = resultText(await echo('[1.0,9223372036854775807,-9223372036854775808,0.1]'))
+    expect(text).toBe(`{"value":[${one},9223372036854775807,-9223372036854775808,0.1]}`)
+  })
+
+  if (traits.numbers === 'exact') {
+    it('a large float stays a float in jsonb', async () => {
+      const text = resultText(await echo('[1e16,1e22]'))
+      expect(text).toBe('{"value":[10000000000000000.0,10000000000000000000000.0]}')
+    })
+  }
+
+  it('UTF-8 of every length, escapes and control characters', async () => {
+    const value = 'Zürich 日本語 🚂 e\u0301 "quoted" \\ / \b\f\n\r\t \u0001 \u007f \u2028'
+    expect(resultValue(await session().run('conformance.echo', { value }))).toEqual({ value })
+    const escaped = await echo('"\\u00fc \\ud83d\\ude82"')
+    expect(resultValue(escaped)).toEqual({ value: 'ü 🚂' })
+  })
+
+  it('a payload of 1 MB', async () => {
+    const value = 'stephost '.repeat(116_509).slice(0, 1_048_576)
+    expect(resultValue(await session().run('conformance.echo', { value }))).toEqual({ value })
+  })
+
+  it('150 levels', async () => {
+    const value = `${'['.repeat(150)}1${']'.repeat(150)}`
+    expect(resultText(await echo(value))).toBe(`{"value":${value}}`)
+  })
+
+  it.each(traits.badResults)('a result that jsonb cannot hold (%s) fails that step alone', async (kind) => {
+    const bystander = session().run('conformance.echo', { value: kind })
+    const result = await session().run('conformance.bad_result', { kind })
+    expect(result).toMatchObject({ success: false, errorType: 'invalid_result', retryable: false })
+    expect(result).toMatchObject({ message: expect.stringMatching(/\w+ \w+/) })
+    expect(resultValue(await bystander)).toEqual({ value: kind })
+  })
+}
+
+function exerciseOutput(session: () => Session, traits: AdapterTraits): void {
+  it('to standard output by any route harms nothing and becomes log lines', async () => {
+    const { run, lines, adapter } = session()
+    expect(resultValue(await run('conformance.print', { text: 'hello out there' }))).toEqual({ printed: true })
+    for (const route of traits.printRoutes) {
+      const line = `${route}:hello out there`
+      const record = await eventually(`"${line}" is logged`, () => lines.find((each) => each.line === line))
+      expect(record.runtime).toBe(adapter.name)
+    }
+    await serves(session())
+  })
+}
+
+function exerciseLoad(session: () => Session): void {
+  it('100 concurrent calls get their own answers', async () => {
+    const { adapter, run } = session()
+    const waiting = Array.from({ length: 100 }, (_, value) => value)
+    const answers = new Map<number, unknown>()
+    const lane = async (): Promise<void> => {
+      for (let value = waiting.shift(); value !== undefined; value = waiting.shift()) {
+        answers.set(value, resultValue(await run('conformance.echo', { value })))
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(100, adapter.inFlightMax) }, lane))
+    expect(answers.size).toBe(100)
+    for (const [value, answer] of answers) expect(answer).toEqual({ value })
+  })
+}
+
+function exerciseCancel(session: () => Session): void {
+  it('reaches a handler that looks', async () => {
+    const { adapter, begin } = session()
+    const { call, result } = begin({ callable: 'conformance.sleep', context: '{"seconds":60}' as JsonText })
+    adapter.cancel(call.id, 'timeout')
+    expect(await result).toMatchObject({ success: false, message: 'cancelled', retryable: true })
+    await serves(session())
+  })
+
+  it('ends a handler that does not look', async () => {
+    const { adapter, begin } = session()
+    const context = JSON.stringify({ seconds: stubbornS }) as JsonText
+    const { call, result } = begin({ callable: 'conformance.ignore_cancel', context })
+    adapter.cancel(call.id, 'timeout')
+    const settled = await result
+    expect(settled).toMatchObject({ success: false, errorType: 'handler_timeout', retryable: true })
+    expect(settled).toMatchObject({ message: expect.stringMatching(/timed out after \d+ms/) })
+    await serves(session())
+  })
+
+  it('of an id that is unknown or settled does nothing', async () => {
+    const { adapter, begin } = session()
+    const { call, result } = begin({ callable: 'conformance.echo', context: '{"value":1}' as JsonText })
+    adapter.cancel(handlerCall({ callable: 'conformance.echo' }).id, 'timeout')
+    await result
+    adapter.cancel(call.id, 'timeout')
+    await serves(session())
+  })
+
+  it('leaves a handler alone that is not meant', async () => {
+    const slept = await session().run('conformance.sleep', { seconds: 0.05 })
+    expect(resultValue(slept)).toEqual({ slept: true })
+  })
+}
+
+function exerciseEndings(session: () => Session, traits: AdapterTraits): void {
+  if (traits.exits) {
+    it.each([0, 3])('a handler that calls exit(%i) fails, and later calls are served', async (code) => {
+      expect(await session().run('conformance.exit', { code })).toMatchObject({ success: false })
+      await serves(session())
+    })
+  }
+
+  if (traits.dies) {
+    it('a killed runtime loses every pending call once, and later calls are served', async () => {
+      const { adapter, run } = session()
+      const bystanders = Array.from({ length: Math.min(3, adapter.inFlightMax - 1) }, () =>
+        run('conformance.sleep', { seconds: 60 }),
+      )
+      const lost = await Promise.all([run('conformance.die'), ...bystanders])
+      for (const result of lost) {
+        expect(result).toMatchObject({ success: false, errorType: 'handler_lost', retryable: true })
+        expect(result).toMatchObject({ message: expect.stringContaining('SIGKILL') })
+      }
+      await serves(session())
+      expect(adapter.health().status).toBe('healthy')
+    })
+  }
+
+  it('a stopped adapter refuses calls as not started', async () => {
+    const { adapter, run } = session()
+    await adapter.stop()
+    await expect(run('conformance.echo', { value: 1 })).rejects.toMatchObject({ code: 'ADAPTER_STOPPED' })
+  })
+}

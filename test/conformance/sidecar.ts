@@ -1,0 +1,34 @@
+// Opens a real interpreter behind the sidecar adapter over the fixture handlers of its language.
+
+import { fileURLToPath } from 'node:url'
+import { SidecarAdapter } from '../../src/adapters/sidecar/sidecar-adapter.ts'
+import type { SidecarOptions } from '../../src/adapters/sidecar/sidecar-options.ts'
+import type { LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
+import { frameBytesMaxDefault } from '../../src/protocol/frames.ts'
+
+export interface SidecarUnderTest {
+  readonly runtime: SidecarOptions['runtime']
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+export async function openSidecar(
+  { runtime, command, env }: SidecarUnderTest,
+  log: (record: LogRecord) => void,
+): Promise<RuntimeAdapter> {
+  const adapter = new SidecarAdapter({
+    ...{ runtime, command, env, log },
+    cwd: repositoryPath('.'),
+    handlerRoots: [repositoryPath(`test/fixtures/handlers/${runtime}`)],
+    inFlightMax: 10,
+    frameBytesMax: frameBytesMaxDefault,
+    startTimeoutMs: 20_000,
+    cancelGraceMs: 300,
+  })
+  await adapter.start()
+  return adapter
+}
+
+export function repositoryPath(relative: string): string {
+  return fileURLToPath(new URL(`../../${relative}`, import.meta.url))
+}
