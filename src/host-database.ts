@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type { Config } from './config/config.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import { Database } from './postgres/database.ts'
+import { findBinaries } from './postgres/embedded/binaries.ts'
 import { EmbeddedPostgres } from './postgres/embedded/embedded-postgres.ts'
 import { type MigrationReport, migrate } from './postgres/migrate.ts'
-import { requireSchema } from './postgres/schema-state.ts'
+import { requireSchema, schemaState } from './postgres/schema-state.ts'
 
 export const dataDirDefault = join('.stephost', 'postgres')
 
@@ -44,6 +45,19 @@ export function migrateAt(config: Config, url: string): Promise<MigrationReport>
 /** Rejects with SCHEMA_MISSING: production workers never migrate. */
 export function requireSchemaAt(config: Config, url: string): Promise<void> {
   return withConnection(config, url, requireSchema)
+}
+
+/** For `doctor`: what there is, as one phrase; nothing is started or made. Rejects with the fault that a command would meet. */
+export async function probeDatabase(config: Config): Promise<string> {
+  const { url } = config.database
+  if (url === null) return `PostgreSQL ${(await findBinaries()).version} from npm`
+  return withConnection(config, url, async (database) => {
+    const [row] = await database.query<{ server_version: string }>({ text: 'SHOW server_version' })
+    const { tasker, pending } = await schemaState(database)
+    const schema =
+      tasker === 'missing' || pending.length > 0 ? 'schema incomplete: run `stephost migrate`' : 'schema in place'
+    return `PostgreSQL ${row?.server_version ?? ''} at ${database.address}, ${schema}`
+  })
 }
 
 async function withConnection<T>(config: Config, url: string, work: (database: Database) => Promise<T>): Promise<T> {

@@ -77,9 +77,9 @@ async function program(options: { name: string; command: readonly string[]; cure
     timeout: probeTimeoutMs,
     reject: false,
     stdin: 'ignore',
-  }).then((result) => ({ ...result, shortMessage: result.failed ? result.shortMessage : '' }))
-  const said = stderr.trim().split('\n').at(-1) ?? ''
-  const found = failed ? (said === '' ? (shortMessage.split('\n', 1)[0] ?? '') : said) : stdout.trim()
+  })
+  const said = stderr.trim().split('\n').at(-1) || shortMessage?.split('\n', 1)[0]
+  const found = failed ? (said ?? 'does not start') : stdout.trim()
   return { name: options.name, ok: !failed, optional: true, found, cure: failed ? options.cure : null }
 }
 

@@ -98,7 +98,13 @@ describe('the server', () => {
   it('does not wait at its end for a client that says nothing', async () => {
     const server = await serve({})
     const silent = createConnection(Number(new URL(server.address ?? '').port), '127.0.0.1')
-    const closed = new Promise((resolve) => silent.once('close', resolve).on('error', () => {}))
+    // Read on, or the end of the connection is never seen.
+    const closed = new Promise((resolve) =>
+      silent
+        .resume()
+        .once('close', resolve)
+        .on('error', () => {}),
+    )
     await new Promise((resolve) =>
       silent.write('POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n', resolve),
     )

@@ -3,13 +3,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { NativeAdapter, type NativeAdapterOptions } from '../../../src/adapters/native/native-adapter.ts'
 import type { JsonText } from '../../../src/model/json-text.ts'
-import type { CallEvents, HandlerCall, LogRecord } from '../../../src/model/runtime-adapter.ts'
+import type { HandlerCall, LogRecord } from '../../../src/model/runtime-adapter.ts'
 import type { StepFailure, StepResult } from '../../../src/model/step-result.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import { handlerCall } from '../../fixtures/handler-call.ts'
 import { cLibraryFile } from './c-libraries.ts'
 
-const events: CallEvents = { log: () => undefined }
 const open: NativeAdapter[] = []
 
 async function startAdapter(options: Partial<NativeAdapterOptions> = {}): Promise<NativeAdapter> {
@@ -27,7 +26,7 @@ afterEach(async () => {
 })
 
 async function only(adapter: NativeAdapter, call: HandlerCall): Promise<StepResult> {
-  const [result, ...others] = await adapter.execute(call, events)
+  const [result, ...others] = await adapter.execute(call)
   if (result === undefined || others.length > 0) throw new Error('one result is expected')
   return result
 }
