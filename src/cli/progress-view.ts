@@ -17,6 +17,15 @@ const marks: Readonly<Record<StepState, string>> = {
   resolved_manually: '✓',
 }
 
+const newsworthy: ReadonlySet<StepState> = new Set([
+  'in_progress',
+  'waiting_for_retry',
+  'complete',
+  'error',
+  'cancelled',
+  'resolved_manually',
+])
+
 /** Between two redraws of the same state the times go on; no timer is needed, the follower's looks are enough. */
 export class ProgressView {
   readonly #output: Output
@@ -42,10 +51,10 @@ export class ProgressView {
     this.#linesDrawn = lines.length
   }
 
-  /** A step that waits for its turn is no news. */
+  /** A step that waits for its turn, or whose result waits to be judged, is no news. */
   #tell(step: StepProgress, width: number): void {
     const news = `${step.state} ${step.attempts}`
-    if (step.state === 'pending' || this.#told.get(step.stepId) === news) return
+    if (!newsworthy.has(step.state) || this.#told.get(step.stepId) === news) return
     this.#told.set(step.stepId, news)
     this.#output.write(this.#line(step, width))
   }

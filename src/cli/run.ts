@@ -28,7 +28,7 @@ const timeoutDefaultS = '600'
 export const runCommand: CliCommand = {
   name: 'run',
   summary: 'submit a task, follow it step by step, print the results',
-  logLevel: 'error',
+  logLevel: 'warn',
   arguments: (command) =>
     command
       .argument('<workflow>', 'NAMESPACE/NAME or NAMESPACE/NAME@VERSION')

@@ -4,13 +4,13 @@ import type { ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
 import type { ClaimedStep } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
-import { stepEventMetadata } from './step-event.ts'
+import { claimStatement, type OnClaim } from './claim-statement.ts'
 
 export interface ClaimFromPgmqOptions {
   readonly namespace: string
   readonly foreignRetryMs: number
   readonly foreignGraceMs: number
-  readonly onClaim: 'archive' | 'delete'
+  readonly onClaim: OnClaim
 }
 
 interface ClaimRow {
@@ -49,7 +49,7 @@ export async function claimFromPgmq(
   const rows = await database.query<ClaimRow>({
     name: `claim:${options.namespace}:${options.onClaim}`,
     // pgmq folds the names of its tables.
-    text: claimText(`worker_${options.namespace}_queue`.toLowerCase(), options.onClaim),
+    text: claimStatement(`worker_${options.namespace}_queue`.toLowerCase(), options.onClaim),
     values: [
       request.workerId,
       request.claimId,
@@ -87,108 +87,4 @@ function claimedStep(row: ClaimRow, stepId: StepId, request: ClaimRequest, optio
     retryable: row.retryable,
     runnable: row.runnable,
   }
-}
-
-/**
- * Nothing here may raise on data: one bad message would stop its queue for ever. Hence `pg_input_is_valid` before the casts.
- * Locks are taken with SKIP LOCKED only (the step by its current transition row, then its message), so claimers never wait for
- * each other and no lock order can be wrong. LIMIT stands above the lock: a claimer beside others takes the next free steps
- * instead of losing a race for the first.
- */
-function claimText(queue: string, onClaim: 'archive' | 'delete'): string {
-  return `
-WITH looked AS MATERIALIZED (
-  SELECT q.msg_id, q.enqueued_at,
-         CASE WHEN pg_input_is_valid(q.message ->> 'step_uuid', 'uuid') THEN (q.message ->> 'step_uuid')::uuid END AS step_uuid
-    FROM pgmq."q_${queue}" q
-   WHERE q.vt <= clock_timestamp()
-     AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
-   ORDER BY q.msg_id
-   LIMIT $5::int
-), judged AS MATERIALIZED (
-  SELECT l.msg_id, l.step_uuid, s.task_uuid, k.named_task_uuid, k.correlation_id, k.priority,
-         coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
-         coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable,
-         t.workflow_step_transition_uuid AS transition_uuid,
-         r.step_name IS NOT NULL AS runnable,
-         CASE WHEN l.step_uuid IS NULL THEN 'malformed'
-              WHEN s.workflow_step_uuid IS NULL THEN 'gone'
-              WHEN t.to_state IS DISTINCT FROM 'enqueued' THEN 'stale'
-              WHEN r.step_name IS NOT NULL THEN 'claim'
-              WHEN l.enqueued_at < clock_timestamp() - $9::int * interval '1 ms' THEN 'claim'
-              ELSE 'foreign' END AS verdict
-    FROM looked l
-    LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = l.step_uuid
-    LEFT JOIN tasker.tasks k ON k.task_uuid = s.task_uuid
-    LEFT JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
-    LEFT JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-    LEFT JOIN unnest($6::uuid[], $7::text[]) AS r(named_task_uuid, step_name)
-           ON r.named_task_uuid = k.named_task_uuid AND r.step_name = coalesce(s.inputs ->> '__template_step_name', n.name)
-), locked AS MATERIALIZED (
-  SELECT j.msg_id, j.step_uuid, j.priority, t.workflow_step_transition_uuid AS transition_uuid, t.sort_key,
-         j.retryable AND j.attempts + 2 <= j.max_attempts AS may_wait
-    FROM judged j
-    JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = j.transition_uuid
-   WHERE j.verdict = 'claim' AND t.most_recent AND t.to_state = 'enqueued'
-   ORDER BY j.priority DESC, j.msg_id
-   LIMIT $3::int + $4::int
-     FOR UPDATE OF t SKIP LOCKED
-), chosen AS MATERIALIZED (
-  SELECT * FROM (
-    SELECT *, row_number() OVER (ORDER BY may_wait, priority DESC, msg_id) AS place
-      FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
-  ) AS ranked
-   WHERE may_wait OR place <= $3::int
-), closed AS (
-  UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM chosen c WHERE t.workflow_step_transition_uuid = c.transition_uuid
-  RETURNING t.workflow_step_uuid, t.sort_key
-), started AS (
-  INSERT INTO tasker.workflow_step_transitions
-         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT workflow_step_uuid, 'in_progress', 'enqueued',
-         ${stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', $1::text, 'claim_id', $2::text`)},
-         sort_key + 1, true, now(), now()
-    FROM closed
-  RETURNING workflow_step_uuid, workflow_step_transition_uuid
-), counted AS (
-  UPDATE tasker.workflow_steps s
-     SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = now(), updated_at = now()
-    FROM started n WHERE s.workflow_step_uuid = n.workflow_step_uuid
-), finished AS MATERIALIZED (
-  SELECT q.msg_id, j.verdict
-    FROM judged j
-    JOIN pgmq."q_${queue}" q ON q.msg_id = j.msg_id
-   WHERE j.verdict IN ('malformed', 'gone', 'stale') OR j.step_uuid IN (SELECT step_uuid FROM chosen)
-   ORDER BY q.msg_id
-     FOR UPDATE OF q SKIP LOCKED
-), consumed AS (
-  DELETE FROM pgmq."q_${queue}" q USING finished f WHERE q.msg_id = f.msg_id
-  RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers, f.verdict
-), archived AS (
-  INSERT INTO pgmq."a_${queue}" (msg_id, read_ct, enqueued_at, vt, message, headers)
-  SELECT msg_id, read_ct, enqueued_at, vt, message, headers FROM consumed${onClaim === 'delete' ? " WHERE verdict <> 'claim'" : ''}
-), rejected AS (
-  INSERT INTO stephost.rejected_messages (queue_name, msg_id, message, reason)
-  SELECT '${queue}', msg_id, message, 'no valid step_uuid' FROM consumed WHERE verdict = 'malformed'
-), left_alone AS MATERIALIZED (
-  SELECT q.msg_id FROM judged j JOIN pgmq."q_${queue}" q ON q.msg_id = j.msg_id
-   WHERE j.verdict = 'foreign' ORDER BY q.msg_id FOR UPDATE OF q SKIP LOCKED
-), pushed AS (
-  UPDATE pgmq."q_${queue}" q SET vt = clock_timestamp() + $8::int * interval '1 ms'
-    FROM left_alone l WHERE q.msg_id = l.msg_id
-)
-SELECT seen.*, c.step_uuid, j.task_uuid, j.correlation_id, j.named_task_uuid, j.template_step,
-       n.workflow_step_transition_uuid AS token, j.attempts, j.max_attempts, j.retryable, j.runnable
-  FROM (SELECT count(*)::int AS looked,
-               count(*) FILTER (WHERE verdict = 'foreign')::int AS foreign_count,
-               count(*) FILTER (WHERE verdict = 'malformed')::int AS malformed,
-               count(*) FILTER (WHERE verdict = 'gone')::int AS gone,
-               count(*) FILTER (WHERE verdict = 'stale')::int AS stale,
-               (count(DISTINCT step_uuid) FILTER (WHERE verdict = 'claim'))::int - (SELECT count(*) FROM chosen)::int AS left_behind
-          FROM judged) AS seen
-  LEFT JOIN (chosen c
-             JOIN started n ON n.workflow_step_uuid = c.step_uuid
-             JOIN judged j ON j.msg_id = c.msg_id) ON true
- ORDER BY c.place`
 }
