@@ -1,0 +1,66 @@
+// Runs the real `bin/stephost` as a user would, and small projects for it to run on.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { execa } from 'execa'
+import { afterAll } from 'vitest'
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const runTimeoutMs = 40_000
+
+/** Only the variables that a fresh shell has, and those given. */
+export async function stephost(
+  args: readonly string[],
+  options: { env?: Record<string, string>; cwd?: string } = {},
+): Promise<Ended> {
+  const { exitCode, stdout, stderr } = await execa(resolve('bin/stephost'), args, {
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env },
+    extendEnv: false,
+    reject: false,
+    stdin: 'ignore',
+    timeout: runTimeoutMs,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  return { code: exitCode ?? -1, stdout, stderr }
+}
+
+const directories: string[] = []
+afterAll(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
+})
+
+/** A directory with these files; it is gone when the test file ends. */
+export function project(files: Readonly<Record<string, string>>): string {
+  const directory = mkdtempSync(join(tmpdir(), 'stephost-cli-'))
+  directories.push(directory)
+  for (const [name, text] of Object.entries(files)) {
+    const file = join(directory, name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+  return directory
+}
+
+export function template(steps: string, more = ''): string {
+  return `name: job\nnamespace_name: cli\nversion: 1.0.0\n${more}steps:\n${steps}`
+}
+
+export const greeter = `from stephost import StepHandler, PermanentError
+
+
+class Greet(StepHandler):
+    handler_name = "cli.greet"
+
+    def call(self, context):
+        print("hello from the handler")
+        if context.get_input("fail"):
+            raise PermanentError("asked to fail")
+        return self.success({"greeting": f"Hello {context.get_input_or('name', 'nobody')}", "exact": context.get_input("exact")})
+`
+
+export const oneStep = template('  - name: greet\n    handler: { callable: cli.greet }\n')
