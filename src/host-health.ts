@@ -38,10 +38,10 @@ export class WorkerHealth implements WorkerHealthSource {
     return {
       database: await this.#database(),
       command_processor: healthy,
-      queue_processing: healthy,
+      queue_processing: this.#queues(),
       event_system: this.#events(),
       step_processing: this.#runtimes(),
-      circuit_breakers: healthy,
+      circuit_breakers: { ...healthy, message: 'there are none' },
     }
   }
 
@@ -63,6 +63,11 @@ export class WorkerHealth implements WorkerHealthSource {
     } catch (error) {
       return { status: 'unhealthy', message: messageOf(error), durationMs: durationMs() }
     }
+  }
+
+  #queues(): HealthCheck {
+    const fault = this.#parts.worker.claimFault
+    return fault === null ? healthy : { status: 'unhealthy', message: `no steps are claimed: ${fault}`, durationMs: 0 }
   }
 
   /** Polling goes on without notifications, so a lost listener is a degradation. */

@@ -17,6 +17,12 @@ const marks: Readonly<Record<StepState, string>> = {
   resolved_manually: '✓',
 }
 
+/** States whose name says more about queues than about the step. */
+const labels: Partial<Record<StepState, string>> = {
+  enqueued_for_orchestration: 'finished',
+  enqueued_as_error_for_orchestration: 'failed',
+}
+
 const newsworthy: ReadonlySet<StepState> = new Set([
   'in_progress',
   'waiting_for_retry',
@@ -31,7 +37,7 @@ export class ProgressView {
   readonly #output: Output
   readonly #colors: ReturnType<typeof createColors>
   readonly #told = new Map<string, string>()
-  #linesDrawn = 0
+  #drawn: readonly string[] = []
 
   constructor(output: Output) {
     this.#output = output
@@ -44,11 +50,21 @@ export class ProgressView {
     else for (const step of progress.steps) this.#tell(step, width)
   }
 
+  /** Writes a line of somebody else's above the view. */
+  stepAside(write: () => void): void {
+    this.#output.write(this.#erased())
+    write()
+    this.#output.write(this.#drawn.join(''))
+  }
+
   #redraw(progress: TaskProgress, width: number): void {
     const lines = progress.steps.map((step) => this.#line(step, width))
-    const up = this.#linesDrawn === 0 ? '' : `\u001b[${this.#linesDrawn}A\u001b[J`
-    this.#output.write(`${up}${lines.join('')}`)
-    this.#linesDrawn = lines.length
+    this.#output.write(`${this.#erased()}${lines.join('')}`)
+    this.#drawn = lines
+  }
+
+  #erased(): string {
+    return this.#drawn.length === 0 ? '' : `\u001b[${this.#drawn.length}A\u001b[J`
   }
 
   /** A step that waits for its turn, or whose result waits to be judged, is no news. */
@@ -63,7 +79,7 @@ export class ProgressView {
     const attempts =
       step.attempts > 1 || step.state === 'waiting_for_retry' ? ` attempt ${step.attempts}/${step.attemptsMax}` : ''
     const details = `${(step.runtime ?? '').padEnd(10)} ${stepTime(step).padStart(8)}${attempts}`
-    return `${this.#mark(step.state)} ${step.name.padEnd(width)}  ${step.state.padEnd(11)}  ${this.#colors.dim(details)}`
+    return `${this.#mark(step.state)} ${step.name.padEnd(width)}  ${(labels[step.state] ?? step.state).padEnd(11)}  ${this.#colors.dim(details)}`
       .trimEnd()
       .concat('\n')
   }

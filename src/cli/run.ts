@@ -89,6 +89,7 @@ async function submitAndFollow(
     inputSchema: 'enforce',
   })
   const view = context.json ? null : new ProgressView(context.output)
+  if (view !== null && context.output.terminal) context.log.wrapWrites((write) => view.stepAside(write))
   const { timeoutMs } = run
   const end = await followTask({
     tasks: host.tasks,
@@ -97,6 +98,7 @@ async function submitAndFollow(
     stopping: signals.stopping,
     changed: (progress) => view?.show(progress),
   })
+  context.log.wrapWrites((write) => write())
   const task = await host.tasks.task(taskId)
   context.output.write(context.json ? taskJson(task) : taskText(task))
   if (end === 'timeout')

@@ -52,10 +52,16 @@ export class StepConsumer {
   #loop: Promise<void> | null = null
   #claiming = false
   #unclaimedWork = true
+  #fault: string | null = null
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#options = options
     this.#parts = parts
+  }
+
+  /** Why the last claim failed; null when it did not. */
+  get fault(): string | null {
+    return this.#fault
   }
 
   start(): void {
@@ -93,8 +99,10 @@ export class StepConsumer {
       let waitMs = this.#options.pollIntervalMs
       try {
         while (this.#claiming && this.#unclaimedWork && (await this.#claimOnce())) {}
+        this.#fault = null
       } catch (error) {
         waitMs ??= failedClaimRetryMs
+        this.#fault = messageOf(error)
         this.#parts.claimUnknown()
         this.#parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
       }

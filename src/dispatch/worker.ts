@@ -132,14 +132,28 @@ export class Worker implements Lifecycle {
     return this.#executor.running
   }
 
+  /** Why no steps are claimed right now; null when claims go through. */
+  get claimFault(): string | null {
+    return this.#consumer.fault
+  }
+
   async start(): Promise<void> {
     await this.#runnable.refresh()
     await this.#lease.start()
+    try {
+      await this.#listen()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+    this.#consumer.start()
+  }
+
+  async #listen(): Promise<void> {
     for (const namespace of this.#parts.wakeUps === null ? [] : this.#options.namespaces) {
       const stop = await this.#parts.wakeUps?.listen(`pgmq_message_ready.${namespace}`, () => this.#consumer.wake())
       if (stop !== undefined) this.#stopListening.push(stop)
     }
-    this.#consumer.start()
   }
 
   /** Stop claiming, give back what did not start, let handlers finish, then cancel them, store the results, sign off. */

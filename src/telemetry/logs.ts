@@ -18,6 +18,8 @@ export interface Log {
   error(details: object, message: string): void
   /** One line that a handler or its process wrote. */
   handler(record: LogRecord): void
+  /** From now on `around` makes every write happen: a live view steps aside for the line. */
+  wrapWrites(around: (write: () => void) => void): void
 }
 
 export interface LogOptions {
@@ -47,6 +49,7 @@ function levelOf(environment: NodeJS.ProcessEnv, levelDefault: LogLevel): LogLev
 
 export function createLog(options: LogOptions): Log {
   const { level, plain, colors, write } = options
+  let around = (writeLine: () => void): void => writeLine()
   const logger = pino(
     {
       level,
@@ -54,7 +57,7 @@ export function createLog(options: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => write(plain ? plainLine(line, { colors }) : line) },
+    { write: (line: string) => around(() => write(plain ? plainLine(line, { colors }) : line)) },
   )
   const handlers = handlerLogger(logger)
   return {
@@ -62,6 +65,9 @@ export function createLog(options: LogOptions): Log {
     info: (details, message) => logger.info(details, message),
     warn: (details, message) => logger.warn(details, message),
     error: (details, message) => logger.error(details, message),
+    wrapWrites: (wrapper) => {
+      around = wrapper
+    },
     handler: ({ runtime, stream, line, pid, step }) =>
       handlers.info({ runtime, stream, ...(pid === null ? {} : { pid }), ...(step === null ? {} : { step }) }, line),
   }

@@ -136,10 +136,16 @@ describe('worker threads', () => {
   })
 
   it('a process whose only user of the addon was a worker survives its end', async () => {
+    const call = script('c.stubborn', `require('node:worker_threads').parentPort.postMessage('called')`)
+    // The threads of a process are files on Linux: when their number is back, the handler has ended, after the environment that loaded it.
     const worker = `
+      const { readdirSync } = require('node:fs')
       const { Worker } = require('node:worker_threads')
-      const worker = new Worker(${JSON.stringify(script('c.stubborn', `require('node:worker_threads').parentPort.postMessage(1)`))}, { eval: true })
-      worker.once('message', () => worker.terminate().then(() => setTimeout(() => console.log('alive'), 800)))`
+      const threads = () => readdirSync('/proc/self/task').length
+      const before = threads()
+      const report = () => threads() > before ? setTimeout(report, 10) : console.log('alive')
+      const worker = new Worker(${JSON.stringify(call)}, { eval: true })
+      worker.once('message', () => worker.terminate().then(report))`
     const { stdout, exitCode } = await execa(process.execPath, ['-e', worker], { timeout: 20_000 })
     expect([stdout, exitCode]).toEqual(['alive', 0])
   })

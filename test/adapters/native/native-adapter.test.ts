@@ -82,11 +82,23 @@ describe('answers that break the ABI are failures of that call', () => {
   })
 
   it('an answer above the limit', async () => {
-    const adapter = await startAdapter({ messageBytesMax: 2_200 })
-    expect(await failure(adapter, 'c.echo').catch(() => null)).toBeNull()
-    const context = JSON.stringify({ text: 'x'.repeat(3_000) }) as JsonText
+    const adapter = await startAdapter({ messageBytesMax: 100_000 })
+    expect(await failure(adapter, 'c.large')).toMatchObject({
+      message: "The handler's result is larger than a message may be.",
+      errorType: 'invalid_result',
+    })
+  })
+
+  it('bytes that are no message', async () => {
+    const result = await failure(await startAdapter(), 'c.large')
+    expect(result).toMatchObject({ errorType: 'handler_error', message: expect.stringContaining('not a result') })
+  })
+
+  it('and inputs above the limit are not sent at all', async () => {
+    const adapter = await startAdapter({ messageBytesMax: 100_000 })
+    const context = JSON.stringify({ text: 'x'.repeat(100_000) }) as JsonText
     const result = await only(adapter, handlerCall({ callable: 'c.echo', context }))
-    expect(result).toMatchObject({ success: false, errorType: 'invalid_result' })
+    expect(result).toMatchObject({ errorType: 'invalid_result', message: expect.stringContaining('inputs') })
   })
 })
 
