@@ -1,6 +1,6 @@
 // The house rules that no linter keeps: sizes of files and functions, first lines, words that name nothing.
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
@@ -13,7 +13,7 @@ const banned = /^(utils?|common|helpers?|manager|misc|lib)\.(ts|rb|py|rs|cc|h)$/
 /** Files with these endings that git knows or would add. */
 const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
   .split('\n')
-  .filter((file) => /\.(ts|rb|py|rs|cc|c|h|sql)$/.test(file) && !file.includes('broken.'))
+  .filter((file) => existsSync(file) && /\.(ts|rb|py|rs|cc|c|h|sql)$/.test(file) && !file.includes('broken.'))
 const sources = files.filter((file) => /^(src|runtimes|native|handlers)\//.test(file))
 
 function linesOf(file: string): string[] {

@@ -1,0 +1,152 @@
+// A project whose second step waits until the test opens a gate, and the real processes that run it.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createTestDatabase } from '../fixtures/database.ts'
+import { eventually } from '../fixtures/eventually.ts'
+
+const template = (gate: string) => `name: slow
+namespace_name: e2e
+version: 1.0.0
+steps:
+  - name: first
+    handler: { callable: e2e.quick }
+  - name: second
+    handler: { callable: e2e.gated, initialization: { gate: ${JSON.stringify(gate)} } }
+    dependencies: [first]
+  - name: third
+    handler: { callable: e2e.quick }
+    dependencies: [second]
+`
+
+const handlers = `"""Handlers of which one waits for a file."""
+import os
+import time
+
+from stephost import StepHandler
+
+
+class Quick(StepHandler):
+    handler_name = "e2e.quick"
+
+    def call(self, context):
+        return self.success({})
+
+
+class Gated(StepHandler):
+    handler_name = "e2e.gated"
+
+    def call(self, context):
+        gate = context.get_config("gate")
+        with open(gate + ".started", "a") as started:
+            started.write(f"{os.getpid()}\\n")
+        while not os.path.exists(gate):
+            time.sleep(0.01)
+        return self.success({})
+`
+
+export interface GatedProject {
+  /** Starts `stephost COMMAND` on the project; it is killed at the end if it still runs. */
+  start(command: 'worker' | 'orchestrator'): ChildProcess
+  submit(): Promise<string>
+  status(taskId: string): Promise<string>
+  /** Name, attempts and state of each step. */
+  steps(taskId: string): Promise<[string, number, string][]>
+  /** Resolves with the process id of the sidecar once the gated handler runs. */
+  handlerStarted(): Promise<number>
+  openGate(): void
+  close(): Promise<void>
+}
+
+const bootMs = 20_000
+
+export async function openGatedProject(): Promise<GatedProject> {
+  const database = await createTestDatabase()
+  const directory = mkdtempSync(join(tmpdir(), 'stephost-e2e-'))
+  const gate = join(directory, 'gate')
+  const root = join(directory, 'handlers')
+  const address = `127.0.0.1:${await freePort()}`
+  mkdirSync(root)
+  writeFileSync(join(root, 'slow.yaml'), template(gate))
+  writeFileSync(join(root, 'slow.py'), handlers)
+  writeFileSync(
+    join(directory, 'fast.toml'),
+    '[dispatch]\nlease_ms = 2000\nheartbeat_ms = 100\ncancel_grace_ms = 500\n',
+  )
+  const children = new Set<ChildProcess>()
+  const api = <T>(path: string, body?: unknown) => call<T>(`http://${address}${path}`, body)
+  return {
+    start(command) {
+      const child = spawn(
+        resolve('bin/stephost'),
+        [command, '--handlers', root, '--config', join(directory, 'fast.toml')],
+        {
+          env: {
+            ...process.env,
+            DATABASE_URL: database.url,
+            TASKER_WEB_BIND_ADDRESS: '127.0.0.1:0',
+            TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: address,
+            LOG_LEVEL: 'fatal',
+          },
+          stdio: ['ignore', 'ignore', 'inherit'],
+        },
+      )
+      children.add(child)
+      child.once('exit', () => children.delete(child))
+      return child
+    },
+    async submit() {
+      const request = {
+        name: 'slow',
+        namespace: 'e2e',
+        version: '1.0.0',
+        context: {},
+        initiator: 'e2e',
+        source_system: 'e2e',
+        reason: 'e2e',
+      }
+      const accepted = () => api<{ task_uuid: string }>('/v1/tasks', request).catch(() => null)
+      return (await eventually('the task is accepted', accepted, bootMs)).task_uuid
+    },
+    status: async (taskId) => (await api<{ status: string }>(`/v1/tasks/${taskId}`)).status,
+    steps: async (taskId) =>
+      (
+        await api<{ name: string; attempts: number; current_state: string }[]>(`/v1/tasks/${taskId}/workflow_steps`)
+      ).map(({ name, attempts, current_state }) => [name, attempts, current_state]),
+    async handlerStarted() {
+      await eventually('the gated handler runs', () => existsSync(`${gate}.started`), bootMs)
+      return Number(readFileSync(`${gate}.started`, 'utf8').trim().split('\n').at(-1))
+    },
+    openGate: () => writeFileSync(gate, ''),
+    async close() {
+      const ended = [...children].map((child) => once(child, 'exit'))
+      for (const child of children) child.kill('SIGKILL')
+      await Promise.all(ended)
+      await database.drop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A zombie has a directory too, but no command line any more. */
+export function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''
+}
+
+async function call<T>(url: string, body: unknown): Promise<T> {
+  const headers = { 'content-type': 'application/json' }
+  const response = await fetch(url, body === undefined ? {} : { method: 'POST', headers, body: JSON.stringify(body) })
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+  return (await response.json()) as T
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const address = server.address()
+  await new Promise((closed) => server.close(closed))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
