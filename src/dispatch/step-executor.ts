@@ -12,6 +12,7 @@ import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
 import type { HandlerDirectory } from './handler-directory.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
+import { RuntimeTurns } from './runtime-turns.ts'
 import type { Permit } from './semaphore.ts'
 
 export interface StepExecutorOptions {
@@ -40,14 +41,17 @@ export class StepExecutor {
   readonly #options: StepExecutorOptions
   readonly #parts: StepExecutorParts
   readonly #running = new Map<CallId, RunningCall>()
+  readonly #turns = new RuntimeTurns()
+  #unsettled = 0
 
   constructor(options: StepExecutorOptions, parts: StepExecutorParts) {
     this.#options = options
     this.#parts = parts
   }
 
+  /** Steps in handlers, and those that wait for their runtime to have room. */
   get running(): number {
-    return this.#running.size
+    return this.#unsettled
   }
 
   /** Never rejects. `request` is null when the template lost the step. */
@@ -59,7 +63,9 @@ export class StepExecutor {
     }
   }
 
+  /** Cancels what runs and refuses what waits for its runtime. */
   cancelAll(reason: CancelReason): void {
+    this.#turns.refuseWaiting(`cancelled before it started: ${reason}`)
     for (const callId of this.#running.keys()) this.#cancel(callId, reason)
   }
 
@@ -80,7 +86,24 @@ export class StepExecutor {
       this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
       return
     }
-    await this.#call(step, request, resolved.adapter)
+    await this.#takeTurn(step, request, resolved.adapter)
+  }
+
+  async #takeTurn(step: ClaimedStep, request: StepRequest, adapter: RuntimeAdapter): Promise<void> {
+    this.#unsettled += 1
+    try {
+      await this.#turns.enter(adapter)
+    } catch (error) {
+      this.#unsettled -= 1
+      this.#parts.notStarted(step, messageOf(error))
+      return
+    }
+    try {
+      await this.#call(step, request, adapter)
+    } finally {
+      this.#unsettled -= 1
+      this.#turns.leave(adapter)
+    }
   }
 
   async #call(step: ClaimedStep, request: StepRequest, adapter: RuntimeAdapter): Promise<void> {

@@ -80,6 +80,32 @@ describe('StepExecutor', () => {
     expect(results[0]).toHaveProperty('message', expect.stringContaining('timed out after 30ms'))
   })
 
+  it('sends a runtime no more calls than it can hold, and gives back what still waits at a shutdown', async () => {
+    const adapter = new ScriptedAdapter(untilCancelled)
+    Object.defineProperty(adapter, 'inFlightMax', { value: 1 })
+    const { executor, results, givenBack } = setUp(adapter)
+    const release = { release: () => {} }
+    const steps = ['a', 'b'].map((name) => claimedStep(name))
+    const running = steps.map((step) => executor.run(step, stepRequest(step), release))
+    await eventually('the first runs', () => adapter.seen.length === 1)
+    expect(executor.running).toBe(2)
+    executor.cancelAll('shutdown')
+    await Promise.all(running)
+    expect(adapter.seen).toHaveLength(1)
+    expect(results).toMatchObject([{ stepId: 'a', errorType: 'handler_lost' }])
+    expect(givenBack).toHaveLength(1)
+  })
+
+  it('lets the next call in when one leaves', async () => {
+    const adapter = new ScriptedAdapter(async (request) => success(claimedStep(request.stepId)))
+    Object.defineProperty(adapter, 'inFlightMax', { value: 1 })
+    const { executor, results } = setUp(adapter)
+    const steps = ['a', 'b', 'c'].map((name) => claimedStep(name))
+    await Promise.all(steps.map((step) => executor.run(step, stepRequest(step), { release: () => {} })))
+    expect(results.map(({ stepId }) => stepId)).toEqual(['a', 'b', 'c'])
+    expect(executor.running).toBe(0)
+  })
+
   it('believes a handler that succeeds although it was told to stop', async () => {
     const lastMinute = new ScriptedAdapter(async (_request, cancelled) => {
       await cancelled

@@ -46,6 +46,11 @@ export class SidecarAdapter implements RuntimeAdapter {
   /** Calls that wait or run; a process holds no more. */
   #held = 0
   #hello: HelloMessage | null = null
+  /** The same arrays until another guest says hello: the flow compares them by identity. */
+  #announced: { readonly handlers: readonly HandlerDescriptor[]; readonly loadFailures: readonly LoadFailure[] } = {
+    handlers: [],
+    loadFailures: [],
+  }
   /** The process that starts, serves or ends; null between two of them. */
   #sidecar: SidecarProcess | null = null
   #restartTimer: NodeJS.Timeout | null = null
@@ -63,11 +68,11 @@ export class SidecarAdapter implements RuntimeAdapter {
   }
 
   handlers(): readonly HandlerDescriptor[] {
-    return this.#hello === null ? [] : announcedHandlers(this.#hello)
+    return this.#announced.handlers
   }
 
   loadFailures(): readonly LoadFailure[] {
-    return this.#hello === null ? [] : announcedLoadFailures(this.#hello)
+    return this.#announced.loadFailures
   }
 
   /** Rejects with RUNTIME_UNAVAILABLE (interpreter missing, no hello in time), PROTOCOL_VERSION or PROTOCOL_ERROR. */
@@ -172,7 +177,9 @@ export class SidecarAdapter implements RuntimeAdapter {
     this.#sidecar = sidecar
     this.#downBecause = 'it is starting'
     try {
-      this.#hello = await sidecar.ready()
+      const hello = await sidecar.ready()
+      this.#hello = hello
+      this.#announced = { handlers: announcedHandlers(hello), loadFailures: announcedLoadFailures(hello) }
     } catch (error) {
       this.#sidecar = null
       this.#downBecause = messageOf(error)
