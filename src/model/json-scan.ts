@@ -47,7 +47,9 @@ class Scanner {
       }
       if (valueExpected && (code === openObject || code === openArray)) {
         reason = this.#open(code)
-        valueExpected = !this.#closes()
+        // Only right behind its opener: behind a key the same character would be a missing value.
+        valueExpected = reason !== null || !this.#closes()
+        if (valueExpected && reason === null && code === openObject) reason = this.#key()
       } else if (valueExpected) {
         reason = this.#scalar(code)
         valueExpected = false
@@ -62,13 +64,12 @@ class Scanner {
     }
   }
 
-  /** Steps into a container and, in an object that is not empty, over the first key. */
+  /** Steps into a container. */
   #open(code: number): string | null {
     if (this.#closers.length >= this.#depthMax) return `nested deeper than ${this.#depthMax} levels`
-    const closer = code === openObject ? closeObject : closeArray
-    this.#closers.push(closer)
+    this.#closers.push(code === openObject ? closeObject : closeArray)
     this.#at += 1
-    return closer === closeObject && this.#codeAfterBlanks() !== closeObject ? this.#key() : null
+    return null
   }
 
   /** Steps over the closer of the innermost container, when it stands here. */
