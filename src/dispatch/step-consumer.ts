@@ -133,7 +133,10 @@ export class StepConsumer {
     held.claimBegins(claimId)
     try {
       const runnable = this.#parts.runnable.list()
-      const claim = await source.claim({ workerId: this.#parts.workerId(), claimId, free, prefetch, runnable })
+      const workerId = this.#parts.workerId()
+      const claim = await source.claim({ workerId, claimId, free, prefetch, runnable })
+      // Declared dead meanwhile: these steps belong to nobody, and recovery takes them.
+      if (workerId !== this.#parts.workerId()) return { ...claim, steps: [] }
       steps = claim.steps
       counters.claimed += steps.length
       counters.setAside.malformed += claim.setAside.malformed

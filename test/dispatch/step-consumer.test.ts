@@ -1,0 +1,182 @@
+// Permits, prefetch and wake-ups against a scripted source: how much is claimed, and when.
+import { afterEach, describe, expect, it } from 'vitest'
+import { newDispatchCounters } from '../../src/dispatch/dispatch-events.ts'
+import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
+import { HeldSteps } from '../../src/dispatch/held-steps.ts'
+import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
+import { type Permit, Semaphore } from '../../src/dispatch/semaphore.ts'
+import { StepConsumer } from '../../src/dispatch/step-consumer.ts'
+import type { StepExecutor } from '../../src/dispatch/step-executor.ts'
+import type { Claim, ClaimRequest } from '../../src/model/claim-source.ts'
+import { HostError } from '../../src/model/host-error.ts'
+import type { WorkerId } from '../../src/model/ids.ts'
+import type { ClaimedStep } from '../../src/model/step-request.ts'
+import type { StepStore } from '../../src/model/step-store.ts'
+import { eventually } from '../fixtures/eventually.ts'
+import { claimedStep, quietEvents, stepRequest } from './steps.ts'
+
+const consumers: StepConsumer[] = []
+afterEach(async () => {
+  await Promise.all(consumers.splice(0).map((consumer) => consumer.stop()))
+})
+
+interface Script {
+  readonly claims?: (request: ClaimRequest, waiting: ClaimedStep[]) => ClaimedStep[]
+  readonly hydrate?: () => void
+  readonly permits?: number
+  readonly prefetchMax?: number
+  readonly workerId?: () => WorkerId
+}
+
+function setUp(script: Script) {
+  const waiting: ClaimedStep[] = []
+  const requests: ClaimRequest[] = []
+  const running: { step: ClaimedStep; permit: Permit }[] = []
+  const seen = { unknown: 0, room: true }
+  const held = new HeldSteps()
+  const directory = new HandlerDirectory([], { namespaceRuntimes: {} })
+  const runnable = new RunnableSteps({ load: async () => [] }, directory, {
+    namespaces: [],
+    rootsByTemplate: new Map(),
+    refreshMs: 1_000,
+  })
+  const semaphore = new Semaphore(script.permits ?? 2, () => consumer.permitFreed())
+  const take = script.claims ?? ((request) => waiting.splice(0, request.free + request.prefetch))
+  const consumer: StepConsumer = new StepConsumer(
+    { prefetchMax: script.prefetchMax ?? 0, pollIntervalMs: 60_000 },
+    {
+      runnable,
+      semaphore,
+      held,
+      events: quietEvents,
+      counters: newDispatchCounters(),
+      workerId: script.workerId ?? (() => 'w' as WorkerId),
+      hasRoom: () => seen.room,
+      claimUnknown: () => {
+        seen.unknown += 1
+      },
+      source: {
+        claim: async (request): Promise<Claim> => {
+          requests.push(request)
+          const steps = take(request, waiting)
+          return {
+            steps,
+            more: false,
+            leftBehind: waiting.length > 0,
+            foreign: 0,
+            setAside: { malformed: 0, gone: 0, stale: 0 },
+          }
+        },
+      },
+      store: {
+        hydrate: async (steps) => {
+          script.hydrate?.()
+          return new Map(steps.map((step) => [step.stepId, stepRequest(step)]))
+        },
+      } as unknown as StepStore,
+      executor: {
+        run: async (step: ClaimedStep, _request: unknown, permit: Permit) => {
+          running.push({ step, permit })
+        },
+      } as unknown as StepExecutor,
+    },
+  )
+  consumers.push(consumer)
+  const enqueue = (...names: string[]) => {
+    waiting.push(...names.map((name) => claimedStep(name)))
+    consumer.wake()
+  }
+  const finishOne = () => running.shift()?.permit.release()
+  const names = () => running.map(({ step }) => step.stepId)
+  return { consumer, enqueue, finishOne, names, requests, seen, held, semaphore }
+}
+
+describe('StepConsumer', () => {
+  it('never asks for more than the free permits and the prefetch', async () => {
+    const { consumer, enqueue, names, requests } = setUp({ permits: 2, prefetchMax: 1 })
+    consumer.start()
+    enqueue('a', 'b', 'c', 'd')
+    await eventually('two run', () => names().length === 2)
+    expect(requests.every((request) => request.free <= 2 && request.prefetch <= 1)).toBe(true)
+  })
+
+  it('starts a prefetched step when a permit comes back, and claims what was left behind', async () => {
+    const { consumer, enqueue, finishOne, names } = setUp({ permits: 1, prefetchMax: 1 })
+    consumer.start()
+    enqueue('a', 'b', 'c')
+    await eventually('the first runs', () => names()[0] === 'a')
+    finishOne()
+    await eventually('the prefetched one runs', () => names()[0] === 'b')
+    finishOne()
+    await eventually('the one left behind runs', () => names()[0] === 'c')
+  })
+
+  it('hands back what it never started when it stops', async () => {
+    const { consumer, enqueue, names, held } = setUp({ permits: 1, prefetchMax: 3 })
+    consumer.start()
+    enqueue('a', 'b', 'c')
+    await eventually('all are held', () => held.size === 3 && names().length === 1)
+    expect((await consumer.stop()).map(({ stepId }) => stepId)).toEqual(['b', 'c'])
+  })
+
+  it('goes on after a failed claim, which may have happened', async () => {
+    let calls = 0
+    const { consumer, enqueue, names, seen } = setUp({
+      claims: (request, waiting) => {
+        calls += 1
+        if (calls === 2) throw new HostError('DATABASE_UNREACHABLE', 'gone')
+        return waiting.splice(0, request.free)
+      },
+    })
+    consumer.start()
+    await eventually('the first look', () => calls === 1)
+    enqueue('a')
+    await eventually('the failure is known', () => consumer.fault === 'gone')
+    expect(seen.unknown).toBe(1)
+    consumer.wake()
+    await eventually('the step runs', () => names()[0] === 'a')
+    await eventually('the fault is over', () => consumer.fault === null)
+  })
+
+  it('lets go of steps that it could not hydrate', async () => {
+    let broken = true
+    const { consumer, enqueue, seen, held, semaphore } = setUp({
+      hydrate: () => {
+        if (broken) throw new HostError('DATABASE_UNREACHABLE', 'gone')
+      },
+    })
+    consumer.start()
+    enqueue('a')
+    await eventually('the failure is known', () => seen.unknown === 1)
+    broken = false
+    expect(held.size).toBe(0)
+    expect(semaphore.free).toBe(2)
+  })
+
+  it('claims nothing while results pile up', async () => {
+    const { consumer, enqueue, names, seen, requests } = setUp({})
+    seen.room = false
+    consumer.start()
+    enqueue('a')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(requests).toEqual([])
+    seen.room = true
+    consumer.permitFreed()
+    await eventually('the step runs', () => names()[0] === 'a')
+  })
+
+  it('does not run what it claimed under a life that is over', async () => {
+    let lives = 0
+    const workerId = () => {
+      lives += 1
+      return `life-${lives}` as WorkerId
+    }
+    const { consumer, enqueue, requests, names, held } = setUp({ workerId })
+    consumer.start()
+    enqueue('a')
+    await eventually('a claim', () => requests.length > 0)
+    await consumer.stop()
+    expect(names()).toEqual([])
+    expect(held.size).toBe(0)
+  })
+})
