@@ -69,7 +69,7 @@ function setUp(script: Script) {
         },
       },
       store: {
-        hydrate: async (steps) => {
+        hydrate: async (steps: readonly ClaimedStep[]) => {
           script.hydrate?.()
           return new Map(steps.map((step) => [step.stepId, stepRequest(step)]))
         },
