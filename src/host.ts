@@ -128,7 +128,11 @@ export class Host implements Lifecycle {
   }
 
   async stop(): Promise<void> {
-    for (const stop of this.#started.splice(0).reverse()) await stop()
+    const stops = this.#started.splice(0).reverse()
+    // One part that cannot end properly must not keep the others running.
+    for (const stop of stops) {
+      await stop().catch((error: unknown) => this.#options.log.error({ err: error }, 'a part did not stop properly'))
+    }
   }
 
   /** A second signal: handlers are cancelled now, and results that PostgreSQL does not take are given up. */

@@ -32,6 +32,7 @@ export class Lease implements Lifecycle {
   #steadySince = 0
   #running = false
   #loop: Promise<void> | null = null
+  #beating: Promise<void> | null = null
 
   constructor(options: LeaseOptions, parts: LeaseParts) {
     this.#options = options
@@ -54,6 +55,7 @@ export class Lease implements Lifecycle {
     this.#running = false
     this.#signal.ring()
     await this.#loop
+    await this.#beating
     try {
       await this.#parts.registry.leave(this.#workerId)
     } catch (error) {
@@ -69,7 +71,7 @@ export class Lease implements Lifecycle {
       if (!this.#running) return
       try {
         if (await this.#parts.registry.heartbeat(this.#workerId)) {
-          await this.#parts.beat({ steady: performance.now() - this.#steadySince >= this.#options.leaseMs })
+          this.#beat({ steady: performance.now() - this.#steadySince >= this.#options.leaseMs })
         } else await this.#beginAgain()
       } catch (error) {
         // A gap: this worker must not judge others until it has seen a whole lease without one.
@@ -77,6 +79,16 @@ export class Lease implements Lifecycle {
         this.#parts.events.warning('a heartbeat failed', { error: messageOf(error) })
       }
     }
+  }
+
+  /** Beside the heartbeats, one at a time: a slow recovery must not cost this worker its own lease. */
+  #beat(state: { steady: boolean }): void {
+    this.#beating ??= this.#parts
+      .beat(state)
+      .catch((error: unknown) => this.#parts.events.warning('a recovery failed', { error: messageOf(error) }))
+      .finally(() => {
+        this.#beating = null
+      })
   }
 
   async #beginAgain(): Promise<void> {

@@ -25,6 +25,8 @@ export interface StepCompleterParts {
   stored(): void
 }
 
+/** Text of one statement; a batch of large results is cut there. */
+const batchCharactersMax = 32 * 1024 * 1024
 const retryBaseMs = 50
 const retryMaxMs = 2_000
 
@@ -71,7 +73,7 @@ export class StepCompleter {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, this.#options.batchMax)
+      const batch = this.#nextBatch()
       const answers = await this.#storeUntilAnswered(batch)
       this.#waiting.splice(0, batch.length)
       if (answers === null) {
@@ -82,6 +84,17 @@ export class StepCompleter {
       for (const finished of batch) this.#settle(finished, byStep.get(finished.step.stepId) ?? null)
       this.#parts.stored()
     }
+  }
+
+  /** At least one result, however large it is. */
+  #nextBatch(): readonly FinishedStep[] {
+    const candidates = this.#waiting.slice(0, this.#options.batchMax)
+    let characters = 0
+    const end = candidates.findIndex(({ result }, index) => {
+      characters += result.metadata.length + (result.success ? result.result.length : result.context.length)
+      return index > 0 && characters > batchCharactersMax
+    })
+    return end === -1 ? candidates : candidates.slice(0, end)
   }
 
   /** Repeats until the database says what became of the batch: a lost answer is not a lost result. null: abandoned. */
@@ -102,13 +115,15 @@ export class StepCompleter {
   }
 
   #settle(finished: FinishedStep, answer: CompletionAnswer | null): void {
-    if (answer?.status === 'invalid') {
+    const replaced = !finished.result.success && finished.result.errorType === 'invalid_result'
+    // What the host itself wrote can always be stored; if not, another try would fail alike, and recovery takes the step.
+    if (answer?.status === 'invalid' && !replaced) {
       const reason = `The database cannot store the handler's result: ${answer.reason ?? 'no reason given'}`
       this.#waiting.push({ ...finished, result: hostFailure(finished.step.stepId, 'invalid_result', reason) })
       return
     }
     this.#parts.held.letGo(finished.step)
-    if (answer === null || answer.status === 'refused') {
+    if (answer === null || answer.status === 'refused' || answer.status === 'invalid') {
       this.#parts.counters.dropped.refused += 1
       this.#parts.events.warning('a late result was refused: the step is not this claim’s any more', {
         step: finished.step.stepId,

@@ -158,7 +158,10 @@ export class StepConsumer {
       for (const step of steps) this.#parts.held.letGo(step)
       throw error
     }
-    return steps.map((step) => ({ step, request: requests.get(step.stepId) ?? null }))
+    // The lease may have been lost meanwhile: then the steps are no longer held, and run elsewhere.
+    return steps
+      .filter((step) => this.#parts.held.has(step))
+      .map((step) => ({ step, request: requests.get(step.stepId) ?? null }))
   }
 
   /** Those with their last attempt come first in a claim, so they never end up among the prefetched. */

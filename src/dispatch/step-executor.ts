@@ -1,10 +1,10 @@
 // Runs one claimed step to its result. The file to read first: no SQL, no process, and the one place where a permit comes back.
 
 import { randomUUID } from 'node:crypto'
-import { isHostError, messageOf } from '../model/host-error.ts'
+import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { CallId } from '../model/ids.ts'
 import type { JsonLimits } from '../model/json-text.ts'
-import type { CancelReason, RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { CancelReason, HandlerCall, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepResult } from '../model/step-result.ts'
 import { checkedResult } from './checked-result.ts'
@@ -115,10 +115,12 @@ export class StepExecutor {
     this.#running.set(id, call)
     const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
     try {
-      const [result] = await adapter.execute(
-        { id, requests: [request], deadlineAt, mode: 'single' },
-        { log: (record) => this.#parts.events.handlerLog(record) },
-      )
+      const results = await this.#execute(adapter, { id, requests: [request], deadlineAt, mode: 'single' })
+      if (results instanceof HostError) {
+        this.#parts.notStarted(step, results.message)
+        return
+      }
+      const [result] = results
       const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
       const checked = checkedResult(settled, this.#options.resultLimits)
       this.#parts.finished(
@@ -126,14 +128,20 @@ export class StepExecutor {
         explained(checked, call.cancelled, timeoutMs, performance.now() - startedAt),
         adapter.name,
       )
-    } catch (error) {
-      // An adapter rejects only when the handler did not run: the step goes elsewhere with its attempt.
-      if (!isHostError(error))
-        this.#parts.events.warning(`adapter ${adapter.name} broke its contract`, { error: messageOf(error) })
-      this.#parts.notStarted(step, messageOf(error))
     } finally {
       deadline.clear()
       this.#running.delete(id)
+    }
+  }
+
+  /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
+  async #execute(adapter: RuntimeAdapter, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
+    try {
+      return await adapter.execute(call, { log: (record) => this.#parts.events.handlerLog(record) })
+    } catch (error) {
+      if (isHostError(error)) return error
+      this.#parts.events.warning(`adapter ${adapter.name} broke its contract`, { error: messageOf(error) })
+      return call.requests.map(({ stepId }) => hostFailure(stepId, 'handler_lost', messageOf(error)))
     }
   }
 

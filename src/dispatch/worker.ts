@@ -70,6 +70,7 @@ export class Worker implements Lifecycle {
   readonly #recovery: StepRecovery
   readonly #lease: Lease
   #stopListening: (() => Promise<void>)[] = []
+  readonly #givingBack = new Set<Promise<void>>()
   #forced = false
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
@@ -93,7 +94,11 @@ export class Worker implements Lifecycle {
       runnable: this.#runnable,
       deadlines: this.#deadlines,
       finished: (step, result, runtime) => this.#completer.accept({ step, result, runtime }),
-      notStarted: (step, reason) => void this.#giveBack([step], { reason, delayMs: options.foreignRetryMs }),
+      notStarted: (step, reason) => {
+        const giving = this.#giveBack([step], { reason, delayMs: options.foreignRetryMs })
+        this.#givingBack.add(giving)
+        void giving.finally(() => this.#givingBack.delete(giving))
+      },
     })
     this.#consumer = new StepConsumer(
       {
@@ -166,6 +171,7 @@ export class Worker implements Lifecycle {
     const patience = setTimeout(() => this.#completer.abandon(), this.#forced ? 0 : this.#options.drainGraceMs)
     await this.#completer.drained()
     clearTimeout(patience)
+    await Promise.all(this.#givingBack)
     await this.#lease.stop()
     this.#deadlines.stop()
   }

@@ -46,7 +46,6 @@ export class PgmqClaimSource implements ClaimSource {
       // What was looked at has moved, so the next window is a new one.
       const { malformed, gone, stale } = claimed.setAside
       more ||= claimed.windowFull && claimed.steps.length + claimed.foreign + malformed + gone + stale > 0
-      this.#turn += 1
     }
     return { steps, more, leftBehind, foreign, setAside }
   }
@@ -56,6 +55,7 @@ export class PgmqClaimSource implements ClaimSource {
     const { namespaces } = this.#options
     if (namespaces.length <= 1) return namespaces
     const ready = await readyNamespaces(this.#database, namespaces)
+    this.#turn += 1
     const first = this.#turn % Math.max(1, ready.length)
     return [...ready.slice(first), ...ready.slice(0, first)]
   }

@@ -5,6 +5,8 @@ import { HeldSteps } from '../../src/dispatch/held-steps.ts'
 import { StepCompleter } from '../../src/dispatch/step-completer.ts'
 import { HostError } from '../../src/model/host-error.ts'
 import type { WorkerId } from '../../src/model/ids.ts'
+import type { JsonText } from '../../src/model/json-text.ts'
+import type { StepResult } from '../../src/model/step-result.ts'
 import type { CompletionAnswer, FinishedStep, StepStore } from '../../src/model/step-store.ts'
 import { claimedStep, quietEvents, success } from './steps.ts'
 
@@ -85,6 +87,30 @@ describe('StepCompleter', () => {
     expect(results.get('a')?.success).toBe(true)
     expect(results.get('c')?.success).toBe(true)
     expect(results.get('b')).toMatchObject({ success: false, errorType: 'invalid_result', retryable: false })
+  })
+
+  it('gives up on a step whose replaced result cannot be stored either', async () => {
+    const { accept, held, counters, completer } = setUp(async (_worker, finished) => answers(finished, 'invalid'))
+    accept('a')
+    await completer.drained()
+    expect(held.size).toBe(0)
+    expect(counters.dropped.refused).toBe(1)
+  })
+
+  it('cuts a batch of large results by their size', async () => {
+    const batches: number[] = []
+    const { held, completer } = setUp(async (_worker, finished) => {
+      batches.push(finished.length)
+      return answers(finished, 'stored')
+    })
+    const large = `"${'x'.repeat(12 * 1024 * 1024)}"` as JsonText
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const step = claimedStep(name)
+      held.claimEnds(step.claimId, [step])
+      completer.accept({ step, result: { ...success(step), result: large } as StepResult, runtime: null })
+    }
+    await completer.drained()
+    expect(batches).toEqual([2, 2])
   })
 
   it('drops the result of a step that is no longer held', async () => {

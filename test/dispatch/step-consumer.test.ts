@@ -153,6 +153,17 @@ describe('StepConsumer', () => {
     expect(semaphore.free).toBe(2)
   })
 
+  it('starts nothing that was let go of while it was hydrated', async () => {
+    let letGo = () => {}
+    const { consumer, enqueue, requests, names, held } = setUp({ hydrate: () => letGo() })
+    letGo = () => held.letGoOfAll()
+    consumer.start()
+    enqueue('a')
+    await eventually('a claim', () => requests.length > 0)
+    await consumer.stop()
+    expect(names()).toEqual([])
+  })
+
   it('claims nothing while results pile up', async () => {
     const { consumer, enqueue, names, seen, requests } = setUp({})
     seen.room = false

@@ -65,7 +65,7 @@ WITH lost AS MATERIALIZED (
    WHERE t.most_recent AND t.to_state = 'in_progress' AND w.declared_dead_at IS NOT NULL
    ORDER BY t.workflow_step_uuid
    LIMIT $1::int
-     FOR UPDATE OF t
+     FOR UPDATE OF t SKIP LOCKED
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
     FROM lost l WHERE t.workflow_step_transition_uuid = l.token
