@@ -14,6 +14,10 @@ export interface HandlerDescriptor {
   /** The `--handlers` directory it was found under. */
   readonly root: string
   readonly version: string
+  /** Declared traits: `api`, `batchable`, `decision`. */
+  readonly capabilities: readonly string[]
+  /** After a crash that took the handler with it: wait as for any failure, or try again at once. */
+  readonly onCrash: 'backoff' | 'retry'
 }
 
 /** A handler file that did not load. The others still serve. */

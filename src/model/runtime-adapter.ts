@@ -1,7 +1,8 @@
 // The seam to the languages: one adapter per way of reaching a runtime, all alike to the flow.
 
 import type { HandlerDescriptor, LoadFailure, RuntimeName } from './handler.ts'
-import type { CallId, StepId } from './ids.ts'
+import type { CallId, CorrelationId, StepId, TaskId } from './ids.ts'
+import type { JsonText } from './json-text.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { StepRequest } from './step-request.ts'
 import type { StepResult } from './step-result.ts'
@@ -18,17 +19,45 @@ export interface HandlerCall {
 
 export type CancelReason = 'timeout' | 'shutdown' | 'lease_lost'
 
-/** One line that a handler or its process wrote. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** One line that a handler or its process wrote. The last four are null together: nobody knows which step wrote it. */
 export interface LogRecord {
   readonly runtime: RuntimeName
-  readonly stream: 'stdout' | 'stderr'
+  /** `log`: through a logger, not printed. */
+  readonly stream: 'stdout' | 'stderr' | 'log'
+  readonly level: LogLevel
   readonly line: string
+  /** What a logger was given beside the text: one JSON object; null: nothing. */
+  readonly fields: JsonText | null
   readonly pid: number | null
   readonly step: StepId | null
+  readonly task: TaskId | null
+  readonly correlationId: CorrelationId | null
+  /** The callable. */
+  readonly handler: string | null
+}
+
+export interface CheckpointAck {
+  readonly stored: boolean
+  /** Why it was not stored; null when it was. */
+  readonly message: string | null
 }
 
 export interface CallEvents {
+  /** Author's code of this step begins; comes at most once, and never after the call settled. */
+  started(step: StepId): void
   log(record: LogRecord): void
+  /** Never rejects. `data` is an object `{cursor, items_processed, accumulated_results?}`. Source: wire-protocol §6.3. */
+  checkpoint(step: StepId, data: JsonText): Promise<CheckpointAck>
+}
+
+/** What became of changed handler files. */
+export interface ReloadOutcome {
+  /** False: the version from before serves, because of `problem`. */
+  readonly live: boolean
+  /** One sentence; null when the new version serves. */
+  readonly problem: string | null
 }
 
 export interface AdapterHealth {
@@ -51,4 +80,6 @@ export interface RuntimeAdapter extends Lifecycle {
   /** Asks the handler to stop; the call then settles within the grace. Unknown ids are ignored. */
   cancel(callId: CallId, reason: CancelReason): void
   health(): AdapterHealth
+  /** Loads the handler files anew. New calls go to the new version, calls that run end in the old one. Never rejects. */
+  reload(): Promise<ReloadOutcome>
 }

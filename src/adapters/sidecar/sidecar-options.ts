@@ -1,23 +1,48 @@
-// What a sidecar is configured with: the language is data, not a subclass.
+// What a language's sidecars are configured with: the language is data, not a subclass.
 
 import type { LogRecord } from '../../model/runtime-adapter.ts'
 
+/** null: never for this reason. */
+export interface RecycleOptions {
+  /** A process that has taken so many calls is replaced; up to a tenth less, so that not all of them go at once. */
+  readonly callsMax: number | null
+  /** Above it a process is replaced after its current calls. */
+  readonly rssSoftMaxBytes: number | null
+  /** Above it a process is killed. */
+  readonly rssHardMaxBytes: number | null
+  /** A process beyond the first that had no call for so long is ended; the next busy time starts another. */
+  readonly idleMaxMs: number | null
+}
+
 export interface SidecarOptions {
   readonly runtime: 'ruby' | 'python'
-  /** Program and first arguments; `--handlers`, `--max-in-flight` and `--frame-bytes-max` are appended. */
+  /** Program and first arguments; the options of PROTOCOL.md §7 are appended. */
   readonly command: readonly string[]
   readonly cwd: string
   /** Directories of handler files; one `--handlers` each. */
   readonly handlerRoots: readonly string[]
+  /** Names of files and directories that are not loaded; one `--ignore` each. */
+  readonly ignore: readonly string[]
   /** Variables that the guest gets beyond the allow-list (design D15). */
   readonly env: Readonly<Record<string, string>>
-  /** Calls that are given to the guest at once. */
+  readonly processes: number
+  /** Calls that are given to one process at once. */
   readonly inFlightMax: number
+  /** Of these, calls that run in threads at once; the others wait in the guest. */
+  readonly threads: number
   readonly frameBytesMax: number
+  readonly logLinesPerSecondMax: number
   /** From spawn to `hello`. */
   readonly startTimeoutMs: number
   /** From a cancel, or a shutdown, to SIGTERM. */
   readonly cancelGraceMs: number
+  /** How long a guest may leave the watch unanswered. */
+  readonly silenceMaxMs: number
+  /** The built `native/pinger.c`; null: not built. */
+  readonly watchLibrary: string | null
+  readonly recycle: RecycleOptions
+  /** Where the requests of steps that kill their process are kept; null: nowhere. */
+  readonly evidenceDirectory: string | null
   /** Takes the lines that belong to no single call. */
   log(record: LogRecord): void
 }
