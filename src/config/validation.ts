@@ -5,6 +5,7 @@ import { HostError, messageOf } from '../model/host-error.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import { isSettingKey, type SettingValues, schema, settingEntries } from './schema.ts'
 import { isRuntimeName, namespaceRuntimesKey } from './settings/runtimes.ts'
+import { sidecarProblems } from './settings/sidecars.ts'
 import type { StatedValue } from './settings-file.ts'
 import { unresolvedVariable } from './substitution.ts'
 import { isUnusedTaskerKey, unusedTaskerKeys } from './tasker-keys.ts'
@@ -111,7 +112,7 @@ function relationProblems(values: SettingValues): string[] {
   if (heartbeatMs * 2 > leaseMs) {
     problems.push(`dispatch.heartbeat_ms = ${heartbeatMs}: must be at most half of dispatch.lease_ms (${leaseMs})`)
   }
-  return problems
+  return [...problems, ...sidecarProblems(values.runtimes, values.runtimes.sidecars)]
 }
 
 function treeOf(statements: readonly StatedValue[]): object {

@@ -1,6 +1,6 @@
 // The configuration: layers, variables, and every refusal with file, key, value and what is allowed.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
@@ -98,6 +98,46 @@ describe('the layers', () => {
     expect(load('[runtimes.namespaces]\nbilling = "python"').runtimes.namespaces).toEqual({ billing: 'python' })
   })
 
+  it('gives the sidecars their defaults: a process per core, a thread per call, and no recycling', () => {
+    const { ignore, reload, ruby, python, sidecars } = loadConfig({ environment: {} }).runtimes
+    expect({ ignore, reload }).toEqual({ ignore: [], reload: false })
+    const language = { processes: availableParallelism(), inFlightMax: 16, threads: 16 }
+    expect(ruby).toEqual({ command: 'ruby', ...language })
+    expect(python).toEqual({ interpreter: null, ...language })
+    expect(sidecars).toEqual({
+      silenceMaxMs: 10_000,
+      logLinesPerSecondMax: 1000,
+      startTimeoutMs: 30_000,
+      recycle: { callsMax: null, rssSoftMaxBytes: null, rssHardMaxBytes: null, idleMaxMs: null },
+    })
+  })
+
+  it('reads what the sidecars are told to do', () => {
+    const text = `
+      [runtimes]
+      ignore = ["drafts", "*_old.py"]
+      reload = true
+      [runtimes.python]
+      processes = 3
+      in_flight_max = 8
+      threads = 4
+      [runtimes.sidecars]
+      recycle_calls_max = 500
+      recycle_rss_soft_max_mb = 256
+      recycle_rss_hard_max_mb = 512
+      idle_max_s = 60`
+    const { ignore, reload, python, sidecars } = load(text).runtimes
+    expect({ ignore, reload }).toEqual({ ignore: ['drafts', '*_old.py'], reload: true })
+    expect(python).toMatchObject({ processes: 3, inFlightMax: 8, threads: 4 })
+    const mb = 1024 * 1024
+    expect(sidecars.recycle).toEqual({
+      callsMax: 500,
+      rssSoftMaxBytes: 256 * mb,
+      rssHardMaxBytes: 512 * mb,
+      idleMaxMs: 60_000,
+    })
+  })
+
   it("accepts Tasker's other keys and its documentation tables", () => {
     const text = [
       '[worker.mpsc_channels.ffi_dispatch]\ndispatch_buffer_size = 1000',
@@ -115,7 +155,7 @@ describe('a refusal', () => {
       `${join(directory, 'site.toml')}: dispatch.lease_sm = 5: unknown key (did you mean "dispatch.lease_ms"?)`,
     )
     expect(refusal('[runtimes.smalltalk]\nimage = "pharo"')).toContain(
-      'known in runtimes: ruby, python, typescript, rust, env',
+      'known in runtimes: ignore, reload, ruby, python, sidecars, typescript, rust, env',
     )
   })
 
@@ -157,5 +197,19 @@ describe('a refusal', () => {
   it('holds the rules between keys', () => {
     expect(refusal('[dispatch]\nheartbeat_ms = 8000')).toContain('at most half of dispatch.lease_ms (15000)')
     expect(refusal('', { PGMQ_DATABASE_URL: 'postgresql://other/queues' })).toContain('PGMQ_DATABASE_URL')
+    expect(refusal('[runtimes.ruby]\nthreads = 17')).toContain(
+      'runtimes.ruby.threads = 17: must not be above runtimes.ruby.in_flight_max (16)',
+    )
+    const upsideDown = 'recycle_rss_soft_max_mb = 200\nrecycle_rss_hard_max_mb = 100'
+    expect(refusal(`[runtimes.sidecars]\n${upsideDown}`)).toContain('must be below recycle_rss_hard_max_mb (100)')
+  })
+
+  it('takes names for what is not loaded, never paths', () => {
+    expect(refusal('[runtimes]\nignore = ["drafts/old"]')).toBe(
+      `${join(directory, 'site.toml')}: runtimes.ignore = ["drafts/old"]: must be a list of names of files or directories, without a slash; * and ? may stand in them`,
+    )
+    expect(refusal('[runtimes]\nignore = "drafts"')).toContain('must be a list of names')
+    expect(refusal('[runtimes.sidecars]\nidle_max = 3')).toContain('did you mean "runtimes.sidecars.idle_max_s"?')
+    expect(refusal('[runtimes.python]\nprocesses = -1')).toContain('must be an integer from 0 to 256')
   })
 })

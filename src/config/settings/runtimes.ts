@@ -1,16 +1,39 @@
 // `runtimes`: the programs that run handlers, how many calls each takes, and which language an ambiguous namespace means.
 import { type RuntimeName, runtimeNames } from '../../model/handler.ts'
-import { integerBetween, setting, text, textNotEmpty, type Values, variableNames } from './setting.ts'
+import {
+  boolean,
+  fileNames,
+  integerBetween,
+  setting,
+  text,
+  textNotEmpty,
+  type Values,
+  variableNames,
+} from './setting.ts'
+import {
+  type SidecarLanguageConfig,
+  type SidecarsConfig,
+  sidecarLanguageConfig,
+  sidecarLanguageSettings,
+  sidecarSettings,
+  sidecarsConfig,
+} from './sidecars.ts'
 
 export const runtimeSettings = {
-  ruby: {
-    command: setting(textNotEmpty, 'The Ruby program'),
-    in_flight_max: setting(integerBetween(1, 1000), 'Calls that one Ruby process runs at once'),
-  },
+  ignore: setting(fileNames, 'Names of files and directories below the handler directories that are not loaded'),
+  reload: setting(
+    boolean,
+    'Whether `worker` watches the handler directories and loads what changed; `dev` always does',
+  ),
+  ruby: { command: setting(textNotEmpty, 'The Ruby program'), ...sidecarLanguageSettings },
   python: {
-    interpreter: setting(text, "The Python program; empty: the project's .venv, else /usr/bin/python3"),
-    in_flight_max: setting(integerBetween(1, 1000), 'Calls that one Python process runs at once'),
+    interpreter: setting(
+      text,
+      'The Python program; empty: a virtual environment of the project, else /usr/bin/python3',
+    ),
+    ...sidecarLanguageSettings,
   },
+  sidecars: sidecarSettings,
   typescript: {
     threads: setting(integerBetween(1, 64), 'Worker threads for handlers'),
     in_flight_max: setting(integerBetween(1, 1000), 'Calls that one thread runs at once'),
@@ -24,8 +47,13 @@ export const runtimeSettings = {
 export const namespaceRuntimesKey = 'runtimes.namespaces'
 
 export interface RuntimesConfig {
-  readonly ruby: { readonly command: string; readonly inFlightMax: number }
-  readonly python: { /** null: look for one. */ readonly interpreter: string | null; readonly inFlightMax: number }
+  /** Names of files and directories that no language loads; `*` and `?` stand for any text and any character. */
+  readonly ignore: readonly string[]
+  /** For `worker`: changed handler files go live without a restart. */
+  readonly reload: boolean
+  readonly ruby: SidecarLanguageConfig & { readonly command: string }
+  readonly python: SidecarLanguageConfig & { /** null: look for one. */ readonly interpreter: string | null }
+  readonly sidecars: SidecarsConfig
   readonly typescript: { readonly threads: number; readonly inFlightMax: number; readonly memoryMb: number }
   readonly rust: { readonly threads: number }
   readonly envPass: readonly string[]
@@ -39,8 +67,11 @@ export function runtimesConfig(
 ): RuntimesConfig {
   const { ruby, python, typescript, rust, env } = values
   return {
-    ruby: { command: ruby.command, inFlightMax: ruby.in_flight_max },
-    python: { interpreter: python.interpreter === '' ? null : python.interpreter, inFlightMax: python.in_flight_max },
+    ignore: values.ignore,
+    reload: values.reload,
+    ruby: { command: ruby.command, ...sidecarLanguageConfig(ruby) },
+    python: { interpreter: python.interpreter === '' ? null : python.interpreter, ...sidecarLanguageConfig(python) },
+    sidecars: sidecarsConfig(values.sidecars),
     typescript: {
       threads: typescript.threads,
       inFlightMax: typescript.in_flight_max,

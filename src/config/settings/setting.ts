@@ -64,6 +64,10 @@ export const variableNames: Format<readonly string[]> = form(
   'a list of names of environment variables',
   (value) => Array.isArray(value) && value.every((name) => typeof name === 'string' && /^[A-Za-z_]\w*$/.test(name)),
 )
+export const fileNames: Format<readonly string[]> = form(
+  'a list of names of files or directories, without a slash; * and ? may stand in them',
+  (value) => Array.isArray(value) && value.every((name) => typeof name === 'string' && /^[^/\0]+$/.test(name)),
+)
 export const databaseUrl: Format<string> = form(
   'postgresql://user:password@host:port/database, or empty',
   (value) => value === '' || (typeof value === 'string' && /^postgres(ql)?:\/\//.test(value) && URL.canParse(value)),
