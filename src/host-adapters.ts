@@ -1,32 +1,67 @@
 // Opens the adapters of the languages that a project really uses, each with its part of the configuration.
 
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { findHandlerLibraries } from './adapters/native/handler-libraries.ts'
 import { NativeAdapter } from './adapters/native/native-adapter.ts'
 import { guestEnvironment } from './adapters/sidecar/guest-environment.ts'
 import { SidecarAdapter } from './adapters/sidecar/sidecar-adapter.ts'
 import { TypeScriptAdapter } from './adapters/typescript/typescript-adapter.ts'
 import type { Config } from './config/config.ts'
-import { packageRoot } from './config/package-root.ts'
+import { ignoredNames, ignorePatterns, runtimesBelow } from './host-handler-files.ts'
+import { findPython, pythonFault } from './host-interpreters.ts'
+import { pythonOptions, rubyOptions } from './host-sidecars.ts'
 import type { RuntimeName } from './model/handler.ts'
 import { HostError, messageOf } from './model/host-error.ts'
 import type { LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
 
-/** From the start of a runtime to its list of handlers. */
-const startTimeoutMs = 30_000
-
-export interface OpenedAdapters {
-  /** Started; whoever opened them stops them. */
-  readonly adapters: readonly RuntimeAdapter[]
-  /** Languages that the project has files of and that cannot run on this machine. */
-  readonly unavailable: readonly { readonly runtime: RuntimeName; readonly error: HostError }[]
+export interface UnavailableRuntime {
+  readonly runtime: RuntimeName
+  readonly error: HostError
 }
 
 export interface OpenAdaptersOptions {
   readonly config: Config
   readonly handlerRoots: readonly string[]
+  /** For commands that only look: a pool of this size is enough. */
+  readonly processesMax?: number
+  /** `--data-dir`; absent: what kills its process leaves no evidence, null: the default place. */
+  readonly dataDir?: string | null
   log(record: LogRecord): void
+}
+
+/** The adapters of a host: those that started, and the languages that cannot run on this machine. */
+export class OpenedAdapters {
+  readonly #adapters: RuntimeAdapter[] = []
+  readonly #unavailable = new Map<RuntimeName, HostError>()
+
+  /** Started; whoever opened them stops them. The same array for ever: the flow and health read it anew, so a language may join. */
+  get adapters(): readonly RuntimeAdapter[] {
+    return this.#adapters
+  }
+
+  /** Languages that the project has files of and that do not run. */
+  get unavailable(): readonly UnavailableRuntime[] {
+    return [...this.#unavailable].map(([runtime, error]) => ({ runtime, error }))
+  }
+
+  /** Starts the adapter; resolves with null when it serves from now on, else with why it does not. */
+  async open(adapter: RuntimeAdapter, explain: (error: unknown) => unknown): Promise<HostError | null> {
+    try {
+      await adapter.start()
+    } catch (error) {
+      const fault = faultOf(explain(error))
+      this.#unavailable.set(adapter.name, fault)
+      return fault
+    }
+    this.#unavailable.delete(adapter.name)
+    this.#adapters.push(adapter)
+    return null
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#adapters.map((adapter) => adapter.stop()))
+  }
 }
 
 /** A language that cannot start makes only its own handlers unavailable. Rejects with HANDLERS_DIR_MISSING. */
@@ -34,13 +69,19 @@ export async function openAdapters(options: OpenAdaptersOptions): Promise<Opened
   const missing = options.handlerRoots.find((root) => !statSync(root, { throwIfNoEntry: false })?.isDirectory())
   if (missing !== undefined)
     throw new HostError('HANDLERS_DIR_MISSING', `The handler directory does not exist: ${missing}`)
-  const candidates = adaptersFor(options)
-  const started = await Promise.allSettled(candidates.map((adapter) => adapter.start()))
-  const unavailable = started.flatMap((outcome, index) => {
-    const runtime = candidates[index]?.name
-    return outcome.status === 'fulfilled' || runtime === undefined ? [] : [{ runtime, error: faultOf(outcome.reason) }]
-  })
-  return { adapters: candidates.filter((_, index) => started[index]?.status === 'fulfilled'), unavailable }
+  const opened = new OpenedAdapters()
+  await Promise.all(runtimesOf(options).map((runtime) => openAdapter(opened, makeAdapter(runtime, options), options)))
+  return opened
+}
+
+/** Starts one adapter and lets it join. */
+export function openAdapter(
+  opened: OpenedAdapters,
+  adapter: RuntimeAdapter,
+  { config, handlerRoots }: Pick<OpenAdaptersOptions, 'config' | 'handlerRoots'>,
+): Promise<HostError | null> {
+  const python = findPython(config.runtimes.python.interpreter, handlerRoots).program
+  return opened.open(adapter, (error) => (adapter.name === 'python' ? pythonFault(error, python) : error))
 }
 
 function faultOf(reason: unknown): HostError {
@@ -49,53 +90,52 @@ function faultOf(reason: unknown): HostError {
     : new HostError('RUNTIME_UNAVAILABLE', messageOf(reason), { cause: reason })
 }
 
-function adaptersFor({ config, handlerRoots, log }: OpenAdaptersOptions): RuntimeAdapter[] {
-  const extensions = extensionsBelow(handlerRoots)
+/** In the order in which their handlers are listed. */
+function runtimesOf({ config, handlerRoots }: OpenAdaptersOptions): readonly RuntimeName[] {
+  const patterns = ignorePatterns(config.runtimes.ignore, handlerRoots)
+  const found = runtimesBelow(handlerRoots, ignoredNames(patterns))
+  const { libraries, loadFailures } = findHandlerLibraries(handlerRoots)
+  const used = (['typescript', 'ruby', 'python'] as const).filter((runtime) => found.has(runtime))
+  return libraries.length + loadFailures.length > 0 ? [...used, 'rust'] : used
+}
+
+/** Not started yet. */
+export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions): RuntimeAdapter {
+  const { config, handlerRoots, log } = options
   const { runtimes, dispatch } = config
   const passed = passedVariables(runtimes.envPass)
-  const sidecar = {
-    handlerRoots,
-    cwd: process.cwd(),
-    frameBytesMax: config.limits.frameBytesMax,
-    startTimeoutMs,
-    cancelGraceMs: dispatch.cancelGraceMs,
-    log,
+  const { cancelGraceMs } = dispatch
+  const ignore = ignorePatterns(runtimes.ignore, handlerRoots)
+  const project = {
+    ...{ config, handlerRoots, ignore, passed, log },
+    processesMax: options.processesMax ?? Number.MAX_SAFE_INTEGER,
+    evidenceDirectory: options.dataDir === undefined ? null : evidenceDirectory(options.dataDir),
   }
-  const adapters: RuntimeAdapter[] = []
-  if (['.ts', '.mts', '.js', '.mjs', '.cjs'].some((extension) => extensions.has(extension))) {
-    adapters.push(
-      new TypeScriptAdapter({
-        handlerRoots,
+  switch (runtime) {
+    case 'ruby':
+      return new SidecarAdapter(rubyOptions(project))
+    case 'python':
+      return new SidecarAdapter(pythonOptions(project))
+    case 'rust':
+      return new NativeAdapter({
+        ...findHandlerLibraries(handlerRoots),
+        ...{ threads: runtimes.rust.threads, cancelGraceMs, log },
+      })
+    case 'typescript':
+      return new TypeScriptAdapter({
+        ...{ handlerRoots, cancelGraceMs, log },
         env: guestEnvironment(passed, process.env),
         threads: runtimes.typescript.threads,
         inFlightMaxPerThread: runtimes.typescript.inFlightMax,
         memoryMaxMb: runtimes.typescript.memoryMb,
-        startTimeoutMs,
-        cancelGraceMs: dispatch.cancelGraceMs,
-        log,
-      }),
-    )
+        startTimeoutMs: runtimes.sidecars.startTimeoutMs,
+      })
   }
-  if (extensions.has('.rb')) {
-    const command = [runtimes.ruby.command, join(packageRoot(), 'runtimes/ruby/exe/stephost-ruby')]
-    adapters.push(
-      new SidecarAdapter({ ...sidecar, runtime: 'ruby', command, env: passed, inFlightMax: runtimes.ruby.inFlightMax }),
-    )
-  }
-  if (extensions.has('.py')) {
-    const command = [pythonInterpreter(runtimes.python.interpreter), '-m', 'stephost']
-    const env = { ...passed, PYTHONPATH: join(packageRoot(), 'runtimes/python/src') }
-    adapters.push(
-      new SidecarAdapter({ ...sidecar, runtime: 'python', command, env, inFlightMax: runtimes.python.inFlightMax }),
-    )
-  }
-  const libraries = findHandlerLibraries(handlerRoots)
-  if (libraries.libraries.length + libraries.loadFailures.length > 0) {
-    adapters.push(
-      new NativeAdapter({ ...libraries, threads: runtimes.rust.threads, cancelGraceMs: dispatch.cancelGraceMs, log }),
-    )
-  }
-  return adapters
+}
+
+/** Beside the embedded PostgreSQL. */
+function evidenceDirectory(dataDir: string | null): string {
+  return resolve(join(dataDir ?? '.stephost', 'evidence'))
 }
 
 /** Handlers see the usual variables and those that the configuration names, never the host's secrets (design D15). */
@@ -106,24 +146,4 @@ function passedVariables(names: readonly string[]): Record<string, string> {
       return value === undefined ? [] : [[name, value]]
     }),
   )
-}
-
-/** The configured one, else the one that set-up made, else the system's; never one of a version manager, which lacks msgpack. */
-export function pythonInterpreter(configured: string | null): string {
-  if (configured !== null) return configured
-  const own = join(packageRoot(), '.venv/bin/python')
-  return existsSync(own) ? own : '/usr/bin/python3'
-}
-
-const ignored = new Set(['node_modules', 'target', '__pycache__'])
-
-function extensionsBelow(directories: readonly string[], found = new Set<string>()): Set<string> {
-  for (const directory of directories) {
-    for (const entry of readdirSync(directory, { withFileTypes: true })) {
-      if (entry.name.startsWith('.') || ignored.has(entry.name)) continue
-      if (entry.isDirectory()) extensionsBelow([join(directory, entry.name)], found)
-      else if (!entry.name.endsWith('.d.ts')) found.add(extname(entry.name))
-    }
-  }
-  return found
 }

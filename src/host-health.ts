@@ -16,8 +16,13 @@ export interface HostLog {
 
 interface WorkerHealthParts {
   readonly worker: Worker
-  readonly adapters: readonly RuntimeAdapter[]
-  readonly unavailable: readonly { readonly runtime: RuntimeName; readonly error: HostError }[]
+  /** Languages that run and languages that do not; both change when files of a further language appear. */
+  readonly runtimes: {
+    readonly adapters: readonly RuntimeAdapter[]
+    readonly unavailable: readonly { readonly runtime: RuntimeName; readonly error: HostError }[]
+  }
+  /** Languages whose newest files do not load, so that the version from before serves. */
+  refusedReloads(): readonly { readonly runtime: RuntimeName; readonly problem: string }[]
   readonly listener: { health(): { connected: boolean; message: string | null } } | null
   readonly namespaces: readonly string[]
   ping(): Promise<void>
@@ -82,14 +87,23 @@ export class WorkerHealth implements WorkerHealthSource {
   }
 
   #runtimes(): HealthCheck {
+    const { adapters, unavailable } = this.#parts.runtimes
     const messages = [
-      ...this.#parts.unavailable.map(({ runtime, error }) => `${runtime}: ${error.message}`),
-      ...this.#parts.adapters.flatMap((adapter) => {
-        const { status, message } = adapter.health()
-        return status === 'healthy' ? [] : [`${adapter.name}: ${message ?? status}`]
+      ...unavailable.map(({ runtime, error }) => `${runtime}: ${error.message}`),
+      ...adapters.flatMap((adapter) => {
+        const message = this.#problemOf(adapter)
+        return message === null ? [] : [`${adapter.name}: ${message}`]
       }),
     ]
     return messages.length === 0 ? healthy : { status: 'degraded', message: messages.join('; '), durationMs: 0 }
+  }
+
+  /** An adapter that is fit may still serve yesterday's handlers. */
+  #problemOf(adapter: RuntimeAdapter): string | null {
+    const { status, message } = adapter.health()
+    if (status !== 'healthy') return message ?? status
+    const refused = this.#parts.refusedReloads().find(({ runtime }) => runtime === adapter.name)
+    return refused === undefined ? null : `the changed handlers are not live: ${refused.problem}`
   }
 }
 

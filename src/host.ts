@@ -5,8 +5,11 @@ import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { loadTemplates } from './config/templates/load-templates.ts'
 import { Worker } from './dispatch/worker.ts'
-import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
+import { makeAdapter, OpenedAdapters, openAdapter, openAdapters } from './host-adapters.ts'
+import { ignoredNames, ignorePatterns } from './host-handler-files.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
+import { findPython, missingEnvironment } from './host-interpreters.ts'
+import { HandlerReload } from './host-reload.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
@@ -32,6 +35,10 @@ export interface HostOptions {
   readonly parts: { readonly worker: boolean; readonly orchestrator: boolean; readonly rest: boolean }
   /** Warnings about templates keep them from loading. */
   readonly strict: boolean
+  /** Watches the handler directories: what changes goes live. Default false. */
+  readonly reload?: boolean
+  /** `--data-dir`; null: the default. Evidence of handlers that kill their process lies there. */
+  readonly dataDir?: string | null
 }
 
 export interface HostAddresses {
@@ -48,7 +55,10 @@ export class Host implements Lifecycle {
   readonly #started: (() => Promise<void>)[] = []
   #templates: readonly LoadedTemplate[] = []
   #problems: readonly TemplateProblem[] = []
-  #opened: OpenedAdapters = { adapters: [], unavailable: [] }
+  #opened = new OpenedAdapters()
+  #reload: HandlerReload | null = null
+  /** Load failures and callables without a handler that were said already. */
+  #said: ReadonlySet<string> = new Set()
   #worker: Worker | null = null
   #addresses: HostAddresses = { worker: null, orchestrator: null }
 
@@ -121,6 +131,7 @@ export class Host implements Lifecycle {
       if (this.#options.parts.orchestrator) await this.#begin(this.#orchestrator)
       if (this.#options.parts.worker) await this.#startWorker()
       if (this.#options.parts.rest) await this.#serve()
+      this.#reload?.serve(this.#opened)
     } catch (error) {
       await this.stop()
       throw error
@@ -129,6 +140,10 @@ export class Host implements Lifecycle {
 
   async stop(): Promise<void> {
     const stops = this.#started.splice(0).reverse()
+    const reload = this.#reload
+    // First of all: handlers that are replaced or have just come must not meet the end of the worker.
+    if (reload !== null) stops.unshift(() => reload.stop())
+    this.#reload = null
     // One part that cannot end properly must not keep the others running.
     for (const stop of stops) {
       await stop().catch((error: unknown) => this.#options.log.error({ err: error }, 'a part did not stop properly'))
@@ -164,18 +179,57 @@ export class Host implements Lifecycle {
   }
 
   async #openAdapters(): Promise<void> {
-    const { config, handlerRoots, log, strict } = this.#options
-    this.#opened = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
-    this.#started.push(async () => {
-      await Promise.all(this.#opened.adapters.map((adapter) => adapter.stop()))
-    })
+    const { config, log } = this.#options
+    const options = this.#adapterOptions()
+    const python = findPython(config.runtimes.python.interpreter, options.handlerRoots)
+    if (this.#options.reload === true) await this.#watch()
+    this.#opened = await openAdapters(options)
+    this.#started.push(() => this.#opened.stop())
+    const hasPython = this.#opened.adapters.some(({ name }) => name === 'python')
+    const missing = hasPython ? missingEnvironment(python, options.handlerRoots) : null
+    if (missing !== null) log.warn({}, missing)
     for (const { runtime, error } of this.#opened.unavailable) log.warn({ runtime, hint: error.hint }, error.message)
-    for (const { file, message } of this.loadFailures()) log.error({ file }, message)
-    const { namespaces } = config.runtimes
-    const unserved = checkCallables(this.#templates, this.handlers(), { namespaces, strict })
+    const unserved = this.#unserved()
     this.#problems = [...this.#problems, ...unserved]
     const refused = new Set(unserved.filter(({ severity }) => severity === 'error').map(({ file }) => file))
     this.#templates = this.#templates.filter(({ file }) => !refused.has(file))
+    for (const { file, message } of this.loadFailures()) log.error({ file }, message)
+    this.#said = new Set([...this.loadFailures(), ...unserved].map(keyOf))
+  }
+
+  #adapterOptions(): Parameters<typeof openAdapters>[0] {
+    const { config, handlerRoots, log, dataDir } = this.#options
+    return { config, handlerRoots, dataDir: dataDir ?? null, log: (record) => log.handler(record) }
+  }
+
+  async #watch(): Promise<void> {
+    const { config, handlerRoots, log } = this.#options
+    const options = this.#adapterOptions()
+    const reload = new HandlerReload({
+      ...{ handlerRoots, log },
+      isIgnored: ignoredNames(ignorePatterns(config.runtimes.ignore, handlerRoots)),
+      make: (runtime) => makeAdapter(runtime, options),
+      open: (adapter) => openAdapter(this.#opened, adapter, options),
+      reloaded: () => this.#sayWhatIsNew(),
+    })
+    this.#reload = reload
+    await reload.start()
+  }
+
+  #unserved(): readonly TemplateProblem[] {
+    const { config, strict } = this.#options
+    return checkCallables(this.#templates, this.handlers(), { namespaces: config.runtimes.namespaces, strict })
+  }
+
+  /** After a reload the old complaints are not repeated. */
+  #sayWhatIsNew(): void {
+    const { log } = this.#options
+    const failures = this.loadFailures()
+    const unserved = this.#unserved()
+    const isNew = (problem: Complaint) => !this.#said.has(keyOf(problem))
+    for (const { file, message } of failures.filter(isNew)) log.error({ file }, message)
+    for (const { message } of unserved.filter(isNew)) log.warn({}, message)
+    this.#said = new Set([...failures, ...unserved].map(keyOf))
   }
 
   async #startWorker(): Promise<void> {
@@ -247,8 +301,8 @@ export class Host implements Lifecycle {
   #workerHealth(worker: Worker): WorkerHealth {
     return new WorkerHealth({
       worker,
-      adapters: this.#opened.adapters,
-      unavailable: this.#opened.unavailable,
+      runtimes: this.#opened,
+      refusedReloads: () => this.#reload?.refused ?? [],
       listener: this.#listener,
       namespaces: [...new Set(this.#templates.map(({ template }) => template.namespace))],
       ping: async () => {
@@ -258,13 +312,19 @@ export class Host implements Lifecycle {
   }
 }
 
+type Complaint = Pick<LoadFailure, 'file' | 'message'>
+
+function keyOf({ file, message }: Complaint): string {
+  return `${file}: ${message}`
+}
+
 /** For commands that only look: templates and handlers, without a database. */
 export async function loadProject(
   options: Pick<HostOptions, 'config' | 'log' | 'handlerRoots' | 'strict'>,
 ): Promise<{ templates: readonly LoadedTemplate[]; problems: readonly TemplateProblem[]; opened: OpenedAdapters }> {
   const { config, handlerRoots, log, strict } = options
   const { templates, problems } = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
-  const opened = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
+  const opened = await openAdapters({ config, handlerRoots, processesMax: 1, log: (record) => log.handler(record) })
   const handlers = opened.adapters.flatMap((adapter) => adapter.handlers())
   const unserved = checkCallables(templates, handlers, { namespaces: config.runtimes.namespaces, strict })
   return { templates, problems: [...problems, ...unserved], opened }

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import type { Config } from '../config/config.ts'
 import { packageRoot } from '../config/package-root.ts'
-import { pythonInterpreter } from '../host-adapters.ts'
 import { probeDatabase } from '../host-database.ts'
+import { findPython } from '../host-interpreters.ts'
 import { messageOf } from '../model/host-error.ts'
 
 export interface Check {
@@ -24,8 +24,9 @@ const probeTimeoutMs = 10_000
 
 /** Runs all checks at once; each has its own time limit. */
 export function doctorChecks(config: Config, handlerRoots: readonly string[]): Promise<readonly Check[]> {
-  const { ruby, python } = config.runtimes
-  const interpreter = pythonInterpreter(python.interpreter)
+  const { ruby } = config.runtimes
+  const python = findPython(config.runtimes.python.interpreter, handlerRoots)
+  const shipped = python.origin === 'own' || python.origin === 'system'
   return Promise.all([
     nodeCheck(),
     addonCheck(),
@@ -37,8 +38,10 @@ export function doctorChecks(config: Config, handlerRoots: readonly string[]): P
     }),
     program({
       name: 'python with msgpack',
-      command: [interpreter, '-c', 'import sys, msgpack; print(sys.version.split()[0], "msgpack", msgpack.version)'],
-      cure: 'bin/setup, or: sudo apt-get install python3 python3-venv python3-msgpack',
+      command: [python.program, '-c', 'import sys, msgpack; print(sys.version.split()[0], "msgpack", msgpack.version)'],
+      cure: shipped
+        ? 'bin/setup, or: sudo apt-get install python3 python3-venv python3-msgpack'
+        : `${python.program} -m pip install msgpack`,
     }),
     databaseCheck(config),
     portCheck('worker port', config.worker.web.address, 'worker.web.bind_address (TASKER_WEB_BIND_ADDRESS)'),
@@ -80,7 +83,13 @@ async function program(options: { name: string; command: readonly string[]; cure
   })
   const said = stderr.trim().split('\n').at(-1) || shortMessage?.split('\n', 1)[0]
   const found = failed ? (said ?? 'does not start') : stdout.trim()
-  return { name: options.name, ok: !failed, optional: true, found, cure: failed ? options.cure : null }
+  return {
+    name: options.name,
+    ok: !failed,
+    optional: true,
+    found: `${found} (${file})`,
+    cure: failed ? options.cure : null,
+  }
 }
 
 async function databaseCheck(config: Config): Promise<Check> {

@@ -1,5 +1,7 @@
 // `stephost handlers`: what is loaded, in which language, from which file, and what failed to load and why.
 import { openAdapters } from '../host-adapters.ts'
+import { interpreterOf } from '../host-interpreters.ts'
+import type { LogRecord } from '../model/runtime-adapter.ts'
 import { type CliCommand, flagOption } from './cli-command.ts'
 import { exitCodes } from './failure.ts'
 import { jsonDocument, table } from './table.ts'
@@ -11,17 +13,25 @@ export const handlersCommand: CliCommand = {
   arguments: (command) => command.option('--strict', 'exit 1 when a handler file or a language did not load'),
   run: async (context, input) => {
     const { config, handlerRoots, log, output, json } = context
-    const { adapters, unavailable } = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
+    const options = { config, handlerRoots, processesMax: 1, log: (record: LogRecord) => log.handler(record) }
+    const { adapters, unavailable } = await openAdapters(options)
     try {
       const handlers = adapters
         .flatMap((adapter) => adapter.handlers())
         .toSorted((left, right) => (left.callable < right.callable ? -1 : 1))
       const failures = adapters.flatMap((adapter) => adapter.loadFailures())
       const missing = unavailable.map(({ runtime, error }) => ({ runtime, message: error.message, hint: error.hint }))
-      if (json) output.write(jsonDocument({ handlers, load_failures: failures, unavailable: missing }))
-      else {
+      const interpreters = adapters.flatMap(({ name }) => {
+        const program = interpreterOf(name, context)
+        return program === null ? [] : [[name, program] as const]
+      })
+      if (json) {
+        const programs = Object.fromEntries(interpreters)
+        output.write(jsonDocument({ handlers, load_failures: failures, unavailable: missing, interpreters: programs }))
+      } else {
         const rows = handlers.map(({ callable, runtime, file }) => [callable, runtime, file])
         output.write(rows.length === 0 ? 'no handlers\n' : table([['CALLABLE', 'LANGUAGE', 'FILE'], ...rows]))
+        for (const [name, program] of interpreters) output.write(`${name} is run by ${program}\n`)
         for (const { runtime, file, message } of failures)
           output.write(`not loaded: ${file} (${runtime}): ${message}\n`)
         for (const { runtime, message, hint } of missing)

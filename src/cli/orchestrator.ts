@@ -15,6 +15,7 @@ export const orchestratorCommand: CliCommand = {
       parts: { worker: false, orchestrator: true, rest: true },
       // Workers register their templates themselves, so an orchestrator works without any directory of its own.
       handlerRoots: context.handlerRoots.filter((root) => root !== handlersDefault || existsSync(root)),
+      reload: false,
       database: () => productionDatabase(context.config),
     }),
 }

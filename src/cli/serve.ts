@@ -13,6 +13,8 @@ export async function serve(
   options: {
     parts: HostOptions['parts']
     handlerRoots: readonly string[]
+    /** Changed handler files go live. */
+    reload: boolean
     database: () => Promise<{ url: string; stop(): Promise<void> }>
   },
 ): Promise<number> {
@@ -27,9 +29,9 @@ export async function serve(
   try {
     const database = await options.database()
     try {
-      const { config, log } = context
-      const { parts, handlerRoots } = options
-      host = new Host({ config, log, handlerRoots, parts, databaseUrl: database.url, strict: false })
+      const { config, log, dataDir } = context
+      const { parts, handlerRoots, reload } = options
+      host = new Host({ config, log, handlerRoots, parts, databaseUrl: database.url, strict: false, reload, dataDir })
       await host.start()
       announce(context, host)
       const signal = await signals.first

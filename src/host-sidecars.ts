@@ -1,0 +1,61 @@
+// What the sidecars of Ruby and Python are started with, put together from the configuration and from what the project holds.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SidecarOptions } from './adapters/sidecar/sidecar-options.ts'
+import type { Config } from './config/config.ts'
+import { packageRoot } from './config/package-root.ts'
+import { findGemfile, findPython, rubyCommand } from './host-interpreters.ts'
+import type { LogRecord } from './model/runtime-adapter.ts'
+
+export interface SidecarProject {
+  readonly config: Config
+  readonly handlerRoots: readonly string[]
+  /** Patterns of names that are not loaded. */
+  readonly ignore: readonly string[]
+  /** The variables that the configuration lets handlers see. */
+  readonly passed: Readonly<Record<string, string>>
+  /** For commands that only look: no more processes than this. */
+  readonly processesMax: number
+  readonly evidenceDirectory: string | null
+  log(record: LogRecord): void
+}
+
+export function rubyOptions(project: SidecarProject): SidecarOptions {
+  const { ruby } = project.config.runtimes
+  const gemfile = findGemfile(project.handlerRoots)
+  const env = gemfile === null ? project.passed : { ...project.passed, BUNDLE_GEMFILE: gemfile }
+  return { ...sidecarOptions(project, ruby), runtime: 'ruby', command: rubyCommand(ruby.command), env }
+}
+
+export function pythonOptions(project: SidecarProject): SidecarOptions {
+  const { python } = project.config.runtimes
+  const { program } = findPython(python.interpreter, project.handlerRoots)
+  const env = { ...project.passed, PYTHONPATH: join(packageRoot(), 'runtimes/python/src') }
+  return { ...sidecarOptions(project, python), runtime: 'python', command: [program, '-m', 'stephost'], env }
+}
+
+function sidecarOptions(
+  { config, handlerRoots, ignore, processesMax, evidenceDirectory, log }: SidecarProject,
+  language: { readonly processes: number; readonly inFlightMax: number; readonly threads: number },
+): Omit<SidecarOptions, 'runtime' | 'command' | 'env'> {
+  const { sidecars } = config.runtimes
+  const watchLibrary = join(packageRoot(), 'build/pinger.so')
+  return {
+    cwd: process.cwd(),
+    handlerRoots,
+    ignore,
+    processes: Math.min(language.processes, processesMax),
+    inFlightMax: language.inFlightMax,
+    threads: language.threads,
+    frameBytesMax: config.limits.frameBytesMax,
+    logLinesPerSecondMax: sidecars.logLinesPerSecondMax,
+    startTimeoutMs: sidecars.startTimeoutMs,
+    cancelGraceMs: config.dispatch.cancelGraceMs,
+    silenceMaxMs: sidecars.silenceMaxMs,
+    watchLibrary: existsSync(watchLibrary) ? watchLibrary : null,
+    recycle: sidecars.recycle,
+    evidenceDirectory,
+    log,
+  }
+}
