@@ -2,10 +2,21 @@
 
 import type { RuntimeName } from '../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
-import type { CallId } from '../model/ids.ts'
-import type { CancelReason, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
+import type { CallId, StepId } from '../model/ids.ts'
+import type { JsonText } from '../model/json-text.ts'
+import type { CancelReason, CheckpointAck, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
 import type { StepResult } from '../model/step-result.ts'
-import { decodeGuestMessage, type HelloMessage, type HostMessage, type ResultMessage } from './messages.ts'
+import {
+  type CheckpointMessage,
+  decodeGuestMessage,
+  type GuestMessage,
+  type HeartbeatMessage,
+  type HelloMessage,
+  type HostMessage,
+  type LogMessage,
+  type ProgressMessage,
+  type ResultMessage,
+} from './messages.ts'
 import { executeMessage, stepResult } from './step-envelope.ts'
 import { WireError } from './wire-error.ts'
 
@@ -16,12 +27,26 @@ export interface ChannelOptions {
   send(message: HostMessage): void
   /** Called once, when the channel is over: the transport must end. The reason is what pending calls were told. */
   close(reason: HostError): void
+  log(message: LogMessage): void
+  heartbeat(message: HeartbeatMessage): void
   /** The clock of `HandlerCall.deadlineAt`; `performance.now()` unless a test brings its own. */
   readonly now?: () => MonotonicMs
 }
 
+/** What a call tells before its results. */
+export interface CallObserver {
+  /** The guest holds it; it waits there. */
+  accepted(): void
+  /** Code of the author is about to run. At most once. */
+  started(): void
+  /** Never rejects. `data` is untrusted JSON text. */
+  checkpoint(step: StepId, data: JsonText): Promise<CheckpointAck>
+}
+
 interface PendingCall {
   readonly call: HandlerCall
+  readonly observer: CallObserver
+  state: 'sent' | 'accepted' | 'started'
   resolve(results: readonly StepResult[]): void
   reject(error: HostError): void
 }
@@ -40,6 +65,7 @@ export class Channel {
   readonly #helloWaiters: Waiter<HelloMessage>[] = []
   #hello: HelloMessage | null = null
   #closedBy: HostError | null = null
+  #reloading = false
   #lastNonce = 0
 
   constructor(options: ChannelOptions) {
@@ -87,16 +113,16 @@ export class Channel {
 
   /**
    * Sends a call and resolves with one result per request, in the same order.
-   * Rejects with HostError: RUNTIME_UNAVAILABLE before hello, RUNTIME_BUSY above `max_in_flight`, whatever `send` threw
+   * Rejects with HostError: RUNTIME_UNAVAILABLE before hello, ADAPTER_STOPPED after reload, RUNTIME_BUSY above `max_in_flight`, whatever `send` threw
    * (FRAME_TOO_LARGE), or the error that closed the channel while the call was pending.
    */
-  execute(call: HandlerCall): Promise<readonly StepResult[]> {
+  execute(call: HandlerCall, observer: CallObserver): Promise<readonly StepResult[]> {
     const [first] = call.requests
     if (first === undefined) return Promise.resolve([])
     const refusal = this.#refusal(call)
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
-      this.#calls.set(call.id, { call, resolve, reject })
+      this.#calls.set(call.id, { call, observer, state: 'sent', resolve, reject })
       try {
         this.#options.send(executeMessage(call, first, this.#now()))
       } catch (error) {
@@ -107,8 +133,15 @@ export class Channel {
   }
 
   /** Asks the guest to stop a call; its one result still comes. Unknown and settled ids are ignored. */
-  cancel(callId: CallId, reason: CancelReason): void {
-    if (this.#calls.has(callId)) this.#tell({ type: 'cancel', call_id: callId, reason })
+  cancel(callId: CallId, reason: CancelReason, graceMs: number): void {
+    if (this.#calls.has(callId)) this.#tell({ type: 'cancel', call_id: callId, reason, grace_ms: graceMs })
+  }
+
+  /** Tells the guest that it gets no further calls: it finishes those it has, and exits. */
+  reload(): void {
+    if (this.#closedBy !== null || this.#reloading) return
+    this.#reloading = true
+    this.#tell({ type: 'reload' })
   }
 
   /** Resolves with the guest's answer; rejects with the HostError that closed the channel. The caller sets the limit. */
@@ -153,6 +186,9 @@ export class Channel {
     if (this.#hello === null) {
       return new HostError('RUNTIME_UNAVAILABLE', `The ${this.#options.runtime} runtime has not said hello yet.`)
     }
+    if (this.#reloading) {
+      return new HostError('ADAPTER_STOPPED', `This ${this.#options.runtime} process gets no further calls.`)
+    }
     const limit = this.#hello.max_in_flight
     if (this.#calls.size < limit && !this.#calls.has(call.id)) return null
     return new HostError(
@@ -174,12 +210,47 @@ export class Channel {
       this.#greet(message)
     } else if (this.#hello === null) {
       throw new WireError('unexpected_message', `The first message of a guest must be hello, not ${message.type}.`)
-    } else if (message.type === 'result') {
-      this.#settle(message)
     } else {
+      this.#hear(message)
+    }
+  }
+
+  #hear(message: Exclude<GuestMessage, { type: 'hello' | 'error' }>): void {
+    if (message.type === 'result') this.#settle(message)
+    else if (message.type === 'accepted' || message.type === 'started') this.#progress(message)
+    else if (message.type === 'log') this.#options.log(message)
+    else if (message.type === 'heartbeat') this.#options.heartbeat(message)
+    else if (message.type === 'checkpoint') this.#checkpoint(message)
+    else {
       this.#pings.get(message.nonce)?.resolve()
       this.#pings.delete(message.nonce)
     }
+  }
+
+  #progress({ type, call_ids: ids }: ProgressMessage): void {
+    for (const id of ids) {
+      const pending = this.#calls.get(id)
+      if (pending === undefined) throw new WireError('unexpected_message', `${type} for no pending call.`)
+      if (pending.state === 'started' || pending.state === type) {
+        throw new WireError('unexpected_message', `${type} for a call that was ${pending.state} already.`)
+      }
+      pending.state = type
+      pending.observer[type]()
+    }
+  }
+
+  /** A thread that a handler left behind may ask for a call that is over: that is refused, and no violation. */
+  #checkpoint({ call_id, step_uuid, checkpoint_id, data }: CheckpointMessage): void {
+    const pending = this.#calls.get(call_id)
+    const answer = ({ stored, message }: CheckpointAck): void => {
+      if (this.#closedBy === null) this.#tell({ type: 'checkpointed', call_id, checkpoint_id, stored, message })
+    }
+    const request = pending?.call.requests.find(({ stepId }) => stepId === step_uuid)
+    if (pending === undefined || request === undefined) {
+      answer({ stored: false, message: 'The call is over, or the step is none of its own.' })
+      return
+    }
+    void pending.observer.checkpoint(request.stepId, data).then(answer)
   }
 
   #greet(hello: HelloMessage): void {

@@ -2,12 +2,12 @@
 
 import { type RuntimeName, runtimeNames } from '../model/handler.ts'
 import type { JsonText } from '../model/json-text.ts'
-import type { CancelReason, HandlerCall } from '../model/runtime-adapter.ts'
+import type { CancelReason, HandlerCall, LogLevel, LogRecord } from '../model/runtime-adapter.ts'
 import { Fields } from './fields.ts'
 import { WireError, type WireErrorCode } from './wire-error.ts'
 
 /** The version of the wire that this host speaks; `proto/wire/VERSION` says the same. */
-export const wireVersion = 1
+export const wireVersion = 2
 
 /** Field names are those of PROTOCOL.md, so a message is at once the map that is packed or posted. Types, not interfaces: they are WireValues. */
 export type AnnouncedHandler = {
@@ -16,6 +16,8 @@ export type AnnouncedHandler = {
   readonly file: string
   readonly root: string
   readonly version: string
+  readonly capabilities: readonly string[]
+  readonly on_crash: 'backoff' | 'retry'
 }
 
 export type AnnouncedLoadFailure = { readonly file: string; readonly message: string }
@@ -27,9 +29,33 @@ export type HelloMessage = {
   readonly sdk_version: string
   readonly language_version: string
   readonly pid: number
+  /** The watch answers without the interpreter. */
+  readonly watch: boolean
   readonly max_in_flight: number
   readonly handlers: readonly AnnouncedHandler[]
   readonly load_failures: readonly AnnouncedLoadFailure[]
+}
+
+/** `accepted`: the calls wait inside the guest. `started`: code of their authors is about to run. */
+export type ProgressMessage = { readonly type: 'accepted' | 'started'; readonly call_ids: readonly string[] }
+
+export type LogMessage = {
+  readonly type: 'log'
+  readonly step_uuid: string | null
+  readonly stream: LogRecord['stream']
+  readonly level: LogLevel
+  readonly message: string
+  readonly fields: JsonText | null
+}
+
+export type HeartbeatMessage = { readonly type: 'heartbeat'; readonly in_flight: number }
+
+export type CheckpointMessage = {
+  readonly type: 'checkpoint'
+  readonly call_id: string
+  readonly step_uuid: string
+  readonly checkpoint_id: number
+  readonly data: JsonText
 }
 
 export type ResultError = {
@@ -79,15 +105,48 @@ export type ExecuteMessage = {
   readonly method: string | null
   readonly resolver: string | null
   readonly deadline_ms: number
+  readonly traceparent: string | null
   readonly requests: readonly ExecuteRequest[]
 }
 
-export type CancelMessage = { readonly type: 'cancel'; readonly call_id: string; readonly reason: CancelReason }
+export type CancelMessage = {
+  readonly type: 'cancel'
+  readonly call_id: string
+  readonly reason: CancelReason
+  readonly grace_ms: number
+}
+
+export type CheckpointedMessage = {
+  readonly type: 'checkpointed'
+  readonly call_id: string
+  readonly checkpoint_id: number
+  readonly stored: boolean
+  readonly message: string | null
+}
 export type PingMessage = { readonly type: 'ping'; readonly nonce: number }
+export type ReloadMessage = { readonly type: 'reload' }
 export type ShutdownMessage = { readonly type: 'shutdown' }
 
-export type GuestMessage = HelloMessage | ResultMessage | PongMessage | ErrorMessage
-export type HostMessage = ExecuteMessage | CancelMessage | PingMessage | ShutdownMessage | ErrorMessage<WireErrorCode>
+export type GuestMessage =
+  | HelloMessage
+  | ProgressMessage
+  | LogMessage
+  | HeartbeatMessage
+  | CheckpointMessage
+  | ResultMessage
+  | PongMessage
+  | ErrorMessage
+export type HostMessage =
+  | ExecuteMessage
+  | CancelMessage
+  | CheckpointedMessage
+  | ReloadMessage
+  | PingMessage
+  | ShutdownMessage
+  | ErrorMessage<WireErrorCode>
+
+const streams = ['stdout', 'stderr', 'log'] as const
+const levels = ['debug', 'info', 'warn', 'error'] as const
 
 /**
  * A message of the guest from an untrusted value: the decoded payload of a frame, or what a worker thread posted.
@@ -97,10 +156,25 @@ export type HostMessage = ExecuteMessage | CancelMessage | PingMessage | Shutdow
 export function decodeGuestMessage(value: unknown): GuestMessage {
   const fields = new Fields(value, 'The message')
   const type = fields.string('type')
-  if (type === 'hello') return readHello(fields)
-  if (type === 'result') return readResult(fields)
-  if (type === 'pong') return { type, nonce: fields.integer('nonce', Number.MIN_SAFE_INTEGER) }
-  if (type === 'error') return { type, code: fields.string('code'), message: fields.string('message') }
+  switch (type) {
+    case 'result':
+      return readResult(fields)
+    case 'accepted':
+    case 'started':
+      return { type, call_ids: fields.strings('call_ids') }
+    case 'log':
+      return readLog(fields)
+    case 'heartbeat':
+      return { type, in_flight: fields.integer('in_flight', 0) }
+    case 'checkpoint':
+      return readCheckpoint(fields)
+    case 'hello':
+      return readHello(fields)
+    case 'pong':
+      return { type, nonce: fields.integer('nonce', Number.MIN_SAFE_INTEGER) }
+    case 'error':
+      return { type, code: fields.string('code'), message: fields.string('message') }
+  }
   throw new WireError('unknown_type', `No message of a guest has the type ${JSON.stringify(type.slice(0, 40))}.`)
 }
 
@@ -118,6 +192,7 @@ function readHello(fields: Fields): HelloMessage {
     sdk_version: fields.string('sdk_version'),
     language_version: fields.string('language_version'),
     pid: fields.integer('pid', 0),
+    watch: fields.boolean('watch'),
     max_in_flight: fields.integer('max_in_flight', 1),
     handlers: fields.maps('handlers', (handler) => ({
       callable: handler.string('callable'),
@@ -125,11 +200,34 @@ function readHello(fields: Fields): HelloMessage {
       file: handler.string('file'),
       root: handler.string('root'),
       version: handler.string('version'),
+      capabilities: handler.strings('capabilities'),
+      on_crash: handler.oneOf('on_crash', ['backoff', 'retry']),
     })),
     load_failures: fields.maps('load_failures', (failure) => ({
       file: failure.string('file'),
       message: failure.string('message'),
     })),
+  }
+}
+
+function readLog(fields: Fields): LogMessage {
+  return {
+    type: 'log',
+    step_uuid: fields.optionalString('step_uuid'),
+    stream: fields.oneOf('stream', streams),
+    level: fields.oneOf('level', levels),
+    message: fields.string('message'),
+    fields: fields.optionalString('fields') as JsonText | null,
+  }
+}
+
+function readCheckpoint(fields: Fields): CheckpointMessage {
+  return {
+    type: 'checkpoint',
+    call_id: fields.string('call_id'),
+    step_uuid: fields.string('step_uuid'),
+    checkpoint_id: fields.integer('checkpoint_id', 0),
+    data: fields.string('data') as JsonText,
   }
 }
 

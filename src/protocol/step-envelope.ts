@@ -17,8 +17,16 @@ export function executeMessage(call: HandlerCall, first: StepRequest, now: Monot
     method: first.handler.method,
     resolver: first.handler.resolver,
     deadline_ms: Math.max(0, Math.round(call.deadlineAt - now)),
+    traceparent: traceparent(first.correlationId, call.id),
     requests: call.requests.map(executeRequest),
   }
+}
+
+/** W3C Trace Context: the task's correlation is the trace, the call its span. null where the ids are no UUIDs. */
+function traceparent(correlationId: string, callId: string): string | null {
+  const trace = correlationId.replaceAll('-', '')
+  const span = callId.replaceAll('-', '').slice(0, 16)
+  return /^[\da-f]{32}$/.test(trace) && /^[\da-f]{16}$/.test(span) ? `00-${trace}-${span}-01` : null
 }
 
 function executeRequest(request: StepRequest): ExecuteRequest {
@@ -57,7 +65,7 @@ export function stepResult(entry: ResultEntry): StepResult {
 }
 
 export function announcedHandlers(hello: HelloMessage): readonly HandlerDescriptor[] {
-  return hello.handlers.map((handler) => ({ ...handler, runtime: hello.runtime }))
+  return hello.handlers.map(({ on_crash: onCrash, ...handler }) => ({ ...handler, onCrash, runtime: hello.runtime }))
 }
 
 export function announcedLoadFailures(hello: HelloMessage): readonly LoadFailure[] {
