@@ -1,6 +1,7 @@
 // What every adapter must do, once: the test of an adapter opens it over the fixture handlers and calls `exerciseAdapter`.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { StepId } from '../../src/model/ids.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { HandlerCall, LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
@@ -30,6 +31,8 @@ export interface Exercise {
 interface Session {
   readonly adapter: RuntimeAdapter
   readonly lines: readonly LogRecord[]
+  /** Steps whose code had begun, in that order. */
+  readonly started: readonly StepId[]
   begin(options: CallOptions): { call: HandlerCall; result: Promise<StepResult> }
   run(callable: string, context?: unknown): Promise<StepResult>
 }
@@ -61,9 +64,14 @@ export function exerciseAdapter({ name, traits, open }: Exercise): void {
 }
 
 function openSession(adapter: RuntimeAdapter, lines: LogRecord[]): Session {
+  const started: StepId[] = []
   const begin = (options: CallOptions) => {
     const call = handlerCall(options)
-    const results = adapter.execute(call, { log: (record) => lines.push(record) })
+    const results = adapter.execute(call, {
+      started: (step) => started.push(step),
+      log: (record) => lines.push(record),
+      checkpoint: () => Promise.resolve({ stored: false, message: 'The suite stores none.' }),
+    })
     const result = results.then((all) => {
       expect(all.map(({ stepId }) => stepId)).toEqual(call.requests.map(({ stepId }) => stepId))
       const [only] = all
@@ -74,7 +82,7 @@ function openSession(adapter: RuntimeAdapter, lines: LogRecord[]): Session {
   }
   const run = (callable: string, context: unknown = {}) =>
     begin({ callable, context: JSON.stringify(context) as JsonText }).result
-  return { adapter, lines, begin, run }
+  return { adapter, lines, started, begin, run }
 }
 
 /** The text of a successful result, without blanks; handlers of the suite return no string with blanks where this is used. */
@@ -120,6 +128,13 @@ function exerciseOutcomes(session: () => Session, traits: AdapterTraits): void {
     expect(resultValue(result)).toEqual({ value: { nested: [1, 'two', null, true] } })
     expect(result.executionTimeMs).toBeGreaterThanOrEqual(0)
     expect(JSON.parse(result.metadata)).toBeTypeOf('object')
+  })
+
+  it('the start of each call, once', async () => {
+    const { begin, started } = session()
+    const { call, result } = begin({ callable: 'conformance.echo' })
+    await result
+    expect(started.filter((step) => step === call.requests[0]?.stepId)).toHaveLength(1)
   })
 
   it.each([true, false])('a failure with retryable %s', async (retryable) => {
@@ -224,7 +239,7 @@ function exerciseOutput(session: () => Session, traits: AdapterTraits): void {
     for (const route of traits.printRoutes) {
       const line = `${route}:hello out there`
       const record = await eventually(`"${line}" is logged`, () => lines.find((each) => each.line === line))
-      expect(record.runtime).toBe(adapter.name)
+      expect(record).toMatchObject({ runtime: adapter.name, stream: 'stdout', level: 'info' })
     }
     await serves(session())
   })

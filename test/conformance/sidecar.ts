@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url'
 import { SidecarAdapter } from '../../src/adapters/sidecar/sidecar-adapter.ts'
-import type { SidecarOptions } from '../../src/adapters/sidecar/sidecar-options.ts'
+import { restartDefaults, type SidecarOptions } from '../../src/adapters/sidecar/sidecar-options.ts'
 import type { LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
 import { frameBytesMaxDefault } from '../../src/protocol/frames.ts'
 
@@ -20,10 +20,20 @@ export async function openSidecar(
     ...{ runtime, command, env, log },
     cwd: repositoryPath('.'),
     handlerRoots: [repositoryPath(`test/fixtures/handlers/${runtime}`)],
+    ignore: [],
+    // One process, so that a handler that takes it down takes the others along: the suite looks at that.
+    processes: 1,
     inFlightMax: 10,
+    threads: 10,
     frameBytesMax: frameBytesMaxDefault,
+    logLinesPerSecondMax: 1000,
     startTimeoutMs: 20_000,
     cancelGraceMs: 300,
+    silenceMaxMs: 10_000,
+    watchLibrary: repositoryPath('build/pinger.so'),
+    recycle: { callsMax: null, rssSoftMaxBytes: null, rssHardMaxBytes: null, idleMaxMs: null },
+    restart: restartDefaults,
+    evidenceDirectory: null,
   })
   await adapter.start()
   return adapter

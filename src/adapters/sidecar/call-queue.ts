@@ -1,42 +1,56 @@
-// Calls that wait for a guest: until it has started (again), or until its pipe has room.
+// Calls that wait for a process with room, first in, first out.
 
 import type { HostError } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 
-interface WaitingCall<Target> {
+export interface WaitingCall<Target> {
+  readonly id: CallId
+  readonly callable: string
   start(target: Target): void
   refuse(error: HostError): void
 }
 
-/** First in, first out. Its bound is the adapter's in-flight limit. */
+/** Its bound is the adapter's in-flight limit. */
 export class CallQueue<Target> {
-  readonly #waiting = new Map<CallId, WaitingCall<Target>>()
+  #waiting: WaitingCall<Target>[] = []
 
-  /** Settles as `start` does once it is this call's turn; rejects with the HostError of `refuse` before that. */
-  enter<Value>(id: CallId, start: (target: Target) => Promise<Value>): Promise<Value> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { start: (target) => resolve(start(target)), refuse: reject })
-    })
+  get length(): number {
+    return this.#waiting.length
   }
 
-  /** Starts waiting calls in order for as long as the target has room. */
-  feed(target: Target, hasRoom: () => boolean): void {
-    for (const [id, call] of this.#waiting) {
-      if (!hasRoom()) return
-      this.#waiting.delete(id)
-      call.start(target)
+  enter(call: WaitingCall<Target>): void {
+    this.#waiting.push(call)
+  }
+
+  /** For a call that had its turn already, and lost its process before it started. */
+  enterFirst(call: WaitingCall<Target>): void {
+    this.#waiting.unshift(call)
+  }
+
+  /** Starts waiting calls in order for as long as there is a target. `choose` is asked once for each start. */
+  feed(choose: (callable: string) => Target | null): void {
+    let [next] = this.#waiting
+    while (next !== undefined) {
+      const target = choose(next.callable)
+      if (target === null) return
+      this.#waiting.shift()
+      next.start(target)
+      ;[next] = this.#waiting
     }
   }
 
-  /** True when the call was waiting: it never started. */
+  /** True when the call was waiting. */
   refuse(id: CallId, error: HostError): boolean {
-    const call = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    call?.refuse(error)
-    return call !== undefined
+    const call = this.#waiting.find((waiting) => waiting.id === id)
+    if (call === undefined) return false
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== call)
+    call.refuse(error)
+    return true
   }
 
   refuseAll(error: HostError): void {
-    for (const id of [...this.#waiting.keys()]) this.refuse(id, error)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const call of waiting) call.refuse(error)
   }
 }

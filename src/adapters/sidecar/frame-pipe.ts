@@ -1,4 +1,4 @@
-// Messages into a guest's pipe as frames, with the pipe's back-pressure made visible.
+// Messages into a guest's socket as frames: those of one turn of the event loop go out in one write, and a full pipe is visible.
 
 import type { Writable } from 'node:stream'
 import { HostError } from '../../model/host-error.ts'
@@ -13,27 +13,42 @@ export interface FramePipeOptions {
   roomAgain(): void
 }
 
+/** What may wait in this process for a slow guest, beyond one frame. Above the stream's own mark, so its `drain` follows. */
+const waitingBytesMax = 262_144
+
 export class FramePipe {
   readonly #options: FramePipeOptions
-  #full = false
+  #corked = false
 
   constructor(options: FramePipeOptions) {
     this.#options = options
-    options.stream.on('drain', () => {
-      this.#full = false
-      options.roomAgain()
-    })
+    options.stream.on('drain', options.roomAgain)
   }
 
   /** False: the guest reads slower than we write. Calls wait; a cancel may still be written, it is small. */
   get hasRoom(): boolean {
-    return !this.#full && this.#options.stream.writable
+    const { stream } = this.#options
+    return stream.writable && stream.writableLength <= waitingBytesMax
   }
 
   /** @throws HostError FRAME_TOO_LARGE or PROTOCOL_ERROR for this message, RUNTIME_DIED when the pipe is closed. */
   write(message: HostMessage): void {
-    const frame = encodeFrame(encodePayload(message), this.#options.frameBytesMax)
-    if (!this.#options.stream.writable) throw new HostError('RUNTIME_DIED', 'The pipe to the runtime is closed.')
-    this.#full = !this.#options.stream.write(frame)
+    const { stream, frameBytesMax } = this.#options
+    const frame = encodeFrame(encodePayload(message), frameBytesMax)
+    if (!stream.writable) throw new HostError('RUNTIME_DIED', 'The pipe to the runtime is closed.')
+    this.#gather()
+    stream.write(frame)
+  }
+
+  /** A system call for each of many small frames would cost more than the calls themselves. */
+  #gather(): void {
+    if (this.#corked) return
+    this.#corked = true
+    const { stream } = this.#options
+    stream.cork()
+    setImmediate(() => {
+      this.#corked = false
+      stream.uncork()
+    })
   }
 }

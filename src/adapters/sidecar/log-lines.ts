@@ -1,17 +1,15 @@
-// Bytes of a guest's descriptor 2 → lines, bounded in length and in rate: a flood costs the host neither memory nor its log.
+// Bytes of a guest's descriptor 1 or 2 → lines, bounded in length and in rate.
+
+import type { LineRate } from './line-rate.ts'
 
 export interface LogLinesOptions {
   /** A longer line is cut there and marked. */
   readonly lineBytesMax: number
-  /** Further lines of the same second are counted and dropped. */
-  readonly linesPerSecondMax: number
-  /** Milliseconds of a clock that never goes back. */
-  now(): number
+  readonly rate: LineRate
   line(text: string): void
 }
 
 const newline = 0x0a
-const windowMs = 1000
 
 export class LogLines {
   readonly #options: LogLinesOptions
@@ -19,14 +17,10 @@ export class LogLines {
   readonly #line: Uint8Array
   #filled = 0
   #cut = false
-  #windowStart: number
-  #linesInWindow = 0
-  #dropped = 0
 
   constructor(options: LogLinesOptions) {
     this.#options = options
     this.#line = new Uint8Array(options.lineBytesMax)
-    this.#windowStart = options.now()
   }
 
   push(chunk: Uint8Array): void {
@@ -43,7 +37,7 @@ export class LogLines {
   /** Gives out what is left: a last line without an end, and how much was dropped. */
   end(): void {
     if (this.#filled > 0) this.#finishLine()
-    this.#reportDropped()
+    this.#report(true)
   }
 
   #collect(piece: Uint8Array): void {
@@ -54,32 +48,20 @@ export class LogLines {
   }
 
   #finishLine(): void {
-    const text = Buffer.from(this.#line.subarray(0, this.#filled)).toString('utf8')
-    const marked = this.#cut ? `${text}… (cut at ${this.#line.length} bytes)` : text
+    this.#report(false)
+    if (this.#options.rate.admits()) this.#options.line(this.#text())
     this.#filled = 0
     this.#cut = false
-    this.#emit(marked.endsWith('\r') ? marked.slice(0, -1) : marked)
   }
 
-  #emit(text: string): void {
-    const now = this.#options.now()
-    if (now - this.#windowStart >= windowMs) {
-      this.#reportDropped()
-      this.#windowStart = now
-      this.#linesInWindow = 0
-    }
-    if (this.#linesInWindow >= this.#options.linesPerSecondMax) {
-      this.#dropped += 1
-      return
-    }
-    this.#linesInWindow += 1
-    this.#options.line(text)
+  #text(): string {
+    const text = Buffer.from(this.#line.subarray(0, this.#filled)).toString('utf8')
+    const marked = this.#cut ? `${text}… (cut at ${this.#line.length} bytes)` : text
+    return marked.endsWith('\r') ? marked.slice(0, -1) : marked
   }
 
-  #reportDropped(): void {
-    if (this.#dropped === 0) return
-    const { linesPerSecondMax } = this.#options
-    this.#options.line(`… ${this.#dropped} lines dropped: more than ${linesPerSecondMax} in a second`)
-    this.#dropped = 0
+  #report(final: boolean): void {
+    const sentence = this.#options.rate.report({ final })
+    if (sentence !== null) this.#options.line(sentence)
   }
 }

@@ -1,10 +1,8 @@
 // How long to wait before a guest is started again: capped exponential backoff with jitter.
 
-export interface RestartBackoffOptions {
-  readonly baseMs: number
-  readonly maxMs: number
-  /** A guest that lived this long is healthy: the next death starts from the base again. */
-  readonly stableMs: number
+import type { RestartOptions } from './sidecar-options.ts'
+
+export interface RestartBackoffOptions extends RestartOptions {
   /** 0 … 1; `Math.random` outside tests. */
   random(): number
 }

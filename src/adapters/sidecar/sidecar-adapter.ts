@@ -1,4 +1,4 @@
-// Reaches a language through a long-lived child process, and starts that process again when it dies.
+// Reaches a language through a pool of long-lived child processes; whatever happens to one of them, each call settles once.
 
 import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
@@ -8,222 +8,219 @@ import type {
   CallEvents,
   CancelReason,
   HandlerCall,
-  LogRecord,
-  MonotonicMs,
+  ReloadOutcome,
   RuntimeAdapter,
 } from '../../model/runtime-adapter.ts'
-import { type HostErrorType, hostFailure, type StepResult } from '../../model/step-result.ts'
-import type { HelloMessage } from '../../protocol/messages.ts'
-import { announcedHandlers, announcedLoadFailures } from '../../protocol/step-envelope.ts'
-import { WireError } from '../../protocol/wire-error.ts'
+import type { StepResult } from '../../model/step-result.ts'
 import { CallQueue } from './call-queue.ts'
-import { RestartBackoff } from './restart-backoff.ts'
+import { poisonFailure } from './evidence.ts'
+import { GuestLog } from './guest-log.ts'
+import { SidecarCall } from './sidecar-call.ts'
 import type { SidecarOptions } from './sidecar-options.ts'
-import { SidecarProcess } from './sidecar-process.ts'
+import { SidecarPool } from './sidecar-pool.ts'
+import type { SidecarProcess } from './sidecar-process.ts'
+import { deathsUntilAlone, Suspects } from './suspects.ts'
 
-/** A call that the guest has got. */
-interface RunningCall {
-  readonly call: HandlerCall
-  readonly events: CallEvents
-  readonly sidecar: SidecarProcess
-  readonly startedAt: MonotonicMs
-  cancelled: CancelReason | null
-  /** Fires when a cancelled call has not settled within the grace. */
-  graceTimer: NodeJS.Timeout | null
-  /** The process was ended because of this call. */
-  overdue: boolean
-}
-
-/** Deaths in a row after which the runtime counts as unhealthy: a restart alone does not cure it. */
-const deathsUntilUnhealthy = 3
+/** How often a call may lose its process before it starts; then its step goes back to the queue. */
+const movesMax = 3
 
 export class SidecarAdapter implements RuntimeAdapter {
   readonly name: SidecarOptions['runtime']
   readonly #options: SidecarOptions
+  readonly #pool: SidecarPool
   readonly #queue = new CallQueue<SidecarProcess>()
-  readonly #running = new Map<CallId, RunningCall>()
-  readonly #backoff = new RestartBackoff({ baseMs: 100, maxMs: 10_000, stableMs: 10_000, random: Math.random })
-  /** Calls that wait or run; a process holds no more. */
-  #held = 0
-  #hello: HelloMessage | null = null
-  /** The same arrays until another guest says hello: the flow compares them by identity. */
-  #announced: { readonly handlers: readonly HandlerDescriptor[]; readonly loadFailures: readonly LoadFailure[] } = {
-    handlers: [],
-    loadFailures: [],
-  }
-  /** The process that starts, serves or ends; null between two of them. */
-  #sidecar: SidecarProcess | null = null
-  #restartTimer: NodeJS.Timeout | null = null
-  /** What is wrong while no process serves. */
-  #downBecause: string | null = 'it has not been started'
+  readonly #calls = new Map<CallId, SidecarCall>()
+  readonly #suspects = new Suspects()
+  readonly #log: GuestLog
+  /** Steps that run alone do so one after another. */
+  #alone: Promise<unknown> = Promise.resolve()
   #stopping = false
 
   constructor(options: SidecarOptions) {
     this.#options = options
     this.name = options.runtime
+    this.#log = new GuestLog({ runtime: options.runtime, calls: () => this.#calls.values(), log: options.log })
+    this.#pool = new SidecarPool(options, {
+      line: (process, stream, text) => this.#log.line(process, stream, text),
+      log: (process, message) => this.#log.message(process, message),
+      roomAgain: () => this.#feed(),
+      warn: (sentence) => this.#log.warn(sentence),
+    })
   }
 
   get inFlightMax(): number {
-    return Math.min(this.#options.inFlightMax, this.#hello?.max_in_flight ?? this.#options.inFlightMax)
+    return this.#pool.inFlightMax
   }
 
   handlers(): readonly HandlerDescriptor[] {
-    return this.#announced.handlers
+    return this.#pool.handlers
   }
 
   loadFailures(): readonly LoadFailure[] {
-    return this.#announced.loadFailures
+    return this.#pool.loadFailures
+  }
+
+  health(): AdapterHealth {
+    return this.#pool.health()
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    return this.#pool.reload()
   }
 
   /** Rejects with RUNTIME_UNAVAILABLE (interpreter missing, no hello in time), PROTOCOL_VERSION or PROTOCOL_ERROR. */
   async start(): Promise<void> {
     this.#stopping = false
-    await this.#launch()
+    await this.#pool.start()
   }
 
   async stop(): Promise<void> {
     this.#stopping = true
-    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer)
-    this.#restartTimer = null
-    this.#queue.refuseAll(new HostError('ADAPTER_STOPPED', `The ${this.name} runtime is stopping.`))
-    await this.#sidecar?.shutDown(this.#options.cancelGraceMs)
+    this.#queue.refuseAll(this.#stopped())
+    await this.#pool.stop()
   }
 
   async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
-    if (this.#stopping) throw new HostError('ADAPTER_STOPPED', `The ${this.name} runtime is stopping.`)
-    if (this.#held >= this.inFlightMax) {
-      throw new HostError('RUNTIME_BUSY', `The ${this.name} runtime holds ${this.#held} of ${this.inFlightMax} calls.`)
+    if (this.#stopping) throw this.#stopped()
+    if (this.#calls.size >= this.inFlightMax) {
+      const counts = `${this.#calls.size} of ${this.inFlightMax} calls`
+      throw new HostError('RUNTIME_BUSY', `The ${this.name} runtime holds ${counts}.`)
     }
-    this.#held += 1
+    const running = new SidecarCall(call, events)
+    this.#calls.set(call.id, running)
     try {
-      const results = this.#queue.enter(call.id, (sidecar) => this.#run(call, events, sidecar))
-      this.#feed()
-      return await results
+      return await (this.#isSuspect(call) ? this.#runAlone(running) : this.#run(running))
     } finally {
-      this.#held -= 1
+      running.settle()
+      this.#calls.delete(call.id)
+      if (running.process !== null) this.#pool.settled(running.process)
+      this.#feed()
     }
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
-    const problem = `The ${this.name} runtime did not take the call in time${this.#downBecause === null ? '' : `: ${this.#downBecause}`}`
-    if (this.#queue.refuse(callId, new HostError('RUNTIME_UNAVAILABLE', problem))) return
-    const running = this.#running.get(callId)
+    const running = this.#calls.get(callId)
     if (running === undefined || running.cancelled !== null) return
     running.cancelled = reason
-    running.sidecar.channel.cancel(callId, reason)
+    const { downBecause } = this.#pool
+    const because = downBecause === null ? '' : `: ${downBecause}`
+    const problem = `The ${this.name} runtime did not take the call in time${because}`
+    if (this.#queue.refuse(callId, new HostError('RUNTIME_UNAVAILABLE', problem))) return
+    this.#stopCall(running, reason)
+  }
+
+  #stopCall(running: SidecarCall, reason: CancelReason): void {
+    const { process } = running
+    if (process === null) return
     const { cancelGraceMs } = this.#options
-    running.graceTimer = setTimeout(() => {
+    process.channel.cancel(running.call.id, reason, cancelGraceMs)
+    running.expectEnd(cancelGraceMs, () => {
       running.overdue = true
-      running.sidecar.terminate(`a handler did not stop within ${cancelGraceMs} ms after it was told to`)
-    }, cancelGraceMs)
+      process.end('overdue', `a handler did not stop within ${cancelGraceMs} ms after it was told to`)
+    })
   }
 
-  health(): AdapterHealth {
-    if (this.#downBecause === null) return { status: 'healthy', message: null }
-    const status = this.#backoff.deaths < deathsUntilUnhealthy && this.#hello !== null ? 'degraded' : 'unhealthy'
-    return {
-      status,
-      message: `The ${this.name} runtime does not serve: ${this.#downBecause}. Run \`stephost doctor\`.`,
-    }
+  /** Waits for a process with room, and runs there. */
+  async #run(running: SidecarCall): Promise<readonly StepResult[]> {
+    const { call, callable } = running
+    const process = this.#queue.length === 0 ? this.#pool.choose(callable) : null
+    if (process !== null) return this.#runIn(process, running)
+    return new Promise((resolve, reject) => {
+      const start = (target: SidecarProcess): void => resolve(this.#runIn(target, running))
+      const waiting = { id: call.id, callable, start, refuse: reject }
+      if (running.moves > 0) this.#queue.enterFirst(waiting)
+      else this.#queue.enter(waiting)
+    })
   }
 
-  async #run(call: HandlerCall, events: CallEvents, sidecar: SidecarProcess): Promise<readonly StepResult[]> {
-    const running: RunningCall = {
-      ...{ call, events, sidecar, startedAt: performance.now() },
-      ...{ cancelled: null, graceTimer: null, overdue: false },
-    }
-    this.#running.set(call.id, running)
+  async #runIn(process: SidecarProcess, running: SidecarCall): Promise<readonly StepResult[]> {
+    running.process = process
     try {
-      return await sidecar.channel.execute(call)
+      const results = await process.execute(running)
+      for (const { stepId } of running.call.requests) this.#suspects.clear(stepId)
+      return results
     } catch (error) {
-      return this.#settled(running, error)
-    } finally {
-      if (running.graceTimer !== null) clearTimeout(running.graceTimer)
-      this.#running.delete(call.id)
+      if (process.channel.closedBy !== error) return this.#unsent(running, error)
+      if (!running.hasStarted) return this.#move(running, error)
+      return this.#lost(running, process, error)
     }
   }
 
-  /** What a call that got no result comes to: a failure when the guest had it, the HostError when it never left the host. */
-  #settled(running: RunningCall, error: unknown): readonly StepResult[] {
-    const { call, sidecar } = running
-    const ranMs = Math.round(performance.now() - running.startedAt)
-    const failAll = (type: HostErrorType, message: string): readonly StepResult[] =>
-      call.requests.map((request) => hostFailure(request.stepId, type, message, ranMs))
+  /** The call never left the host: a failure when its inputs are the reason, else the HostError. */
+  #unsent(running: SidecarCall, error: unknown): readonly StepResult[] {
+    if (!isHostError(error, 'FRAME_TOO_LARGE')) throw error
+    return running.fail('invalid_result', `The step's inputs do not fit: ${error.message}`)
+  }
 
-    if (sidecar.channel.closedBy !== error) {
-      if (isHostError(error, 'FRAME_TOO_LARGE')) {
-        return failAll('invalid_result', `The step's inputs do not fit: ${error.message}`)
-      }
-      throw error
-    }
-    const cause =
-      error instanceof WireError ? `The ${this.name} runtime broke the wire: ${error.message}` : messageOf(error)
+  /** No code of the author has run, so another process may have it, and its attempt is not spent. */
+  #move(running: SidecarCall, error: unknown): Promise<readonly StepResult[]> {
+    running.process = null
+    running.moves += 1
+    if (this.#stopping) throw this.#stopped()
+    if (running.isAlone || running.cancelled !== null || running.moves > movesMax) throw error
+    return this.#run(running)
+  }
+
+  #lost(running: SidecarCall, process: SidecarProcess, error: unknown): readonly StepResult[] {
+    running.isLost = true
+    if (process.blamesHandlers) for (const { stepId } of running.call.requests) this.#suspects.blame(stepId)
+    const how = `after ${running.ranMs}ms. ${problemOf(error, this.name)}`
     if (running.overdue && running.cancelled === 'timeout') {
-      return failAll('handler_timeout', `The handler timed out after ${ranMs}ms. ${cause}`)
+      return running.fail('handler_timeout', `The handler timed out and was killed ${how}${running.lastWords()}`)
     }
-    return failAll('handler_lost', `The handler was lost after ${ranMs}ms. ${cause}`)
+    return running.fail('handler_lost', `The handler was lost ${how}${running.lastWords()}`)
+  }
+
+  #isSuspect(call: HandlerCall): boolean {
+    return call.requests.some(({ stepId }) => this.#suspects.deathsOf(stepId) >= deathsUntilAlone)
+  }
+
+  /** In a process that nobody else is in: if that dies too, this step is the cause. */
+  #runAlone(running: SidecarCall): Promise<readonly StepResult[]> {
+    const results = this.#alone.then(() => this.#runInItsOwn(running))
+    this.#alone = results.catch(() => {})
+    return results
+  }
+
+  async #runInItsOwn(running: SidecarCall): Promise<readonly StepResult[]> {
+    running.isAlone = true
+    this.#requireWanted(running)
+    const process = await this.#pool.launchAlone()
+    try {
+      this.#requireWanted(running)
+      const results = await this.#runIn(process, running)
+      return running.isLost && process.blamesHandlers ? this.#poisoned(running, process) : results
+    } finally {
+      await process.shutDown(this.#options.cancelGraceMs)
+    }
+  }
+
+  #requireWanted({ cancelled }: SidecarCall): void {
+    if (this.#stopping) throw this.#stopped()
+    if (cancelled !== null) throw new HostError('RUNTIME_UNAVAILABLE', 'The call was cancelled while it waited.')
+  }
+
+  #poisoned(running: SidecarCall, process: SidecarProcess): readonly StepResult[] {
+    const { evidenceDirectory: directory, handlerRoots } = this.#options
+    const { lastLines, ranMs } = running
+    const problem = problemOf(process.channel.closedBy, this.name)
+    return running.call.requests.map((request) => {
+      const deaths = this.#suspects.deathsOf(request.stepId)
+      const step = { request, deaths, problem, death: process.death, lastLines, ranMs }
+      return poisonFailure(step, { directory, handlerRoots })
+    })
   }
 
   #feed(): void {
-    const sidecar = this.#sidecar
-    if (sidecar !== null && this.#downBecause === null) this.#queue.feed(sidecar, () => sidecar.hasRoom)
+    if (this.#queue.length > 0) this.#queue.feed((callable) => this.#pool.choose(callable))
   }
 
-  async #launch(): Promise<void> {
-    const sidecar = new SidecarProcess(this.#options, {
-      line: (from, text) => this.#log(from, text),
-      roomAgain: () => this.#feed(),
-    })
-    this.#sidecar = sidecar
-    this.#downBecause = 'it is starting'
-    try {
-      const hello = await sidecar.ready()
-      this.#hello = hello
-      this.#announced = { handlers: announcedHandlers(hello), loadFailures: announcedLoadFailures(hello) }
-    } catch (error) {
-      this.#sidecar = null
-      this.#downBecause = messageOf(error)
-      throw error
-    }
-    this.#downBecause = null
-    void this.#supervise(sidecar)
-    this.#feed()
+  #stopped(): HostError {
+    return new HostError('ADAPTER_STOPPED', `The ${this.name} runtime is stopping.`)
   }
+}
 
-  /** Waits for the end of a process that served, and has it started again. */
-  async #supervise(sidecar: SidecarProcess): Promise<void> {
-    await sidecar.exited
-    this.#sidecar = null
-    this.#downBecause = sidecar.channel.closedBy?.message ?? 'it ended'
-    this.#restartAfter(sidecar.livedMs)
-  }
-
-  #restartAfter(livedMs: number): void {
-    if (this.#stopping) return
-    const delayMs = this.#backoff.nextDelayMs(livedMs)
-    this.#restartTimer = setTimeout(() => {
-      this.#restartTimer = null
-      this.#launch().catch((error: unknown) => {
-        if (this.#stopping) return
-        this.#options.log(this.#record(`The runtime could not be started again: ${messageOf(error)}`, null))
-        this.#restartAfter(0)
-      })
-    }, delayMs)
-  }
-
-  /** A line belongs to a step when only one runs there; the guest's descriptor 2 does not say more. */
-  #log(sidecar: SidecarProcess, text: string): void {
-    const calls = [...this.#running.values()].filter((running) => running.sidecar === sidecar)
-    const [only] = calls
-    if (calls.length !== 1 || only === undefined) {
-      this.#options.log(this.#record(text, sidecar.pid))
-      return
-    }
-    const step = only.call.requests.length === 1 ? (only.call.requests[0]?.stepId ?? null) : null
-    only.events.log({ ...this.#record(text, sidecar.pid), step })
-  }
-
-  #record(line: string, pid: number | null): LogRecord {
-    return { runtime: this.name, stream: 'stderr', line, pid, step: null }
-  }
+function problemOf(error: unknown, runtime: string): string {
+  const message = messageOf(error)
+  return isHostError(error, 'PROTOCOL_ERROR') ? `The ${runtime} runtime broke the wire: ${message}` : message
 }

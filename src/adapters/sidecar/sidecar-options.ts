@@ -14,6 +14,15 @@ export interface RecycleOptions {
   readonly idleMaxMs: number | null
 }
 
+export interface RestartOptions {
+  readonly baseMs: number
+  readonly maxMs: number
+  /** A process that lived this long is healthy: the next death starts from the base again. */
+  readonly stableMs: number
+}
+
+export const restartDefaults: RestartOptions = { baseMs: 100, maxMs: 10_000, stableMs: 10_000 }
+
 export interface SidecarOptions {
   readonly runtime: 'ruby' | 'python'
   /** Program and first arguments; the options of PROTOCOL.md §7 are appended. */
@@ -41,6 +50,7 @@ export interface SidecarOptions {
   /** The built `native/pinger.c`; null: not built. */
   readonly watchLibrary: string | null
   readonly recycle: RecycleOptions
+  readonly restart: RestartOptions
   /** Where the requests of steps that kill their process are kept; null: nowhere. */
   readonly evidenceDirectory: string | null
   /** Takes the lines that belong to no single call. */

@@ -1,20 +1,28 @@
-// One life of one guest process: spawn, hello, frames both ways, log lines, and an end that is always reaped.
+// One life of one guest process: spawn, hello, frames both ways, log lines, the watch, and an end that is always reaped.
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
 import { HostError, messageOf } from '../../model/host-error.ts'
+import type { StepResult } from '../../model/step-result.ts'
 import { Channel } from '../../protocol/channel.ts'
 import { decodePayload } from '../../protocol/codec.ts'
 import { FrameDecoder } from '../../protocol/frames.ts'
-import type { HelloMessage } from '../../protocol/messages.ts'
+import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
 import { WireError } from '../../protocol/wire-error.ts'
+import { blamesHandlers, type Death, deathSentence, type EndReason } from './death.ts'
 import { FramePipe } from './frame-pipe.ts'
+import { guestArguments, watchDescriptor, wireDescriptor } from './guest-arguments.ts'
 import { guestEnvironment } from './guest-environment.ts'
-import { LogLines } from './log-lines.ts'
+import { GuestOutput } from './guest-output.ts'
+import { GuestWatch } from './guest-watch.ts'
+import { oomKills, rssBytes } from './process-status.ts'
+import type { SidecarCall } from './sidecar-call.ts'
 import type { SidecarOptions } from './sidecar-options.ts'
 
 export interface SidecarProcessEvents {
-  line(sidecar: SidecarProcess, text: string): void
+  /** A line of descriptor 1 or 2. */
+  line(sidecar: SidecarProcess, stream: 'stdout' | 'stderr', text: string): void
+  log(sidecar: SidecarProcess, message: LogMessage): void
   /** The pipe to the guest can take calls again. */
   roomAgain(sidecar: SidecarProcess): void
 }
@@ -23,9 +31,10 @@ export interface SidecarProcessEvents {
 const killGraceMs = 500
 /** How long the pipes may still deliver after the process is gone or closed one of them. */
 const drainAfterEndMs = 500
-const lineBytesMax = 8192
-const linesPerSecondMax = 1000
-const lastLinesMax = 5
+/** How often each guest is looked at. */
+export const lookIntervalMs = 1000
+/** Heartbeats come every second while calls run: without one for so long, a handler keeps the interpreter to itself. */
+const heartbeatMaxMs = 2500
 
 export class SidecarProcess {
   readonly channel: Channel
@@ -33,40 +42,54 @@ export class SidecarProcess {
   readonly exited: Promise<void>
   readonly #options: SidecarOptions
   readonly #events: SidecarProcessEvents
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
-  readonly #pipe: FramePipe
+  readonly #child: ChildProcess
+  readonly #wire: Duplex | null
+  readonly #pipe: FramePipe | null
   readonly #decoder: FrameDecoder
-  readonly #lastLines: string[] = []
+  readonly #output: GuestOutput
+  readonly #watch: GuestWatch | null
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #spawnedAt = performance.now()
-  #greeted = false
+  readonly #oomKillsBefore = oomKills()
+  #hello: HelloMessage | null = null
   #gone = false
-  /** Why the host ended it; null while the host has not. */
-  #endedBecause: string | null = null
+  #endedBy: Death['endedBy'] = null
+  #death: Death | null = null
+  #rssBytes: number | null = null
+  #aliveAt = 0
+  #callsTaken = 0
+  #names: ReadonlySet<string> = new Set()
 
   constructor(options: SidecarOptions, events: SidecarProcessEvents) {
     this.#options = options
     this.#events = events
+    this.#decoder = new FrameDecoder(options.frameBytesMax)
     const [program = '', ...firstArguments] = options.command
     // A group of its own: a signal to it reaches what handlers have started, and Ctrl-C at the terminal does not reach the guest.
     this.#child = spawn(program, [...firstArguments, ...guestArguments(options)], {
       cwd: options.cwd,
       env: guestEnvironment(options.env, process.env),
       detached: true,
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
-    this.#decoder = new FrameDecoder(options.frameBytesMax)
-    this.#pipe = new FramePipe({
-      stream: this.#child.stdin,
-      frameBytesMax: options.frameBytesMax,
-      roomAgain: () => events.roomAgain(this),
+    const { stdout, stderr, stdio } = this.#child
+    this.#output = new GuestOutput({
+      linesPerSecondMax: options.logLinesPerSecondMax,
+      ...{ stdout, stderr },
+      line: (stream, text) => events.line(this, stream, text),
     })
-    this.channel = new Channel({
-      runtime: options.runtime,
-      send: (message) => this.#pipe.write(message),
-      close: (reason) => this.terminate(reason.message),
-    })
-    this.exited = this.#watch()
+    this.#wire = (stdio[wireDescriptor] ?? null) as Duplex | null
+    this.#pipe =
+      this.#wire === null
+        ? null
+        : new FramePipe({
+            stream: this.#wire,
+            frameBytesMax: options.frameBytesMax,
+            roomAgain: () => events.roomAgain(this),
+          })
+    this.channel = this.#openChannel()
+    this.#watch = this.#openWatch((stdio[watchDescriptor] ?? null) as Duplex | null)
+    this.exited = this.#live()
   }
 
   get pid(): number | null {
@@ -77,22 +100,43 @@ export class SidecarProcess {
     return Math.round(performance.now() - this.#spawnedAt)
   }
 
-  /** False: calls must wait, for room in the pipe or for the next process. */
+  /** null until it has ended. */
+  get death(): Death | null {
+    return this.#death
+  }
+
+  get hello(): HelloMessage | null {
+    return this.#hello
+  }
+
+  /** At the last look; null before the first. */
+  get rssBytes(): number | null {
+    return this.#rssBytes
+  }
+
+  /** False: calls must wait, for room in the pipe or for another process. */
   get hasRoom(): boolean {
-    return !this.#gone && this.#endedBecause === null && this.channel.closedBy === null && this.#pipe.hasRoom
+    if (this.#gone || this.#endedBy !== null || this.channel.closedBy !== null) return false
+    return this.channel.inFlight < (this.#hello?.max_in_flight ?? 0) && this.#pipe?.hasRoom === true
+  }
+
+  /** A handler keeps the interpreter to itself: it lives, but what is sent now waits. */
+  get isBusy(): boolean {
+    return this.channel.inFlight > 0 && performance.now() - this.#aliveAt > heartbeatMaxMs
   }
 
   /** Resolves with hello. Rejects with HostError when there is none within `startTimeoutMs`, and then nothing is left running. */
   async ready(): Promise<HelloMessage> {
     const { startTimeoutMs } = this.#options
     const timer = this.#after(startTimeoutMs, () => {
-      const problem = `did not say hello within ${startTimeoutMs} ms`
-      this.channel.fail(new HostError('RUNTIME_UNAVAILABLE', `${this.#name()} ${problem}${this.#lastWords()}`))
+      const because = `it did not say hello within ${startTimeoutMs} ms`
+      this.end('unready', because)
     })
     try {
-      const hello = await this.channel.hello()
-      this.#greeted = true
-      return hello
+      this.#hello = await this.channel.hello()
+      this.#names = new Set(this.#hello.handlers.flatMap(({ callable, aliases }) => [callable, ...aliases]))
+      this.#watch?.begin({ threaded: this.#hello.watch })
+      return this.#hello
     } catch (error) {
       await this.exited
       throw error
@@ -101,36 +145,93 @@ export class SidecarProcess {
     }
   }
 
-  /** Ends the process group: SIGTERM, then SIGKILL. Pending calls settle when it has gone. */
-  terminate(because: string): void {
-    if (this.#gone || this.#endedBecause !== null) return
-    this.#endedBecause = because
-    this.#signal('SIGTERM')
-    this.#after(killGraceMs, () => this.#signal('SIGKILL'))
+  /** Sends a call. Resolves and rejects as `Channel.execute`. */
+  execute(call: SidecarCall): Promise<readonly StepResult[]> {
+    this.#callsTaken += 1
+    // From the first call on heartbeats are due.
+    if (this.channel.inFlight === 0) this.#aliveAt = performance.now()
+    return this.channel.execute(call.call, call)
+  }
+
+  /** Calls that it has been given. */
+  get callsTaken(): number {
+    return this.#callsTaken
+  }
+
+  /** Whether its hello named the callable, by any of its names. */
+  knows(callable: string): boolean {
+    return this.#names.has(callable)
+  }
+
+  /** Looks at its memory and asks whether it is alive. Called every `lookIntervalMs`. */
+  look(): void {
+    if (this.#gone || this.pid === null) return
+    this.#rssBytes = rssBytes(this.pid) ?? this.#rssBytes
+    this.#watch?.look()
+  }
+
+  /** Ends the process group: SIGTERM, then SIGKILL. Pending calls settle when it has gone. Only the first reason counts. */
+  end(reason: EndReason, because: string): void {
+    if (this.#gone || this.#endedBy !== null) return
+    this.#endedBy = { reason, because }
+    this.#force()
   }
 
   /** The orderly end: shutdown, end of file, and force after `graceMs`. Resolves when the process is reaped. */
   async shutDown(graceMs: number): Promise<void> {
-    this.channel.shutdown()
-    this.#child.stdin.end()
-    this.#after(graceMs, () => this.terminate(`it did not shut down within ${graceMs} ms`))
+    if (!this.#gone && this.#endedBy === null) {
+      this.#endedBy = { reason: 'stopped', because: 'it was shut down' }
+      if (this.channel.closedBy === null) this.channel.shutdown()
+      this.#wire?.end()
+      this.#after(graceMs, () => {
+        this.#endedBy = { reason: 'stopped', because: `it did not shut down within ${graceMs} ms` }
+        this.#force()
+      })
+    }
     await this.exited
   }
 
-  async #watch(): Promise<void> {
-    const { stdin, stdout, stderr } = this.#child
-    const lines = new LogLines({
-      lineBytesMax,
-      linesPerSecondMax,
-      now: () => performance.now(),
-      line: (text) => this.#takeLine(text),
+  #force(): void {
+    this.#signal('SIGTERM')
+    this.#after(killGraceMs, () => this.#signal('SIGKILL'))
+  }
+
+  #openChannel(): Channel {
+    return new Channel({
+      runtime: this.#options.runtime,
+      send: (message) => {
+        if (this.#pipe === null) throw new HostError('RUNTIME_DIED', 'The runtime has no wire.')
+        this.#pipe.write(message)
+      },
+      close: (reason) => this.end('broken_wire', reason.message),
+      heartbeat: () => {
+        this.#aliveAt = performance.now()
+      },
+      log: (message) => this.#output.admit(message.message, () => this.#events.log(this, message)),
     })
-    stderr.on('data', (chunk: Uint8Array) => lines.push(chunk))
-    stdout.on('data', (chunk: Uint8Array) => this.#read(chunk))
-    stdout.on('end', () => this.#after(drainAfterEndMs, () => this.terminate('it closed its end of the wire')))
+  }
+
+  #openWatch(socket: Duplex | null): GuestWatch | null {
+    if (socket === null || this.pid === null) return null
+    const { silenceMaxMs } = this.#options
+    return new GuestWatch({
+      socket,
+      pid: this.pid,
+      looksMax: Math.ceil(silenceMaxMs / lookIntervalMs),
+      ping: () => this.channel.ping(),
+      silent: () => this.end('silent', `it was silent for ${silenceMaxMs} ms`),
+    })
+  }
+
+  async #live(): Promise<void> {
+    const wire = this.#wire
+    wire?.on('data', (chunk: Uint8Array) => this.#read(chunk))
+    wire?.on('end', () => this.#after(drainAfterEndMs, () => this.end('broken_wire', 'it closed its end of the wire')))
     // EPIPE and its like: the guest does not read any more. Its exit says why; a guest that stays without exit is ended.
-    stdin.on('error', () => this.#after(drainAfterEndMs, () => this.terminate('it does not read the wire any more')))
-    const pipesEnded = Promise.all([ended(stdout), ended(stderr)])
+    wire?.on('error', () =>
+      this.#after(drainAfterEndMs, () => this.end('broken_wire', 'it does not read the wire any more')),
+    )
+    const pipesEnded = Promise.all([this.#output.ended, wire === null ? null : closed(wire)])
 
     const fault = await this.#end()
     this.#gone = true
@@ -138,8 +239,9 @@ export class SidecarProcess {
     this.#signal('SIGKILL')
     await Promise.race([pipesEnded, new Promise((resolve) => this.#after(drainAfterEndMs, resolve as () => void))])
     for (const timer of this.#timers) clearTimeout(timer)
-    for (const stream of [stdin, stdout, stderr]) stream.destroy()
-    lines.end()
+    this.#watch?.end()
+    wire?.destroy()
+    this.#output.end()
     this.channel.fail(fault())
   }
 
@@ -150,17 +252,25 @@ export class SidecarProcess {
         const problem = `${this.#name()} cannot be started: ${messageOf(error)}`
         resolve(() => new HostError('RUNTIME_UNAVAILABLE', problem, { cause: error }))
       })
-      this.#child.once('exit', (code, signal) => {
+      this.#child.once('exit', (exitCode, signal) => {
         const livedMs = this.livedMs
+        const killsNow = oomKills() ?? 0
         resolve(() => {
-          const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
-          const torn = this.#decoder.incomplete ? ' in the middle of a message' : ''
-          const why = this.#endedBecause === null ? '' : ` (${this.#endedBecause})`
-          const problem = `${this.#name()} ${how} after ${livedMs} ms${torn}${why}${this.#lastWords()}`
-          return new HostError(this.#greeted ? 'RUNTIME_DIED' : 'RUNTIME_UNAVAILABLE', problem)
+          this.#death = {
+            ...{ exitCode, signal, livedMs, endedBy: this.#endedBy, torn: this.#decoder.incomplete },
+            outOfMemory: this.#oomKillsBefore !== null && killsNow > this.#oomKillsBefore,
+            ...{ rssBytes: this.#rssBytes, lastLines: this.#output.lastLines },
+          }
+          const problem = `${this.#name()} ${deathSentence(this.#death)}`
+          return new HostError(this.#hello === null ? 'RUNTIME_UNAVAILABLE' : 'RUNTIME_DIED', problem)
         })
       })
     })
+  }
+
+  /** True when what it was running may have caused its end. */
+  get blamesHandlers(): boolean {
+    return this.#death === null ? this.#endedBy?.reason === 'broken_wire' : blamesHandlers(this.#death)
   }
 
   #read(chunk: Uint8Array): void {
@@ -170,12 +280,6 @@ export class SidecarProcess {
     } catch (error) {
       this.channel.violate(error instanceof WireError ? error : new WireError('bad_message', messageOf(error)))
     }
-  }
-
-  #takeLine(text: string): void {
-    this.#lastLines.push(text)
-    if (this.#lastLines.length > lastLinesMax) this.#lastLines.shift()
-    this.#events.line(this, text)
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -189,30 +293,20 @@ export class SidecarProcess {
 
   /** A timer that dies with the process. */
   #after(delayMs: number, act: () => void): NodeJS.Timeout {
-    const timer = setTimeout(act, delayMs)
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      act()
+    }, delayMs)
     this.#timers.add(timer)
     return timer
   }
 
   #name(): string {
-    const place =
-      this.pid === null ? this.#options.command.join(' ') : `process ${this.pid}, ${this.#options.command.join(' ')}`
-    return `The ${this.#options.runtime} runtime (${place})`
-  }
-
-  #lastWords(): string {
-    return this.#lastLines.length === 0 ? '' : `; its last lines: ${this.#lastLines.join(' | ')}`
+    const command = this.#options.command.join(' ')
+    return `The ${this.#options.runtime} runtime (${this.pid === null ? command : `process ${this.pid}, ${command}`})`
   }
 }
 
-function guestArguments(options: SidecarOptions): string[] {
-  return [
-    ...options.handlerRoots.flatMap((root) => ['--handlers', root]),
-    ...['--max-in-flight', String(options.inFlightMax)],
-    ...['--frame-bytes-max', String(options.frameBytesMax)],
-  ]
-}
-
-function ended(stream: Readable): Promise<void> {
+function closed(stream: Readable): Promise<void> {
   return new Promise((resolve) => stream.once('close', resolve))
 }

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { LineRate } from '../../../src/adapters/sidecar/line-rate.ts'
 import { LogLines } from '../../../src/adapters/sidecar/log-lines.ts'
 
 function collector(limits: { lineBytesMax?: number; linesPerSecondMax?: number } = {}) {
@@ -9,8 +10,7 @@ function collector(limits: { lineBytesMax?: number; linesPerSecondMax?: number }
   const clock = { ms: 0 }
   const logLines = new LogLines({
     lineBytesMax: limits.lineBytesMax ?? 64,
-    linesPerSecondMax: limits.linesPerSecondMax ?? 1000,
-    now: () => clock.ms,
+    rate: new LineRate({ linesPerSecondMax: limits.linesPerSecondMax ?? 1000, now: () => clock.ms }),
     line: (text) => lines.push(text),
   })
   const push = (text: string) => logLines.push(Buffer.from(text))

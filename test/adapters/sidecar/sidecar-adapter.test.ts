@@ -1,62 +1,28 @@
-// The sidecar adapter against a guest that goes wrong in every way that has a name.
+// The sidecar adapter against a guest that goes wrong in every way that has a name: one process, one call after another.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
-import { SidecarAdapter } from '../../../src/adapters/sidecar/sidecar-adapter.ts'
-import type { SidecarOptions } from '../../../src/adapters/sidecar/sidecar-options.ts'
-import type { JsonText } from '../../../src/model/json-text.ts'
-import type { HandlerCall, LogRecord } from '../../../src/model/runtime-adapter.ts'
-import type { StepResult } from '../../../src/model/step-result.ts'
+import { describe, expect, it } from 'vitest'
 import { eventually } from '../../fixtures/eventually.ts'
 import { handlerCall } from '../../fixtures/handler-call.ts'
+import {
+  begin,
+  beginCall,
+  checkpoints,
+  isRunning,
+  lines,
+  logs,
+  run,
+  servingPid,
+  sidecar,
+  started,
+  startedSteps,
+  stopSidecarsAfterEach,
+  works,
+} from '../../fixtures/sidecars/faulty-sidecar.ts'
 
-const guest = fileURLToPath(new URL('../../fixtures/sidecars/faulty-guest.mjs', import.meta.url))
-const logs: LogRecord[] = []
-let adapter: SidecarAdapter | null = null
-
-afterEach(async () => {
-  await adapter?.stop()
-  logs.length = 0
-})
-
-function sidecar(startMode: string, options: Partial<SidecarOptions> = {}, ...more: string[]): SidecarAdapter {
-  adapter = new SidecarAdapter({
-    runtime: 'ruby',
-    command: [process.execPath, guest, startMode, ...more],
-    cwd: process.cwd(),
-    handlerRoots: ['one', 'two'],
-    env: { GIVEN: 'yes' },
-    inFlightMax: 8,
-    frameBytesMax: 1_048_576,
-    startTimeoutMs: 15_000,
-    cancelGraceMs: 200,
-    log: (record) => logs.push(record),
-    ...options,
-  })
-  return adapter
-}
-
-async function started(options: Partial<SidecarOptions> = {}): Promise<SidecarAdapter> {
-  const started = sidecar('good', options)
-  await started.start()
-  return started
-}
-
-function begin(
-  to: SidecarAdapter,
-  callable: string,
-  context?: JsonText,
-): { call: HandlerCall; result: Promise<StepResult> } {
-  const call = handlerCall(context === undefined ? { callable } : { callable, context })
-  const results = to.execute(call, { log: (record) => logs.push(record) })
-  return { call, result: results.then(([result]) => result as StepResult) }
-}
-
-const run = (to: SidecarAdapter, callable: string): Promise<StepResult> => begin(to, callable).result
-const works = { success: true, result: '"done"' }
+stopSidecarsAfterEach()
 
 describe('start', () => {
   it('announces handlers and load failures, and tells the guest its limits', async () => {
@@ -65,7 +31,8 @@ describe('start', () => {
     expect(ruby.loadFailures()).toMatchObject([{ file: 'broken.rb', runtime: 'ruby' }])
     expect(ruby.health()).toEqual({ status: 'healthy', message: null })
     const shown = await run(ruby, 'shows-arguments')
-    const expected = 'good --handlers one --handlers two --max-in-flight 8 --frame-bytes-max 1048576'
+    const limits = '--max-in-flight 8 --threads 8 --frame-bytes-max 1048576 --log-lines-per-second 1000'
+    const expected = `good --handlers one --handlers two ${limits} --wire-descriptor 3 --watch-descriptor 4`
     expect(shown).toMatchObject({ success: true, result: JSON.stringify(expected.split(' ')) })
   })
 
@@ -107,10 +74,11 @@ describe('start', () => {
 describe('a guest that breaks during a call', () => {
   it.each([
     ['exits-mid-call', /exited with code 7 .*its last lines: out of luck/],
-    ['killed-mid-call', /was ended by SIGKILL after \d+ ms/],
+    ['killed-mid-call', /was ended by SIGKILL after \d+ ms \(not by stephost/],
     ['half-frame', /exited with code 0 .*in the middle of a message/],
-    ['closes-stdout', /closed its end of the wire/],
+    ['closes-wire', /closed its end of the wire/],
     ['garbage', /broke the wire: A frame of \d+ bytes/],
+    ['giant-frame', /broke the wire: A frame of 2147483647 bytes; at most 1048576 are allowed/],
     ['bad-message', /broke the wire: The message.call_id must be a string/],
     ['wrong-id', /broke the wire: A result for no pending call/],
   ])('%s: every pending call is lost once, and the next one works', async (callable, message) => {
@@ -147,18 +115,24 @@ describe('a guest that breaks during a call', () => {
     await run(ruby, 'killed-mid-call')
     expect(await run(ruby, 'works')).toMatchObject(works)
     expect(readFileSync(state, 'utf8')).toBe('3')
-    expect(logs.map(({ line }) => line)).toContainEqual(expect.stringContaining('could not be started again'))
+    expect(lines()).toContainEqual(expect.stringContaining('could not be started again'))
     rmSync(directory, { recursive: true })
   })
 
-  it('takes its children along', async () => {
-    const ruby = await started()
-    const child = await run(ruby, 'leaves-a-child')
-    const pid = Number(child.success ? child.result : 0)
-    expect(isRunning(pid)).toBe(true)
-    await run(ruby, 'killed-mid-call')
-    await eventually('the child of the guest has ended', () => !isRunning(pid))
-  })
+  it.each(['killed-mid-call', 'forks-and-exits'])(
+    '%s: takes its children along, and leaves none defunct (field notes 7 and 9)',
+    async (callable) => {
+      const ruby = await started()
+      const guestPid = await servingPid(ruby)
+      const child = await run(ruby, 'leaves-a-child')
+      const pid = Number(child.success ? child.result : 0)
+      expect(isRunning(pid)).toBe(true)
+      await run(ruby, callable)
+      await eventually('the child of the guest has ended', () => !isRunning(pid))
+      // Not even as a zombie: the host has waited for it.
+      expect(() => readFileSync(`/proc/${guestPid}/stat`)).toThrow()
+    },
+  )
 })
 
 describe('cancel', () => {
@@ -178,7 +152,7 @@ describe('cancel', () => {
     ruby.cancel(stubborn.call.id, 'timeout')
     expect(await stubborn.result).toMatchObject({
       ...{ success: false, errorType: 'handler_timeout', retryable: true },
-      message: expect.stringMatching(/timed out after \d+ms.*SIGKILL.*did not stop within 200 ms/),
+      message: expect.stringMatching(/timed out and was killed after \d+ms.*SIGKILL.*did not stop within 200 ms/),
     })
     expect(await bystander.result).toMatchObject({ errorType: 'handler_lost', retryable: true })
     expect(await run(ruby, 'works')).toMatchObject(works)
@@ -221,8 +195,7 @@ describe('limits', () => {
 
   it('fails a step whose inputs do not fit into a frame, and only that step', async () => {
     const ruby = await started()
-    const context = JSON.stringify('x'.repeat(2_000_000)) as JsonText
-    expect(await begin(ruby, 'works', context).result).toMatchObject({
+    expect(await run(ruby, 'works', 'x'.repeat(2_000_000))).toMatchObject({
       ...{ success: false, errorType: 'invalid_result', retryable: false },
       message: expect.stringMatching(/at most 1048576 are allowed/),
     })
@@ -232,38 +205,66 @@ describe('limits', () => {
 
   it('waits while the guest reads slowly', async () => {
     const ruby = await started()
-    const context = JSON.stringify('x'.repeat(600_000)) as JsonText
-    const calls = Array.from({ length: 8 }, () => begin(ruby, 'reads-slowly', context).result)
+    const calls = Array.from({ length: 8 }, () => run(ruby, 'reads-slowly', 'x'.repeat(600_000)))
     for (const result of await Promise.all(calls)) expect(result).toMatchObject(works)
   })
 
-  it('a flood of log lines costs lines, not the call', async () => {
+  it.each(['floods-stderr', 'floods-log'])('%s costs lines, not the call (field note 4)', async (callable) => {
     const ruby = await started()
-    expect(await run(ruby, 'floods-stderr')).toMatchObject(works)
+    expect(await run(ruby, callable)).toMatchObject(works)
     await ruby.stop()
     expect(logs.length).toBeLessThan(20_000)
-    expect(logs.map(({ line }) => line)).toContainEqual(expect.stringMatching(/lines dropped/))
+    expect(lines()).toContainEqual(expect.stringMatching(/lines dropped: more than 1000 in a second/))
   })
 })
 
-describe('log lines', () => {
-  it('belong to the step when it is the only one', async () => {
+describe('what a guest says during a call', () => {
+  it('started is passed on, once', async () => {
     const ruby = await started()
-    const { call, result } = begin(ruby, 'prints-a-line')
+    const { call, result } = begin(ruby, 'works')
     await result
+    expect(startedSteps).toEqual([call.requests[0]?.stepId])
+  })
+
+  it('a log message names the step, its task, its correlation id and its handler', async () => {
+    const ruby = await started()
+    const { call, result } = begin(ruby, 'logs-a-line')
+    await result
+    const [request] = call.requests
+    expect(logs).toEqual([
+      {
+        ...{ runtime: 'ruby', stream: 'log', level: 'error', line: 'a record', fields: '{"n":1}' },
+        ...{ pid: expect.any(Number), step: request?.stepId, task: request?.taskId },
+        ...{ correlationId: request?.correlationId, handler: 'logs-a-line' },
+      },
+    ])
+  })
+
+  it('a line on descriptor 1 harms nothing, and belongs to the step when it is the only one (field notes 4, 5 and 6)', async () => {
+    const ruby = await started()
+    const { call, result } = begin(ruby, 'prints-to-fd-1')
+    expect(await result).toMatchObject(works)
     const record = await eventually('the line arrives', () => logs.find(({ line }) => line === 'one line'))
-    expect(record).toMatchObject({ runtime: 'ruby', stream: 'stderr', step: call.requests[0]?.stepId })
+    expect(record).toMatchObject({ runtime: 'ruby', stream: 'stdout', level: 'info', step: call.requests[0]?.stepId })
     expect(record.pid).toBeGreaterThan(0)
   })
 
-  it('belong to nobody when several run', async () => {
+  it('such a line belongs to nobody when several run', async () => {
     const ruby = await started()
     const other = begin(ruby, 'waits-for-cancel')
-    await run(ruby, 'prints-a-line')
+    await run(ruby, 'prints-to-fd-1')
     const record = await eventually('the line arrives', () => logs.find(({ line }) => line === 'one line'))
-    expect(record.step).toBeNull()
+    expect(record).toMatchObject({ step: null, task: null, handler: null })
     ruby.cancel(other.call.id, 'shutdown')
     await other.result
+  })
+
+  it.each([true, false])('a checkpoint is answered with what became of it: %s', async (stored) => {
+    const ruby = await started()
+    const ack = { stored, message: stored ? null : 'the claim is lost' }
+    const { result } = beginCall(ruby, handlerCall({ callable: 'saves-a-checkpoint' }), ack)
+    expect(await result).toMatchObject({ success: true, result: String(stored) })
+    expect(checkpoints).toEqual(['{"cursor":5}'])
   })
 })
 
@@ -299,12 +300,3 @@ describe('stop', () => {
     expect(await running.result).toMatchObject({ message: expect.stringMatching(/shut down/) })
   })
 })
-
-/** Linux: the state behind the command's name. An orphan that no init has reaped yet runs no more. */
-function isRunning(pid: number): boolean {
-  try {
-    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
-  } catch {
-    return false
-  }
-}

@@ -1,0 +1,51 @@
+// What the processes of a language announce together, and whether changed files may replace what serves.
+
+import path from 'node:path'
+import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
+import type { HelloMessage } from '../../protocol/messages.ts'
+import { announcedHandlers, announcedLoadFailures } from '../../protocol/step-envelope.ts'
+
+export class Announcement {
+  /** The same arrays until a guest announces something else: the flow compares them by identity. */
+  handlers: readonly HandlerDescriptor[] = []
+  #loadFailures: readonly LoadFailure[] = []
+  /** Of a reload that was refused; they stand beside those of the version that serves. */
+  #refused: readonly LoadFailure[] = []
+  #shown: readonly LoadFailure[] = []
+
+  get loadFailures(): readonly LoadFailure[] {
+    return this.#shown
+  }
+
+  /** True when the guest's tables are those that are announced. */
+  is(hello: HelloMessage): boolean {
+    return JSON.stringify(announcedHandlers(hello)) === JSON.stringify(this.handlers)
+  }
+
+  /** A guest's tables serve from now on. */
+  adopt(hello: HelloMessage): void {
+    if (!this.is(hello)) this.handlers = announcedHandlers(hello)
+    this.#loadFailures = announcedLoadFailures(hello)
+    this.#show([])
+  }
+
+  /**
+   * null when the guest's version may replace the one that serves. Otherwise the sentence why not: a file that serves now
+   * does not load any more. Its failures are shown until another version is adopted.
+   */
+  refusal(hello: HelloMessage): string | null {
+    const serving = new Set(this.handlers.map(({ root, file }) => path.resolve(root, file)))
+    const broken = announcedLoadFailures(hello).filter(({ file }) => serving.has(path.resolve(file)))
+    const [first] = broken
+    if (first === undefined) return null
+    this.#show(broken)
+    const others = broken.length === 1 ? '' : ` (and ${broken.length - 1} more files)`
+    return `${first.file}: ${first.message}${others}`
+  }
+
+  #show(refused: readonly LoadFailure[]): void {
+    this.#refused = refused
+    const known = new Set(this.#refused.map(({ file }) => file))
+    this.#shown = [...this.#refused, ...this.#loadFailures.filter(({ file }) => !known.has(file))]
+  }
+}

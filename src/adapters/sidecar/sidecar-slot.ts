@@ -1,0 +1,166 @@
+// One place of the pool: keeps a process serving there, starts it again when it dies, and exchanges it for a warm one.
+
+import { HostError, messageOf } from '../../model/host-error.ts'
+import { RestartBackoff } from './restart-backoff.ts'
+import type { RestartOptions } from './sidecar-options.ts'
+import type { SidecarProcess } from './sidecar-process.ts'
+
+export interface SidecarSlotOptions {
+  readonly restart: RestartOptions
+  /** A process that has been spawned; whoever gets it sees to its end. */
+  spawn(): SidecarProcess
+  /** Another process serves here, or none does any more. */
+  changed(): void
+  /** Takes a process that gets no further calls and still has some to finish. */
+  retire(process: SidecarProcess): void
+  warn(sentence: string): void
+}
+
+export class SidecarSlot {
+  readonly #options: SidecarSlotOptions
+  readonly #backoff: RestartBackoff
+  #serving: SidecarProcess | null = null
+  #starting: SidecarProcess | null = null
+  #restartTimer: NodeJS.Timeout | null = null
+  #downBecause: string | null = 'it has not been started'
+  /** Counts the versions of the handler files: a process that was started for an older one does not serve. */
+  #version = 0
+  #renewing = false
+  #stopping = false
+
+  constructor(options: SidecarSlotOptions) {
+    this.#options = options
+    this.#backoff = new RestartBackoff({ ...options.restart, random: Math.random })
+  }
+
+  get serving(): SidecarProcess | null {
+    return this.#serving
+  }
+
+  get starting(): SidecarProcess | null {
+    return this.#starting
+  }
+
+  /** Why no process serves here; null while one does. */
+  get downBecause(): string | null {
+    return this.#serving === null ? this.#downBecause : null
+  }
+
+  /** Ended for want of work, until there is some. */
+  get isParked(): boolean {
+    return this.#serving === null && this.#starting === null && this.#restartTimer === null && !this.#stopping
+  }
+
+  /** Deaths in a row without a stable life between them. */
+  get deaths(): number {
+    return this.#backoff.deaths
+  }
+
+  /** Resolves when a process serves; rejects with the HostError of its start. */
+  async launch(): Promise<void> {
+    this.#downBecause = 'it is starting'
+    try {
+      this.#serve(await this.#start())
+    } catch (error) {
+      this.#downBecause = messageOf(error)
+      throw error
+    }
+  }
+
+  /** Starts a process, and again after a wait if that fails. */
+  wake(): void {
+    this.#restartTimer = null
+    this.launch().catch((error: unknown) => {
+      if (this.#stopping) return
+      this.#options.warn(`The runtime could not be started again: ${messageOf(error)}`)
+      this.#restartAfter(0)
+    })
+  }
+
+  /** A process of a newer version takes over; what runs in the old one ends there. */
+  exchange(fresh: SidecarProcess): void {
+    this.#version += 1
+    this.#letGo()
+    this.#serve(fresh)
+  }
+
+  /** The files have changed: the old process gets no further calls, and a new one is started. */
+  restart(): void {
+    this.#version += 1
+    this.#letGo()
+    if (this.#starting === null) this.wake()
+  }
+
+  /** Exchanges the process for a new one that is warm by then; when that does not start, the old one goes on. */
+  async renew(): Promise<void> {
+    if (this.#renewing || this.#stopping || this.#serving === null) return
+    this.#renewing = true
+    try {
+      const fresh = await this.#start()
+      this.#letGo()
+      this.#serve(fresh)
+    } catch (error) {
+      if (!this.#stopping) this.#options.warn(`A process could not be replaced and goes on: ${messageOf(error)}`)
+    } finally {
+      this.#renewing = false
+    }
+  }
+
+  /** No process serves here until `wake`. */
+  park(): void {
+    this.#letGo()
+    this.#downBecause = 'it has no work'
+    this.#options.changed()
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true
+    this.#downBecause = 'it is stopping'
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer)
+    this.#restartTimer = null
+    await Promise.all([this.#serving?.shutDown(graceMs), this.#starting?.shutDown(graceMs)])
+  }
+
+  /** A process that said hello, of the version that counts now. */
+  async #start(): Promise<SidecarProcess> {
+    for (;;) {
+      if (this.#stopping) throw new HostError('ADAPTER_STOPPED', 'The runtime is stopping.')
+      const version = this.#version
+      const fresh = this.#options.spawn()
+      this.#starting = fresh
+      try {
+        await fresh.ready()
+      } finally {
+        this.#starting = null
+      }
+      if (version === this.#version && !this.#stopping) return fresh
+      this.#options.retire(fresh)
+    }
+  }
+
+  #serve(process: SidecarProcess): void {
+    this.#serving = process
+    void process.exited.then(() => this.#ended(process))
+    this.#options.changed()
+  }
+
+  #letGo(): void {
+    const old = this.#serving
+    this.#serving = null
+    if (old !== null) this.#options.retire(old)
+  }
+
+  #ended(process: SidecarProcess): void {
+    if (this.#serving !== process) return
+    this.#serving = null
+    this.#downBecause = process.channel.closedBy?.message ?? 'it ended'
+    this.#options.changed()
+    this.#restartAfter(process.livedMs)
+  }
+
+  #restartAfter(livedMs: number): void {
+    if (this.#stopping || this.#restartTimer !== null) return
+    const delayMs = this.#backoff.nextDelayMs(livedMs)
+    this.#restartTimer = setTimeout(() => this.wake(), delayMs)
+  }
+}
