@@ -1,6 +1,8 @@
 // What the flow asks of the database: hydrate, complete, release, and the worker's own lease.
 
 import type { ClaimId, ClaimToken, NamedTaskId, StepId, WorkerId } from './ids.ts'
+import type { JsonText } from './json-text.ts'
+import type { CheckpointAck } from './runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from './step-request.ts'
 import type { StepResult } from './step-result.ts'
 
@@ -34,6 +36,11 @@ export interface StepStore {
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** One statement for all. Rejects with a HostError when it is unknown whether anything was stored: call again. */
   complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]>
+  /**
+   * Stores how far a step has come, while the claim is still its owner's. `data` is an object `{cursor, items_processed, accumulated_results?}`
+   * of a runtime: what the database cannot hold is answered, not thrown. Rejects with a HostError when it is unknown whether it was stored.
+   */
+  checkpoint(step: { stepId: StepId; token: ClaimToken }, data: JsonText): Promise<CheckpointAck>
   /** Gives claimed steps that never started back to the queue, with their attempt. Resolves with how many were still ours. */
   release(
     steps: readonly { stepId: StepId; token: ClaimToken }[],

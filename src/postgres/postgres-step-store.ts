@@ -1,7 +1,9 @@
 // The step store on PostgreSQL: one query per operation, and the search for the one result that a statement cannot take.
 
-import { HostError } from '../model/host-error.ts'
+import { HostError, messageOf } from '../model/host-error.ts'
 import type { ClaimToken, StepId, WorkerId } from '../model/ids.ts'
+import type { JsonText } from '../model/json-text.ts'
+import type { CheckpointAck } from '../model/runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type {
   CompletionAnswer,
@@ -20,6 +22,7 @@ import { hydrateSteps } from './queries/hydrate-steps.ts'
 import { loadNamedTasks } from './queries/load-named-tasks.ts'
 import { declareDeadWorkers, forgetDeadWorkers, recoverSteps, tryRecoveryLock } from './queries/recover-steps.ts'
 import { releaseSteps } from './queries/release-steps.ts'
+import { storeCheckpoint } from './queries/store-checkpoint.ts'
 import { heartbeatWorker, leaveWorker, ownSteps, registerWorker } from './queries/worker-lease.ts'
 
 const recoveredStepsMax = 1000
@@ -50,6 +53,16 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
       const half = Math.ceil(finished.length / 2)
       const first = await this.complete(workerId, finished.slice(0, half))
       return [...first, ...(await this.complete(workerId, finished.slice(half)))]
+    }
+  }
+
+  /** A fault of the data that the checks did not foresee is an answer too: the handler should hear of it. */
+  async checkpoint(step: { stepId: StepId; token: ClaimToken }, data: JsonText): Promise<CheckpointAck> {
+    try {
+      return await storeCheckpoint(this.#database, step.token, data)
+    } catch (error) {
+      if (!isDataFault(error)) throw error
+      return { stored: false, message: `The database cannot store the checkpoint: ${messageOf(error)}` }
     }
   }
 
