@@ -51,9 +51,9 @@ export class HandlerDirectory {
     return descriptor === null || adapter === undefined ? null : { adapter, descriptor }
   }
 
-  /** What answers depend on: the handler tables and the runtimes' health. The same values, the same answers. */
+  /** What answers depend on: each handler, whatever array it comes in, and the runtimes' health. The same values, the same answers. */
   tables(): readonly unknown[] {
-    return this.#adapters.flatMap((adapter) => [adapter.handlers(), adapter.health().status])
+    return this.#adapters.flatMap((adapter) => [...adapter.handlers(), adapter.health().status])
   }
 
   /** True when a step with this callable may be claimed: it resolves, and its runtime can take calls. */

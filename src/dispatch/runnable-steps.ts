@@ -20,6 +20,7 @@ export class RunnableSteps {
   readonly #options: RunnableStepsOptions
   #namedTasks = new Map<NamedTaskId, NamedTaskSteps>()
   #readAt = Number.NEGATIVE_INFINITY
+  #doubted = false
   #listed: { basis: readonly unknown[]; steps: readonly RunnableStep[] } = { basis: [], steps: [] }
 
   constructor(source: NamedTaskSource, directory: HandlerDirectory, options: RunnableStepsOptions) {
@@ -30,12 +31,19 @@ export class RunnableSteps {
 
   async refresh(): Promise<void> {
     this.#readAt = performance.now()
+    this.#doubted = false
     const tasks = await this.#source.load(this.#options.namespaces)
     this.#namedTasks = new Map(tasks.map((task) => [task.namedTaskId, task]))
   }
 
-  /** For a claim that met foreign steps: their template may be new. */
-  async refreshIfOld(): Promise<void> {
+  /** A step that the list promised could not run. */
+  doubt(): void {
+    this.#doubted = true
+  }
+
+  /** After a claim. One that met foreign steps may have met a new template; a doubted list may come from an old one. */
+  async refreshIfOld({ foreign }: { foreign: number }): Promise<void> {
+    if (foreign === 0 && !this.#doubted) return
     if (performance.now() - this.#readAt >= this.#options.refreshMs) await this.refresh()
   }
 

@@ -122,7 +122,7 @@ export class StepConsumer {
     const claim = await this.#claim(free, prefetch)
     this.#unclaimedWork ||= claim.more || claim.leftBehind
     this.#begin(await this.#hydrate(claim.steps))
-    if (claim.foreign > 0) await this.#parts.runnable.refreshIfOld()
+    await this.#parts.runnable.refreshIfOld(claim)
     return claim.more
   }
 

@@ -1,19 +1,22 @@
 // Runs one claimed step to its result. The file to read first: no SQL, no process, and the one place where a permit comes back.
 
 import { randomUUID } from 'node:crypto'
+import type { HandlerDescriptor, RuntimeName } from '../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
-import type { CallId } from '../model/ids.ts'
+import type { CallId, StepId } from '../model/ids.ts'
 import type { JsonLimits } from '../model/json-text.ts'
-import type { CancelReason, HandlerCall, RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { CallEvents, CancelReason, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
-import { hostFailure, type StepResult } from '../model/step-result.ts'
+import { hostFailure, type StepFailure, type StepResult } from '../model/step-result.ts'
 import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
-import type { HandlerDirectory } from './handler-directory.ts'
+import type { HandlerDirectory, ResolvedHandler } from './handler-directory.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import { RuntimeTurns } from './runtime-turns.ts'
 import type { Permit } from './semaphore.ts'
+import type { StepCheckpoints } from './step-checkpoints.ts'
+import type { StepLogs } from './step-logs.ts'
 
 export interface StepExecutorOptions {
   /** The limit of a handler whose template step has no `timeout_seconds`. */
@@ -26,14 +29,27 @@ export interface StepExecutorParts {
   readonly runnable: RunnableSteps
   readonly deadlines: DeadlineWheel
   readonly events: DispatchEvents
+  readonly checkpoints: StepCheckpoints
+  readonly logs: StepLogs
   /** Takes the result of a step that ran. */
   finished(step: ClaimedStep, result: StepResult, runtime: string | null): void
   /** Takes a step that never started: it keeps its attempt. */
   notStarted(step: ClaimedStep, reason: string): void
 }
 
+/** A step that a runtime has. */
+export interface RunningStep {
+  readonly stepId: StepId
+  readonly callable: string
+  readonly runtime: RuntimeName
+  /** When its author's code began; null: the call still waits inside the runtime. */
+  readonly startedAt: MonotonicMs | null
+}
+
 interface RunningCall {
-  readonly adapter: RuntimeAdapter
+  readonly step: ClaimedStep
+  readonly handler: ResolvedHandler
+  startedAt: MonotonicMs | null
   cancelled: CancelReason | null
 }
 
@@ -41,17 +57,28 @@ export class StepExecutor {
   readonly #options: StepExecutorOptions
   readonly #parts: StepExecutorParts
   readonly #running = new Map<CallId, RunningCall>()
-  readonly #turns = new RuntimeTurns()
+  readonly #turns: RuntimeTurns
   #unsettled = 0
 
   constructor(options: StepExecutorOptions, parts: StepExecutorParts) {
     this.#options = options
     this.#parts = parts
+    this.#turns = new RuntimeTurns(parts.deadlines)
   }
 
   /** Steps in handlers, and those that wait for their runtime to have room. */
   get running(): number {
     return this.#unsettled
+  }
+
+  /** The steps that runtimes have, in the order in which they got them. */
+  runningSteps(): readonly RunningStep[] {
+    return [...this.#running.values()].map(({ step, handler: { descriptor }, startedAt }) => ({
+      stepId: step.stepId,
+      callable: descriptor.callable,
+      runtime: descriptor.runtime,
+      startedAt,
+    }))
   }
 
   /** Never rejects. `request` is null when the template lost the step. */
@@ -81,41 +108,49 @@ export class StepExecutor {
       templateStep: step.templateStep,
       root: this.#parts.runnable.rootOf(step.namedTaskId),
     })
-    if (resolved === null) {
-      const message = `No handler "${request.handler.callable}" is loaded here; \`stephost handlers\` lists what is, and why files failed to load.`
-      this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
-      return
-    }
-    await this.#takeTurn(step, request, resolved.adapter)
+    if (resolved === null) this.#unserved(step, request.handler.callable)
+    else await this.#takeTurn(step, request, resolved)
   }
 
-  async #takeTurn(step: ClaimedStep, request: StepRequest, adapter: RuntimeAdapter): Promise<void> {
+  /** Handlers may go between the claim and the run: then the step is another worker's, or comes back as one that nobody takes. */
+  #unserved(step: ClaimedStep, callable: string): void {
+    if (step.runnable) {
+      this.#parts.runnable.doubt()
+      this.#parts.notStarted(step, `the handler "${callable}" is not loaded here any more`)
+      return
+    }
+    const message = `No handler "${callable}" is loaded here; \`stephost handlers\` lists what is, and why files failed to load.`
+    this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
+  }
+
+  async #takeTurn(step: ClaimedStep, request: StepRequest, handler: ResolvedHandler): Promise<void> {
     this.#unsettled += 1
     try {
-      await this.#turns.enter(adapter)
+      await this.#turns.enter(handler.adapter)
     } catch (error) {
       this.#unsettled -= 1
       this.#parts.notStarted(step, messageOf(error))
       return
     }
     try {
-      await this.#call(step, request, adapter)
+      await this.#call(step, request, handler)
     } finally {
       this.#unsettled -= 1
-      this.#turns.leave(adapter)
+      this.#turns.leave(handler.adapter)
     }
   }
 
-  async #call(step: ClaimedStep, request: StepRequest, adapter: RuntimeAdapter): Promise<void> {
+  async #call(step: ClaimedStep, request: StepRequest, handler: ResolvedHandler): Promise<void> {
     const id = randomUUID() as string as CallId
-    const call: RunningCall = { adapter, cancelled: null }
+    const call: RunningCall = { step, handler, startedAt: null, cancelled: null }
     const timeoutMs = request.timeoutMs ?? this.#options.handlerTimeoutMs
-    const startedAt = performance.now()
-    const deadlineAt = startedAt + timeoutMs
+    const sentAt = performance.now()
+    const deadlineAt = sentAt + timeoutMs
     this.#running.set(id, call)
+    this.#parts.logs.open(step.stepId)
     const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
     try {
-      const results = await this.#execute(adapter, { id, requests: [request], deadlineAt, mode: 'single' })
+      const results = await this.#execute(call, { id, requests: [request], deadlineAt, mode: 'single' })
       if (results instanceof HostError) {
         this.#parts.notStarted(step, results.message)
         return
@@ -123,11 +158,8 @@ export class StepExecutor {
       const [result] = results
       const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
       const checked = checkedResult(settled, this.#options.resultLimits)
-      this.#parts.finished(
-        step,
-        explained(checked, call.cancelled, timeoutMs, performance.now() - startedAt),
-        adapter.name,
-      )
+      const ranMs = performance.now() - (call.startedAt ?? sentAt)
+      this.#parts.finished(step, explained(checked, call, { timeoutMs, ranMs }), handler.adapter.name)
     } finally {
       deadline.clear()
       this.#running.delete(id)
@@ -135,13 +167,28 @@ export class StepExecutor {
   }
 
   /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
-  async #execute(adapter: RuntimeAdapter, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
+  async #execute(running: RunningCall, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
+    const { adapter } = running.handler
     try {
-      return await adapter.execute(call, { log: (record) => this.#parts.events.handlerLog(record) })
+      return await adapter.execute(call, this.#eventsOf(running))
     } catch (error) {
-      if (isHostError(error)) return error
+      if (isHostError(error) && running.startedAt === null) return error
       this.#parts.events.warning(`adapter ${adapter.name} broke its contract`, { error: messageOf(error) })
       return call.requests.map(({ stepId }) => hostFailure(stepId, 'handler_lost', messageOf(error)))
+    }
+  }
+
+  #eventsOf(running: RunningCall): CallEvents {
+    const { events, logs, checkpoints } = this.#parts
+    return {
+      started: () => {
+        running.startedAt ??= performance.now()
+      },
+      log: (record) => {
+        logs.add(record)
+        events.handlerLog(record)
+      },
+      checkpoint: (_step, data) => checkpoints.write(running.step, data),
     }
   }
 
@@ -149,13 +196,20 @@ export class StepExecutor {
     const call = this.#running.get(callId)
     if (call === undefined || call.cancelled !== null) return
     call.cancelled = reason
-    call.adapter.cancel(callId, reason)
+    call.handler.adapter.cancel(callId, reason)
   }
 }
 
 /** A handler that fails after it was told to stop failed because of that; one that still succeeded did its work. */
-function explained(result: StepResult, cancelled: CancelReason | null, timeoutMs: number, ranMs: number): StepResult {
-  if (result.success || cancelled === null) return result
+function explained(
+  result: StepResult,
+  { handler, cancelled }: RunningCall,
+  { timeoutMs, ranMs }: { timeoutMs: number; ranMs: number },
+): StepResult {
+  if (result.success) return result
+  // A step that kills whatever process it is in stays a permanent failure, also when it was told to stop before it did so again.
+  const poison = result.errorType === 'handler_lost' && !result.retryable
+  if (cancelled === null || poison) return afterCrash(result, handler.descriptor)
   const executionTimeMs = Math.max(result.executionTimeMs, Math.round(ranMs))
   if (cancelled === 'timeout') {
     const message = `Handler timed out after ${timeoutMs}ms (${result.message})`
@@ -163,4 +217,9 @@ function explained(result: StepResult, cancelled: CancelReason | null, timeoutMs
   }
   const message = `The handler was stopped: ${cancelled === 'shutdown' ? 'the worker shut down' : 'the worker lost its lease'} (${result.message})`
   return { ...result, message, errorType: 'handler_lost', retryable: true, executionTimeMs }
+}
+
+/** `on_crash: retry`: the attempt is spent, only the wait before the next one is skipped (`retry-after: 0`). */
+function afterCrash(failure: StepFailure, { onCrash }: HandlerDescriptor): StepFailure {
+  return failure.errorType === 'handler_lost' && onCrash === 'retry' ? { ...failure, retryAfterS: 0 } : failure
 }

@@ -3,9 +3,11 @@
 import type { ClaimSource } from '../model/claim-source.ts'
 import type { RuntimeName } from '../model/handler.ts'
 import { messageOf } from '../model/host-error.ts'
+import type { StepId } from '../model/ids.ts'
 import type { JsonLimits } from '../model/json-text.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
-import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { StepLog } from '../model/step-log.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import type { NamedTaskSource, StepStore, WorkerRegistry } from '../model/step-store.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
@@ -17,9 +19,11 @@ import { Lease } from './lease.ts'
 import { StepRecovery } from './recovery.ts'
 import { RunnableSteps } from './runnable-steps.ts'
 import { Semaphore } from './semaphore.ts'
+import { StepCheckpoints } from './step-checkpoints.ts'
 import { StepCompleter } from './step-completer.ts'
 import { StepConsumer } from './step-consumer.ts'
-import { StepExecutor } from './step-executor.ts'
+import { type RunningStep, StepExecutor } from './step-executor.ts'
+import { StepLogs } from './step-logs.ts'
 
 export type DeploymentMode = 'Hybrid' | 'EventDrivenOnly' | 'PollingOnly'
 
@@ -62,6 +66,7 @@ export class Worker implements Lifecycle {
   readonly #parts: WorkerParts
   readonly #deadlines = new DeadlineWheel()
   readonly #held = new HeldSteps()
+  readonly #logs = new StepLogs()
   readonly #runnable: RunnableSteps
   readonly #semaphore: Semaphore
   readonly #completer: StepCompleter
@@ -93,6 +98,8 @@ export class Worker implements Lifecycle {
       events,
       runnable: this.#runnable,
       deadlines: this.#deadlines,
+      logs: this.#logs,
+      checkpoints: new StepCheckpoints(store, options.resultLimits),
       finished: (step, result, runtime) => this.#completer.accept({ step, result, runtime }),
       notStarted: (step, reason) => {
         const giving = this.#giveBack([step], { reason, delayMs: options.foreignRetryMs })
@@ -135,6 +142,27 @@ export class Worker implements Lifecycle {
   /** Steps in handlers right now. */
   get running(): number {
     return this.#executor.running
+  }
+
+  /** The steps that runtimes have right now, and since when their authors' code runs. */
+  runningSteps(): readonly RunningStep[] {
+    return this.#executor.runningSteps()
+  }
+
+  /** The last lines of a step that ran here; null: it did not, or that was long ago. */
+  logs(step: StepId): StepLog | null {
+    return this.#logs.of(step)
+  }
+
+  /** A line that a runtime wrote outside any call; where it names a step, it is kept with that step's lines. */
+  handlerLog(record: LogRecord): void {
+    this.#logs.add(record)
+    this.#parts.events.handlerLog(record)
+  }
+
+  /** Other handlers are loaded than before: steps that nobody here could run may be claimed now. */
+  handlersChanged(): void {
+    this.#consumer.wake()
   }
 
   /** Why no steps are claimed right now; null when claims go through. */

@@ -1,52 +1,70 @@
-// A runtime inside the test: each call waits until the test says how it ends.
+// A runtime inside the test: each call waits until the test says how it ends, and its limits change as a pool's do.
 import type { HandlerDescriptor } from '../../src/model/handler.ts'
 import type { CallId } from '../../src/model/ids.ts'
-import type { CancelReason, HandlerCall, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
+import type {
+  AdapterHealth,
+  CallEvents,
+  CancelReason,
+  HandlerCall,
+  ReloadOutcome,
+  RuntimeAdapter,
+} from '../../src/model/runtime-adapter.ts'
 import type { StepRequest } from '../../src/model/step-request.ts'
 import { hostFailure, type StepResult } from '../../src/model/step-result.ts'
 
-type Script = (request: StepRequest, cancelled: Promise<CancelReason>) => Promise<StepResult>
+type Script = (request: StepRequest, cancelled: Promise<CancelReason>, events: CallEvents) => Promise<StepResult>
 
 export class ScriptedAdapter implements RuntimeAdapter {
   readonly name = 'python'
-  readonly inFlightMax = 100
+  inFlightMax = 100
+  status: AdapterHealth['status'] = 'healthy'
+  announced: readonly HandlerDescriptor[] = [handlerDescriptor('work')]
   readonly seen: StepRequest[] = []
   readonly #script: Script
-  readonly #handlers: readonly HandlerDescriptor[]
   readonly #cancels = new Map<CallId, (reason: CancelReason) => void>()
 
-  constructor(script: Script, callables: readonly string[] = ['work']) {
+  constructor(script: Script) {
     this.#script = script
-    this.#handlers = callables.map((callable) => ({
-      callable,
-      aliases: [],
-      runtime: 'python',
-      file: 'work.py',
-      root: '/handlers',
-      version: '1.0.0',
-    }))
   }
 
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
+  /** A new array each time, as a pool makes it. */
   handlers(): readonly HandlerDescriptor[] {
-    return this.#handlers
+    return [...this.announced]
   }
   loadFailures(): readonly never[] {
     return []
   }
-  health(): { status: 'healthy'; message: null } {
-    return { status: 'healthy', message: null }
+  health(): AdapterHealth {
+    return { status: this.status, message: this.status === 'healthy' ? null : `the runtime is ${this.status}` }
+  }
+  async reload(): Promise<ReloadOutcome> {
+    return { live: true, problem: null }
   }
 
-  async execute(call: HandlerCall): Promise<readonly StepResult[]> {
+  async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     const cancelled = new Promise<CancelReason>((resolve) => this.#cancels.set(call.id, resolve))
     this.seen.push(...call.requests)
-    return Promise.all(call.requests.map((request) => this.#script(request, cancelled)))
+    return Promise.all(call.requests.map((request) => this.#script(request, cancelled, events)))
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
     this.#cancels.get(callId)?.(reason)
+  }
+}
+
+export function handlerDescriptor(callable: string, more: Partial<HandlerDescriptor> = {}): HandlerDescriptor {
+  return {
+    callable,
+    aliases: [],
+    runtime: 'python',
+    file: `${callable}.py`,
+    root: '/handlers',
+    version: '1.0.0',
+    capabilities: [],
+    onCrash: 'backoff',
+    ...more,
   }
 }
 

@@ -24,15 +24,20 @@ export interface StepDatabase {
 
 export const queue = 'worker_shop_queue'
 
-/** `attemptsMax` and `retryable` are those of the one step `work`, whose callable is `work`. */
-export async function openStepDatabase(
-  retry: { attemptsMax?: number; retryable?: boolean } = {},
-): Promise<StepDatabase> {
+interface WorkRetry {
+  readonly attemptsMax: number
+  readonly retryable: boolean
+  /** null: no backoff at all. */
+  readonly backoffBaseMs: number | null
+}
+
+/** `retry` is that of the one step `work`, whose callable is `work`. */
+export async function openStepDatabase(retry: Partial<WorkRetry> = {}): Promise<StepDatabase> {
   const { url, drop } = await createTestDatabase()
   const database = new Database({ url, applicationName: 'step test', connectionsMax: 8, acquireTimeoutMs: 10_000 })
   await database.start()
   const store = orchestrationStore(database)
-  await store.registerTemplates([oneStepTemplate({ attemptsMax: 3, retryable: true, ...retry })])
+  await store.registerTemplates([oneStepTemplate({ attemptsMax: 3, retryable: true, backoffBaseMs: null, ...retry })])
   // Not started: only its task creation is used, so results stay where the worker put them.
   const tasks = new Orchestrator({ store, wakeUps: null, onFault: () => {}, onWarning: () => {} })
   const scalar = async <T>(text: string, values: readonly unknown[] = []): Promise<T> =>
@@ -90,7 +95,8 @@ export async function openStepDatabase(
   }
 }
 
-function oneStepTemplate(retry: { attemptsMax: number; retryable: boolean }): TaskTemplate {
+function oneStepTemplate({ attemptsMax, retryable, backoffBaseMs }: WorkRetry): TaskTemplate {
+  const backoff = backoffBaseMs === null ? 'none' : 'exponential'
   const step: StepTemplate = {
     name: 'work',
     type: 'standard',
@@ -98,7 +104,7 @@ function oneStepTemplate(retry: { attemptsMax: number; retryable: boolean }): Ta
     method: null,
     resolver: null,
     dependencies: [],
-    retry: { ...retry, backoff: 'none', backoffBaseMs: null, backoffMaxMs: null },
+    retry: { attemptsMax, retryable, backoff, backoffBaseMs, backoffMaxMs: null },
     timeoutMs: null,
     initialization: null,
   }
@@ -112,7 +118,7 @@ function oneStepTemplate(retry: { attemptsMax: number; retryable: boolean }): Ta
         type: 'standard',
         handler: { callable: 'work', method: null, resolver: null, initialization: {} },
         dependencies: [],
-        retry: { retryable: retry.retryable, max_attempts: retry.attemptsMax, backoff: 'none' },
+        retry: { retryable, max_attempts: attemptsMax, backoff, backoff_base_ms: backoffBaseMs },
         timeout_seconds: null,
       },
     ],

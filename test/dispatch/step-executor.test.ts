@@ -4,20 +4,33 @@ import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
 import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
 import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
 import { Semaphore } from '../../src/dispatch/semaphore.ts'
+import { StepCheckpoints } from '../../src/dispatch/step-checkpoints.ts'
 import { StepExecutor } from '../../src/dispatch/step-executor.ts'
+import { StepLogs } from '../../src/dispatch/step-logs.ts'
 import { HostError } from '../../src/model/host-error.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
+import type { CheckpointAck } from '../../src/model/runtime-adapter.ts'
 import { hostFailure, type StepResult } from '../../src/model/step-result.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
-import { claimedStep, quietEvents, stepRequest, success } from './steps.ts'
+import { handlerDescriptor, ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
+import { claimedStep, logRecord, quietEvents, stepRequest, success } from './steps.ts'
 
 const wheels: DeadlineWheel[] = []
 afterEach(() => {
   for (const wheel of wheels.splice(0)) wheel.stop()
 })
 
+const resultLimits = { bytesMax: 1_000, depthMax: 10 }
+
 function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
+  const stored: string[] = []
+  const logs = new StepLogs()
+  const store = {
+    checkpoint: async ({ token }: { token: string }, data: string) => {
+      stored.push(`${token} ${data}`)
+      return { stored: true, message: null }
+    },
+  }
   const results: StepResult[] = []
   const givenBack: string[] = []
   const deadlines = new DeadlineWheel()
@@ -26,10 +39,12 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
   const noTasks = { load: async () => [] }
   const options = { namespaces: [], rootsByTemplate: new Map(), refreshMs: 1_000 }
   const executor = new StepExecutor(
-    { handlerTimeoutMs, resultLimits: { bytesMax: 1_000, depthMax: 10 } },
+    { handlerTimeoutMs, resultLimits },
     {
       directory,
       deadlines,
+      logs,
+      checkpoints: new StepCheckpoints(store, resultLimits),
       events: quietEvents,
       runnable: new RunnableSteps(noTasks, directory, options),
       finished: (_step, result) => results.push(result),
@@ -37,13 +52,13 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
     },
   )
   const semaphore = new Semaphore(1)
-  const run = async (request: Parameters<StepExecutor['run']>[1]) => {
+  const run = async (request: Parameters<StepExecutor['run']>[1], step = claimedStep('a')) => {
     const [permit] = semaphore.take(1)
     if (permit === undefined) throw new Error('no permit')
-    await executor.run(claimedStep('a'), request, permit)
+    await executor.run(step, request, permit)
     expect(semaphore.free).toBe(1)
   }
-  return { executor, results, givenBack, run }
+  return { executor, results, givenBack, logs, stored, run }
 }
 
 describe('StepExecutor', () => {
@@ -56,21 +71,116 @@ describe('StepExecutor', () => {
   it('fails a step whose template lost it, and one without a handler', async () => {
     const { results, run } = setUp(new ScriptedAdapter(untilCancelled))
     await run(null)
-    await run(stepRequest(claimedStep('a'), { handler: { callable: 'nobody', method: null, resolver: null } }))
+    const unserved = claimedStep('a', { runnable: false })
+    await run(stepRequest(unserved, { handler: { callable: 'nobody', method: null, resolver: null } }), unserved)
     expect(results).toMatchObject([
       { errorType: 'handler_not_found', retryable: false },
       { errorType: 'handler_not_found', retryable: false },
     ])
   })
 
-  it('gives a step back when its runtime could not take it', async () => {
-    const refuse = async () => {
-      throw new HostError('RUNTIME_UNAVAILABLE', 'not now')
-    }
-    const { results, givenBack, run } = setUp(new ScriptedAdapter(refuse))
+  it.each(['RUNTIME_UNAVAILABLE', 'RUNTIME_BUSY', 'ADAPTER_STOPPED'] as const)(
+    'gives a step back when its runtime could not take it: %s',
+    async (code) => {
+      const refuse = async () => {
+        throw new HostError(code, 'not now')
+      }
+      const { results, givenBack, run } = setUp(new ScriptedAdapter(refuse))
+      await run(stepRequest(claimedStep('a')))
+      expect(results).toEqual([])
+      expect(givenBack).toEqual(['not now'])
+    },
+  )
+
+  it('never gives back a step whose code had begun: its attempt is spent', async () => {
+    const broken = new ScriptedAdapter(async (request, _cancelled, events) => {
+      events.started(request.stepId)
+      throw new HostError('RUNTIME_BUSY', 'too late')
+    })
+    const { results, givenBack, run } = setUp(broken)
+    await run(stepRequest(claimedStep('a')))
+    expect(givenBack).toEqual([])
+    expect(results).toMatchObject([{ errorType: 'handler_lost', retryable: true }])
+  })
+
+  it('gives a step back whose handler went between the claim and the run', async () => {
+    const adapter = new ScriptedAdapter(untilCancelled)
+    adapter.announced = []
+    const { results, givenBack, run } = setUp(adapter)
     await run(stepRequest(claimedStep('a')))
     expect(results).toEqual([])
-    expect(givenBack).toEqual(['not now'])
+    expect(givenBack).toEqual([expect.stringContaining('"work" is not loaded here any more')])
+  })
+
+  it('tells which steps run, and since when their authors’ code does', async () => {
+    let begin = () => {}
+    const adapter = new ScriptedAdapter(async (request, cancelled, events) => {
+      begin = () => events.started(request.stepId)
+      return untilCancelled(request, cancelled, events)
+    })
+    const { executor, run } = setUp(adapter)
+    const running = run(stepRequest(claimedStep('a')))
+    await eventually('the runtime has it', () => adapter.seen.length === 1)
+    expect(executor.runningSteps()).toEqual([{ stepId: 'a', callable: 'work', runtime: 'python', startedAt: null }])
+    const before = performance.now()
+    begin()
+    const startedAt = executor.runningSteps()[0]?.startedAt ?? null
+    expect(startedAt).toBeGreaterThanOrEqual(before)
+    begin()
+    expect(executor.runningSteps()[0]?.startedAt).toBe(startedAt)
+    executor.cancelAll('shutdown')
+    await running
+    expect(executor.runningSteps()).toEqual([])
+  })
+
+  it('keeps the lines of a step, and knows a step that wrote none', async () => {
+    const adapter = new ScriptedAdapter(async (request, _cancelled, events) => {
+      if (request.stepId === 'a') events.log(logRecord({ step: request.stepId, line: 'hello' }))
+      return success(claimedStep(request.stepId))
+    })
+    const { logs, run } = setUp(adapter)
+    for (const step of [claimedStep('a'), claimedStep('silent')]) await run(stepRequest(step), step)
+    expect(logs.of(claimedStep('a').stepId)).toMatchObject({ lines: [{ line: 'hello' }], dropped: 0 })
+    expect(logs.of(claimedStep('silent').stepId)).toEqual({ lines: [], dropped: 0 })
+    expect(logs.of(claimedStep('elsewhere').stepId)).toBeNull()
+  })
+
+  it('stores checkpoints under the claim, and tells the handler what cannot be stored', async () => {
+    const acks: CheckpointAck[] = []
+    const adapter = new ScriptedAdapter(async (request, _cancelled, events) => {
+      acks.push(await events.checkpoint(request.stepId, '{"cursor":1.0,"items_processed":1}' as JsonText))
+      acks.push(await events.checkpoint(request.stepId, '{"cursor":' as JsonText))
+      return success(claimedStep('a'))
+    })
+    const { stored, run } = setUp(adapter)
+    await run(stepRequest(claimedStep('a')))
+    expect(stored).toEqual(['token-a {"cursor":1.0,"items_processed":1}'])
+    expect(acks).toEqual([
+      { stored: true, message: null },
+      { stored: false, message: expect.stringContaining('the text ends too early') },
+    ])
+  })
+
+  it.each([
+    ['retry', 'handler_lost', 0],
+    ['retry', 'handler_error', null],
+    ['backoff', 'handler_lost', null],
+  ] as const)('with on_crash %s a %s waits for %s', async (onCrash, errorType, retryAfterS) => {
+    const adapter = new ScriptedAdapter(async (request) => hostFailure(request.stepId, errorType, 'gone'))
+    adapter.announced = [handlerDescriptor('work', { onCrash })]
+    const { results, run } = setUp(adapter)
+    await run(stepRequest(claimedStep('a')))
+    expect(results).toMatchObject([{ errorType, retryable: true, retryAfterS }])
+  })
+
+  it('keeps a poisoned step permanent when it also overran its time', async () => {
+    const adapter = new ScriptedAdapter(async (request, cancelled) => {
+      await cancelled
+      return { ...hostFailure(request.stepId, 'handler_lost', 'killed its third process'), retryable: false }
+    })
+    const { results, run } = setUp(adapter, 20)
+    await run(stepRequest(claimedStep('a')))
+    expect(results).toMatchObject([{ errorType: 'handler_lost', retryable: false }])
   })
 
   it('takes the step’s own time limit before the worker’s', async () => {
@@ -82,7 +192,7 @@ describe('StepExecutor', () => {
 
   it('sends a runtime no more calls than it can hold, and gives back what still waits at a shutdown', async () => {
     const adapter = new ScriptedAdapter(untilCancelled)
-    Object.defineProperty(adapter, 'inFlightMax', { value: 1 })
+    adapter.inFlightMax = 1
     const { executor, results, givenBack } = setUp(adapter)
     const release = { release: () => {} }
     const steps = ['a', 'b'].map((name) => claimedStep(name))
@@ -98,7 +208,7 @@ describe('StepExecutor', () => {
 
   it('lets the next call in when one leaves', async () => {
     const adapter = new ScriptedAdapter(async (request) => success(claimedStep(request.stepId)))
-    Object.defineProperty(adapter, 'inFlightMax', { value: 1 })
+    adapter.inFlightMax = 1
     const { executor, results } = setUp(adapter)
     const steps = ['a', 'b', 'c'].map((name) => claimedStep(name))
     await Promise.all(steps.map((step) => executor.run(step, stepRequest(step), { release: () => {} })))

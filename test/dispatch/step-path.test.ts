@@ -6,7 +6,7 @@ import type { JsonText } from '../../src/model/json-text.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import { hostFailure } from '../../src/model/step-result.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
+import { handlerDescriptor, ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, queue, type StepDatabase } from './step-database.ts'
 import { startWorker } from './workers.ts'
 
@@ -176,7 +176,8 @@ describe('the step path', () => {
 
   it('leaves steps without a handler here to others, and fails them once nobody came', async () => {
     const step = await steps.enqueue()
-    const elsewhere = new ScriptedAdapter(untilCancelled, ['other'])
+    const elsewhere = new ScriptedAdapter(untilCancelled)
+    elsewhere.announced = [handlerDescriptor('other')]
     worker = await startWorker(steps, elsewhere)
     await eventually('the message is pushed back', () =>
       steps.scalar<boolean>(`SELECT vt > now() FROM pgmq.q_${queue}`),

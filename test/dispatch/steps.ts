@@ -2,6 +2,7 @@
 import type { DispatchEvents } from '../../src/dispatch/dispatch-events.ts'
 import type { ClaimId, ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../src/model/ids.ts'
 import { emptyObject } from '../../src/model/json-text.ts'
+import type { LogRecord } from '../../src/model/runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from '../../src/model/step-request.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 
@@ -44,4 +45,20 @@ export function stepRequest(step: ClaimedStep, more: Partial<StepRequest> = {}):
 
 export function success(step: ClaimedStep): StepResult {
   return { stepId: step.stepId, success: true, result: emptyObject, metadata: emptyObject, executionTimeMs: 1 }
+}
+
+export function logRecord(more: Partial<LogRecord> = {}): LogRecord {
+  return {
+    runtime: 'python',
+    stream: 'stdout',
+    level: 'info',
+    line: 'a line',
+    fields: null,
+    pid: null,
+    step: null,
+    task: null,
+    correlationId: null,
+    handler: null,
+    ...more,
+  }
 }
