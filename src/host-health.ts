@@ -4,7 +4,7 @@ import type { Worker } from './dispatch/worker.ts'
 import type { RuntimeName } from './model/handler.ts'
 import type { HealthCheck, HealthFact, WorkerHealthSource } from './model/health.ts'
 import { type HostError, messageOf } from './model/host-error.ts'
-import type { LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
+import type { AdapterHealth, LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
 
 /** What the host says to people; pino's shape, and lines of handlers. */
 export interface HostLog {
@@ -88,22 +88,24 @@ export class WorkerHealth implements WorkerHealthSource {
 
   #runtimes(): HealthCheck {
     const { adapters, unavailable } = this.#parts.runtimes
-    const messages = [
+    const reports = adapters.map((adapter) => ({ name: adapter.name, ...this.#healthOf(adapter) }))
+    const problems = [
       ...unavailable.map(({ runtime, error }) => `${runtime}: ${error.message}`),
-      ...adapters.flatMap((adapter) => {
-        const message = this.#problemOf(adapter)
-        return message === null ? [] : [`${adapter.name}: ${message}`]
-      }),
+      ...reports
+        .filter(({ status }) => status !== 'healthy')
+        .map(({ name, status, message }) => `${name}: ${message ?? status}`),
     ]
-    return messages.length === 0 ? healthy : { status: 'degraded', message: messages.join('; '), durationMs: 0 }
+    if (problems.length > 0) return { status: 'degraded', message: problems.join('; '), durationMs: 0 }
+    const remarks = reports.flatMap(({ name, message }) => (message === null ? [] : [`${name}: ${message}`]))
+    return remarks.length === 0 ? healthy : { ...healthy, message: remarks.join('; ') }
   }
 
   /** An adapter that is fit may still serve yesterday's handlers. */
-  #problemOf(adapter: RuntimeAdapter): string | null {
-    const { status, message } = adapter.health()
-    if (status !== 'healthy') return message ?? status
+  #healthOf(adapter: RuntimeAdapter): AdapterHealth {
+    const health = adapter.health()
     const refused = this.#parts.refusedReloads().find(({ runtime }) => runtime === adapter.name)
-    return refused === undefined ? null : `the changed handlers are not live: ${refused.problem}`
+    if (health.status !== 'healthy' || refused === undefined) return health
+    return { status: 'degraded', message: `the changed handlers are not live: ${refused.problem}` }
   }
 }
 

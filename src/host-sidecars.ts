@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SidecarOptions } from './adapters/sidecar/sidecar-options.ts'
+import { restartDefaults, type SidecarOptions } from './adapters/sidecar/sidecar-options.ts'
 import type { Config } from './config/config.ts'
 import { packageRoot } from './config/package-root.ts'
 import { findGemfile, findPython, rubyCommand } from './host-interpreters.ts'
@@ -55,6 +55,7 @@ function sidecarOptions(
     silenceMaxMs: sidecars.silenceMaxMs,
     watchLibrary: existsSync(watchLibrary) ? watchLibrary : null,
     recycle: sidecars.recycle,
+    restart: restartDefaults,
     evidenceDirectory,
     log,
   }

@@ -15,6 +15,7 @@ import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
+import type { LogRecord } from './model/runtime-adapter.ts'
 import type { TaskService } from './model/task.ts'
 import { type LoadedTemplate, type TemplateProblem, templateKey } from './model/template.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
@@ -199,7 +200,8 @@ export class Host implements Lifecycle {
 
   #adapterOptions(): Parameters<typeof openAdapters>[0] {
     const { config, handlerRoots, log, dataDir } = this.#options
-    return { config, handlerRoots, dataDir: dataDir ?? null, log: (record) => log.handler(record) }
+    const tell = (record: LogRecord) => (this.#worker === null ? log.handler(record) : this.#worker.handlerLog(record))
+    return { config, handlerRoots, dataDir: dataDir ?? null, log: tell }
   }
 
   async #watch(): Promise<void> {
@@ -210,7 +212,7 @@ export class Host implements Lifecycle {
       isIgnored: ignoredNames(ignorePatterns(config.runtimes.ignore, handlerRoots)),
       make: (runtime) => makeAdapter(runtime, options),
       open: (adapter) => openAdapter(this.#opened, adapter, options),
-      reloaded: () => this.#sayWhatIsNew(),
+      reloaded: () => this.#followReload(),
     })
     this.#reload = reload
     await reload.start()
@@ -221,9 +223,10 @@ export class Host implements Lifecycle {
     return checkCallables(this.#templates, this.handlers(), { namespaces: config.runtimes.namespaces, strict })
   }
 
-  /** After a reload the old complaints are not repeated. */
-  #sayWhatIsNew(): void {
+  /** What nobody could run may be claimed now; old complaints are not repeated. */
+  #followReload(): void {
     const { log } = this.#options
+    this.#worker?.handlersChanged()
     const failures = this.loadFailures()
     const unserved = this.#unserved()
     const isNew = (problem: Complaint) => !this.#said.has(keyOf(problem))
