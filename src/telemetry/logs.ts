@@ -3,6 +3,8 @@ import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { type Logger, pino } from 'pino'
 import { HostError } from '../model/host-error.ts'
+import { scanJson } from '../model/json-scan.ts'
+import type { JsonText } from '../model/json-text.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import type { LogRecord } from '../model/runtime-adapter.ts'
 import { plainLine } from './plain-line.ts'
@@ -50,6 +52,8 @@ function levelOf(environment: NodeJS.ProcessEnv, levelDefault: LogLevel): LogLev
 export function createLog(options: LogOptions): Log {
   const { level, plain, colors, write } = options
   let around = (writeLine: () => void): void => writeLine()
+  /** Of the record that pino is writing; pino itself has no place for text that is JSON already. */
+  let fields: JsonText | null = null
   const logger = pino(
     {
       level,
@@ -57,7 +61,12 @@ export function createLog(options: LogOptions): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    { write: (line: string) => around(() => write(plain ? plainLine(line, { colors }) : line)) },
+    {
+      write: (json: string) => {
+        const line = plain ? plainLine(json, { colors, fields }) : withFields(json, fields)
+        around(() => write(line))
+      },
+    },
   )
   const handlers = handlerLogger(logger)
   return {
@@ -68,15 +77,38 @@ export function createLog(options: LogOptions): Log {
     wrapWrites: (wrapper) => {
       around = wrapper
     },
-    handler: ({ runtime, stream, line, pid, step }) =>
-      handlers.info({ runtime, stream, ...(pid === null ? {} : { pid }), ...(step === null ? {} : { step }) }, line),
+    handler: (record) => {
+      fields = record.fields === null ? null : oneLine(record.fields)
+      handlers[record.level](detailsOf(record), record.line)
+      fields = null
+    },
   }
+}
+
+/** What is not known is left out. */
+function detailsOf({ runtime, stream, pid, handler, step, task, correlationId }: LogRecord): object {
+  const known = Object.entries({ pid, handler, step, task, correlation_id: correlationId })
+  return { runtime, stream, ...Object.fromEntries(known.filter(([, value]) => value !== null)) }
+}
+
+/** Fields of a handler are its own document: written as they came, so that their numbers stay exact. A text that is no object is not written. */
+function oneLine(text: JsonText): JsonText | null {
+  const isObject = text.trimStart().startsWith('{') && scanJson(text, fieldsLimits) === null
+  return isObject ? (text.replaceAll(/[\r\n]/g, ' ') as JsonText) : null
+}
+
+/** pino's line ends with the brace of its object and a newline. */
+function withFields(json: string, fields: JsonText | null): string {
+  return fields === null ? json : `${json.trimEnd().slice(0, -1)},"fields":${fields}}\n`
 }
 
 /** What handlers print belongs to their authors, so a quiet command still shows it; only `error` and above hide it. */
 function handlerLogger(logger: Logger): Logger {
-  return logger.child({}, { level: logger.isLevelEnabled('warn') ? 'info' : logger.level })
+  const quiet = logger.isLevelEnabled('warn') && !logger.isLevelEnabled('info')
+  return logger.child({}, { level: quiet ? 'info' : logger.level })
 }
+
+const fieldsLimits = { bytesMax: 65_536, depthMax: 32 }
 
 const stderr = 2
 const retryMs = 5
