@@ -17,8 +17,8 @@ export interface HandlerReloadOptions {
   /** An adapter that is not started yet, for a language whose first file appeared. */
   make(runtime: RuntimeName): RuntimeAdapter
   open(adapter: RuntimeAdapter): Promise<HostError | null>
-  /** Handlers or load failures may be others now. */
-  reloaded(): void
+  /** Handlers or load failures may be others now. `live` is false when a reload was refused, which has been said. */
+  reloaded(outcome: { live: boolean }): void
 }
 
 export interface RefusedReload {
@@ -104,7 +104,7 @@ export class HandlerReload implements Lifecycle {
       if (this.#stopped) return
       if (problem === null) this.#refused.delete(runtime)
       else if (adapter !== undefined) this.#refused.set(runtime, problem)
-      this.#options.reloaded()
+      this.#options.reloaded({ live: problem === null })
     }
   }
 

@@ -5,17 +5,14 @@ import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { loadTemplates } from './config/templates/load-templates.ts'
 import { Worker } from './dispatch/worker.ts'
-import { makeAdapter, OpenedAdapters, openAdapter, openAdapters } from './host-adapters.ts'
-import { ignoredNames, ignorePatterns } from './host-handler-files.ts'
+import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
-import { findPython, missingEnvironment } from './host-interpreters.ts'
-import { HandlerReload } from './host-reload.ts'
+import { HostLanguages } from './host-languages.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
-import type { LogRecord } from './model/runtime-adapter.ts'
 import type { TaskService } from './model/task.ts'
 import { type LoadedTemplate, type TemplateProblem, templateKey } from './model/template.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
@@ -53,13 +50,12 @@ export class Host implements Lifecycle {
   readonly #listener: Listener | null
   readonly #store: OrchestrationStore
   readonly #orchestrator: Orchestrator
+  readonly #languages: HostLanguages
   readonly #started: (() => Promise<void>)[] = []
   #templates: readonly LoadedTemplate[] = []
   #problems: readonly TemplateProblem[] = []
-  #opened = new OpenedAdapters()
-  #reload: HandlerReload | null = null
-  /** Load failures and callables without a handler that were said already. */
-  #said: ReadonlySet<string> = new Set()
+  /** Steps without a handler that were said already. */
+  #unservedSaid: ReadonlySet<string> = new Set()
   #worker: Worker | null = null
   #addresses: HostAddresses = { worker: null, orchestrator: null }
 
@@ -74,6 +70,12 @@ export class Host implements Lifecycle {
     })
     this.#listener = this.#listens() ? new Listener({ url: databaseUrl, applicationName: 'stephost listener' }) : null
     this.#store = orchestrationStore(this.#database)
+    this.#languages = new HostLanguages({
+      ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
+      reload: options.parts.worker && options.reload === true,
+      handlerLog: (record) => (this.#worker === null ? log.handler(record) : this.#worker.handlerLog(record)),
+      reloaded: () => this.#followReload(),
+    })
     this.#orchestrator = new Orchestrator({
       store: this.#store,
       wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
@@ -107,15 +109,15 @@ export class Host implements Lifecycle {
   }
 
   get unavailable(): OpenedAdapters['unavailable'] {
-    return this.#opened.unavailable
+    return this.#languages.opened.unavailable
   }
 
   handlers(): readonly HandlerDescriptor[] {
-    return this.#opened.adapters.flatMap((adapter) => adapter.handlers())
+    return this.#languages.handlers()
   }
 
   loadFailures(): readonly LoadFailure[] {
-    return this.#opened.adapters.flatMap((adapter) => adapter.loadFailures())
+    return this.#languages.loadFailures()
   }
 
   addresses(): HostAddresses {
@@ -132,7 +134,7 @@ export class Host implements Lifecycle {
       if (this.#options.parts.orchestrator) await this.#begin(this.#orchestrator)
       if (this.#options.parts.worker) await this.#startWorker()
       if (this.#options.parts.rest) await this.#serve()
-      this.#reload?.serve(this.#opened)
+      this.#languages.follow()
     } catch (error) {
       await this.stop()
       throw error
@@ -141,10 +143,8 @@ export class Host implements Lifecycle {
 
   async stop(): Promise<void> {
     const stops = this.#started.splice(0).reverse()
-    const reload = this.#reload
     // First of all: handlers that are replaced or have just come must not meet the end of the worker.
-    if (reload !== null) stops.unshift(() => reload.stop())
-    this.#reload = null
+    stops.unshift(() => this.#languages.stopFollowing())
     // One part that cannot end properly must not keep the others running.
     for (const stop of stops) {
       await stop().catch((error: unknown) => this.#options.log.error({ err: error }, 'a part did not stop properly'))
@@ -175,47 +175,17 @@ export class Host implements Lifecycle {
     const loaded = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
     this.#templates = loaded.templates
     this.#problems = loaded.problems
-    if (parts.worker) await this.#openAdapters()
+    if (parts.worker) await this.#openLanguages()
     for (const { severity, message } of this.#problems) log[severity === 'error' ? 'error' : 'warn']({}, message)
   }
 
-  async #openAdapters(): Promise<void> {
-    const { config, log } = this.#options
-    const options = this.#adapterOptions()
-    const python = findPython(config.runtimes.python.interpreter, options.handlerRoots)
-    if (this.#options.reload === true) await this.#watch()
-    this.#opened = await openAdapters(options)
-    this.#started.push(() => this.#opened.stop())
-    const hasPython = this.#opened.adapters.some(({ name }) => name === 'python')
-    const missing = hasPython ? missingEnvironment(python, options.handlerRoots) : null
-    if (missing !== null) log.warn({}, missing)
-    for (const { runtime, error } of this.#opened.unavailable) log.warn({ runtime, hint: error.hint }, error.message)
+  async #openLanguages(): Promise<void> {
+    await this.#begin(this.#languages)
     const unserved = this.#unserved()
     this.#problems = [...this.#problems, ...unserved]
     const refused = new Set(unserved.filter(({ severity }) => severity === 'error').map(({ file }) => file))
     this.#templates = this.#templates.filter(({ file }) => !refused.has(file))
-    for (const { file, message } of this.loadFailures()) log.error({ file }, message)
-    this.#said = new Set([...this.loadFailures(), ...unserved].map(keyOf))
-  }
-
-  #adapterOptions(): Parameters<typeof openAdapters>[0] {
-    const { config, handlerRoots, log, dataDir } = this.#options
-    const tell = (record: LogRecord) => (this.#worker === null ? log.handler(record) : this.#worker.handlerLog(record))
-    return { config, handlerRoots, dataDir: dataDir ?? null, log: tell }
-  }
-
-  async #watch(): Promise<void> {
-    const { config, handlerRoots, log } = this.#options
-    const options = this.#adapterOptions()
-    const reload = new HandlerReload({
-      ...{ handlerRoots, log },
-      isIgnored: ignoredNames(ignorePatterns(config.runtimes.ignore, handlerRoots)),
-      make: (runtime) => makeAdapter(runtime, options),
-      open: (adapter) => openAdapter(this.#opened, adapter, options),
-      reloaded: () => this.#followReload(),
-    })
-    this.#reload = reload
-    await reload.start()
+    this.#unservedSaid = new Set(unserved.map(({ message }) => message))
   }
 
   #unserved(): readonly TemplateProblem[] {
@@ -223,16 +193,12 @@ export class Host implements Lifecycle {
     return checkCallables(this.#templates, this.handlers(), { namespaces: config.runtimes.namespaces, strict })
   }
 
-  /** What nobody could run may be claimed now; old complaints are not repeated. */
+  /** What nobody could run may be claimed now, and what nobody can run any more is told once. */
   #followReload(): void {
-    const { log } = this.#options
     this.#worker?.handlersChanged()
-    const failures = this.loadFailures()
-    const unserved = this.#unserved()
-    const isNew = (problem: Complaint) => !this.#said.has(keyOf(problem))
-    for (const { file, message } of failures.filter(isNew)) log.error({ file }, message)
-    for (const { message } of unserved.filter(isNew)) log.warn({}, message)
-    this.#said = new Set([...failures, ...unserved].map(keyOf))
+    const messages = this.#unserved().map(({ message }) => message)
+    for (const message of messages) if (!this.#unservedSaid.has(message)) this.#options.log.warn({}, message)
+    this.#unservedSaid = new Set(messages)
   }
 
   async #startWorker(): Promise<void> {
@@ -266,7 +232,7 @@ export class Host implements Lifecycle {
       {
         source,
         store,
-        adapters: this.#opened.adapters,
+        adapters: this.#languages.opened.adapters,
         wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
         events: {
           handlerLog: (record) => log.handler(record),
@@ -304,8 +270,8 @@ export class Host implements Lifecycle {
   #workerHealth(worker: Worker): WorkerHealth {
     return new WorkerHealth({
       worker,
-      runtimes: this.#opened,
-      refusedReloads: () => this.#reload?.refused ?? [],
+      runtimes: this.#languages.opened,
+      refusedReloads: () => this.#languages.refusedReloads,
       listener: this.#listener,
       namespaces: [...new Set(this.#templates.map(({ template }) => template.namespace))],
       ping: async () => {
@@ -313,12 +279,6 @@ export class Host implements Lifecycle {
       },
     })
   }
-}
-
-type Complaint = Pick<LoadFailure, 'file' | 'message'>
-
-function keyOf({ file, message }: Complaint): string {
-  return `${file}: ${message}`
 }
 
 /** For commands that only look: templates and handlers, without a database. */
