@@ -14,6 +14,8 @@ export interface InvokeDocuments {
   readonly initialization: JsonText
 }
 
+/** There is no template, so no step either; handlers still see a name. */
+export const invokedStepName = 'invoke'
 const taskVersion = '0.0.0'
 
 /** The documents have the shapes of wire-protocol §4.3 and are put together as text, so numbers stay exact. */
@@ -21,7 +23,7 @@ export function invokeRequest(documents: InvokeDocuments): StepRequest {
   const stepId = randomUUID() as StepId
   const taskId = randomUUID() as TaskId
   const correlationId = randomUUID() as CorrelationId
-  const stepName = 'invoke'
+  const stepName = invokedStepName
   const now = new Date().toISOString().slice(0, -1)
   const task = {
     task_uuid: taskId,

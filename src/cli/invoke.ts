@@ -7,12 +7,14 @@ import type { CallId } from '../model/ids.ts'
 import { nullDocument, toJsonText } from '../model/json-text.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { StepRequest } from '../model/step-request.ts'
 import type { StepFailure, StepResult } from '../model/step-result.ts'
 import { type CliCommand, type CommandInput, textOption } from './cli-command.ts'
 import type { CommandContext } from './command-context.ts'
 import { exitCodes, UsageError } from './failure.ts'
-import { invokeRequest } from './invoke-request.ts'
-import { jsonObjectArgument, secondsArgument } from './json-argument.ts'
+import { readRequest } from './invoke-input.ts'
+import { invokedStepName } from './invoke-request.ts'
+import { secondsArgument } from './json-argument.ts'
 import { stopSignals } from './signals.ts'
 
 export const invokeCommand: CliCommand = {
@@ -21,26 +23,25 @@ export const invokeCommand: CliCommand = {
   logLevel: 'warn',
   arguments: (command) =>
     command
-      .argument('<callable>', 'the name that `stephost handlers` shows')
-      .option('--context <json>', 'the task context: a JSON object, or @FILE', '{}')
-      .option('--deps <json>', 'step name → what that step returned: a JSON object, or @FILE', '{}')
-      .option('--init <json>', "the step's handler.initialization: a JSON object, or @FILE", '{}')
+      .argument('[callable]', 'the name that `stephost handlers` shows')
+      .option('--context <json>', 'the task context: a JSON object, or @FILE (default: {})')
+      .option('--deps <json>', 'step name → what that step returned: a JSON object, or @FILE (default: {})')
+      .option('--init <json>', "the step's handler.initialization: a JSON object, or @FILE (default: {})")
+      .option('--request <file>', 'replay a stored step request, in place of a callable and its documents')
       .option('--runtime <language>', 'rust, ruby, python or typescript, when several have the callable')
       .option('--timeout <seconds>', 'cancel the handler after this time (default: the handler timeout)'),
   run: async (context, input) => {
-    const request = invokeRequest({
-      callable: input.positional[0] ?? '',
-      context: jsonObjectArgument('--context', textOption(input, 'context') ?? '{}'),
-      dependencies: jsonObjectArgument('--deps', textOption(input, 'deps') ?? '{}'),
-      initialization: jsonObjectArgument('--init', textOption(input, 'init') ?? '{}'),
-    })
+    const request = readRequest(input)
     const timeout = textOption(input, 'timeout')
-    const timeoutMs = timeout === null ? context.config.worker.handlerTimeoutMs : secondsArgument('--timeout', timeout)
+    const timeoutMs =
+      timeout === null
+        ? (request.timeoutMs ?? context.config.worker.handlerTimeoutMs)
+        : secondsArgument('--timeout', timeout)
     const runtime = runtimeOption(input)
     const { config, handlerRoots, log } = context
     const opened = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
     try {
-      const handler = requireHandler(request.handler.callable, opened, runtime)
+      const handler = requireHandler(request, opened, runtime)
       const adapter = opened.adapters.find(({ name }) => name === handler.runtime)
       if (adapter === undefined) throw new UsageError(`No ${handler.runtime} runtime is open`, 'Run `stephost doctor`.')
       const called = { ...request, handler: { ...request.handler, callable: handler.callable } }
@@ -60,10 +61,12 @@ function runtimeOption(input: CommandInput): RuntimeName | null {
   throw new UsageError(`--runtime "${wanted}" is no language`, `Write one of ${runtimeNames.join(', ')}.`)
 }
 
-function requireHandler(callable: string, opened: OpenedAdapters, runtime: RuntimeName | null): HandlerDescriptor {
+function requireHandler(request: StepRequest, opened: OpenedAdapters, runtime: RuntimeName | null): HandlerDescriptor {
+  const { callable } = request.handler
   const all = opened.adapters.flatMap((adapter) => adapter.handlers())
   const handlers = all.filter((handler) => runtime === null || handler.runtime === runtime)
-  const found = findHandlers(handlers, callable, callable)
+  // The name of the step counts as in the worker; a request made from the command line has no step of its own.
+  const found = findHandlers(handlers, callable, request.stepName === invokedStepName ? callable : request.stepName)
   const chosen = chooseHandler(found, { runtime: null, root: null })
   if (chosen !== null) return chosen
   if (found.length > 0) {
@@ -85,11 +88,7 @@ function requireHandler(callable: string, opened: OpenedAdapters, runtime: Runti
 /** A signal and the deadline both ask the handler to stop; the adapter then settles the call within its grace. */
 async function call(
   { log }: CommandContext,
-  {
-    adapter,
-    request,
-    timeoutMs,
-  }: { adapter: RuntimeAdapter; request: ReturnType<typeof invokeRequest>; timeoutMs: number },
+  { adapter, request, timeoutMs }: { adapter: RuntimeAdapter; request: StepRequest; timeoutMs: number },
 ): Promise<StepResult> {
   const id = randomUUID() as CallId
   const signals = stopSignals({ force: () => process.exit(exitCodes.workFailed) })
@@ -99,7 +98,14 @@ async function call(
     const deadlineAt = performance.now() + timeoutMs
     const [result] = await adapter.execute(
       { id, requests: [request], deadlineAt, mode: 'single' },
-      { log: (record) => log.handler(record) },
+      {
+        started: () => {},
+        log: (record) => log.handler(record),
+        checkpoint: (_step, data) => {
+          log.info({ checkpoint: data }, 'a checkpoint, which nobody stores here')
+          return Promise.resolve({ stored: true, message: null })
+        },
+      },
     )
     if (result === undefined) throw new Error(`the ${adapter.name} adapter gave no result`)
     return result

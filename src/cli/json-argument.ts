@@ -9,7 +9,7 @@ const hint = 'Give the document as text, for example \'{"amount": 5}\', or as @F
 /** The text of one JSON object. Throws a UsageError that names the option and, in a file, the file. */
 export function jsonObjectArgument(option: string, argument: string): JsonText {
   const file = argument.startsWith('@') ? argument.slice(1) : null
-  const text = file === null ? argument : readArgumentFile(option, file)
+  const text = file === null ? argument : readArgumentFile(option, file, hint)
   const place = file === null ? option : `${option} ${file}`
   let parsed: unknown
   try {
@@ -23,11 +23,12 @@ export function jsonObjectArgument(option: string, argument: string): JsonText {
   return text as JsonText
 }
 
-function readArgumentFile(option: string, file: string): string {
+/** The text of a file that an option names. Throws a UsageError with that hint. */
+export function readArgumentFile(option: string, file: string, cure: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new UsageError(`${option} ${file} cannot be read: ${messageOf(error)}`, hint)
+    throw new UsageError(`${option} ${file} cannot be read: ${messageOf(error)}`, cure)
   }
 }
 
