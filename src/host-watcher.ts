@@ -1,6 +1,6 @@
 // Watches the handler directories and tells of changed files, a burst of changes at once.
 
-import { lstatSync, type Stats } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { isTemplateFile, type NameRule, runtimeOfFile } from './host-handler-files.ts'
@@ -65,14 +65,14 @@ export class HandlerWatcher implements Lifecycle {
     await watcher?.close()
   }
 
-  /** Every watched file costs one of the system's watches, so only those that are loaded are watched. */
+  /**
+   * Every watched file costs one of the system's watches, so only those that are loaded are watched. A link to a directory is
+   * shown as if it were a file, so it is not followed either: the loaders do not, and it may lead anywhere.
+   */
   #isIgnored(path: string, stats: Stats | undefined): boolean {
     if (this.#roots.has(path)) return false
     if (this.#options.isIgnored(basename(path))) return true
-    if (stats === undefined) return false
-    if (!stats.isDirectory()) return !isWatchedFile(path)
-    // The loaders do not follow links to directories either, which may lead anywhere.
-    return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+    return stats !== undefined && !stats.isDirectory() && !isWatchedFile(path)
   }
 
   #add(path: string): void {
