@@ -11,8 +11,10 @@ import { HostLanguages } from './host-languages.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
+import type { StepId } from './model/ids.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
+import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
 import { type LoadedTemplate, type TemplateProblem, templateKey } from './model/template.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
@@ -118,6 +120,11 @@ export class Host implements Lifecycle {
 
   loadFailures(): readonly LoadFailure[] {
     return this.#languages.loadFailures()
+  }
+
+  /** What a step wrote that ran in this process; null: it did not, or that was long ago. */
+  logsOf(step: StepId): StepLog | null {
+    return this.#worker?.logs(step) ?? null
   }
 
   addresses(): HostAddresses {
