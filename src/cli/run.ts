@@ -11,6 +11,7 @@ import { exitCodes } from './failure.ts'
 import { jsonObjectArgument, secondsArgument } from './json-argument.ts'
 import { ProgressView } from './progress-view.ts'
 import { type StopSignals, stopSignals } from './signals.ts'
+import type { StepLogReader } from './step-log-document.ts'
 import { taskJson, taskText } from './task-document.ts'
 import { followTask } from './task-follower.ts'
 import { findTemplate, readTaskName, type TaskName } from './task-name.ts'
@@ -21,6 +22,7 @@ interface RunInput {
   /** False: a second task with the same context is refused, as everywhere else. */
   readonly fresh: boolean
   readonly timeoutMs: number
+  readonly logs: boolean
 }
 
 const timeoutDefaultS = '600'
@@ -33,6 +35,7 @@ export const runCommand: CliCommand = {
     command
       .argument('<workflow>', 'NAMESPACE/NAME or NAMESPACE/NAME@VERSION')
       .option('--context <json>', 'the task context: a JSON object, or @FILE', '{}')
+      .option('--logs', 'print what each step wrote below the step')
       .option('--once', 'refuse a task whose context was already run')
       .option('--timeout <seconds>', 'give up after this time', timeoutDefaultS),
   run: async (context, input) => {
@@ -62,6 +65,7 @@ function readInput(input: CommandInput): RunInput {
     wanted: readTaskName(input.positional[0] ?? ''),
     context: jsonObjectArgument('--context', textOption(input, 'context') ?? '{}'),
     fresh: !flagOption(input, 'once'),
+    logs: flagOption(input, 'logs'),
     timeoutMs: secondsArgument('--timeout', textOption(input, 'timeout') ?? timeoutDefaultS),
   }
 }
@@ -100,11 +104,17 @@ async function submitAndFollow(
   })
   context.log.wrapWrites((write) => write())
   const task = await host.tasks.task(taskId)
-  context.output.write(context.json ? taskJson(task) : taskText(task))
+  const logs = run.logs ? stepLogReader(host) : null
+  context.output.write(context.json ? taskJson(task, logs) : taskText(task, logs))
   if (end === 'timeout')
     context.log.error({ task: taskId }, `not finished after ${timeoutMs / 1000} s; the task stays as it is`)
   if (end === 'stopped') return signals.exitCode() ?? exitCodes.workFailed
   return task.state === 'complete' || task.state === 'resolved_manually' ? exitCodes.done : exitCodes.workFailed
+}
+
+/** A step that no handler ran has no lines; one that ran elsewhere has them there. */
+function stepLogReader(host: Host): StepLogReader {
+  return (step) => host.logsOf(step.stepId) ?? (step.startedAt === null ? { lines: [], dropped: 0 } : null)
 }
 
 /** A task whose callable nobody here has would wait for another worker; someone who types `run` wants to know at once. */

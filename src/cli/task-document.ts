@@ -2,10 +2,11 @@
 import { type JsonText, nullDocument, toJsonText } from '../model/json-text.ts'
 import type { StepView, TaskView } from '../model/task.ts'
 import { stepTime, stepTimeMs } from './progress-view.ts'
+import { logJson, logText, type StepLogReader } from './step-log-document.ts'
 
-/** Results and errors are passed on as text, so their numbers stay exact. */
-export function taskJson(task: TaskView): string {
-  const steps = task.steps.map(stepJson).join(',')
+/** Results and errors are passed on as text, so their numbers stay exact. Without `logs` the document does not speak of them. */
+export function taskJson(task: TaskView, logs: StepLogReader | null): string {
+  const steps = task.steps.map((step) => stepJson(step, logs)).join(',')
   const head = jsonMembers({
     task_uuid: toJsonText(task.taskId),
     namespace: toJsonText(task.namespace),
@@ -18,7 +19,7 @@ export function taskJson(task: TaskView): string {
   return `{${head},"steps":[${steps}]}\n`
 }
 
-function stepJson(step: StepView): string {
+function stepJson(step: StepView, logs: StepLogReader | null): string {
   const members = jsonMembers({
     step_uuid: toJsonText(step.stepId),
     name: toJsonText(step.name),
@@ -32,6 +33,7 @@ function stepJson(step: StepView): string {
     time_ms: toJsonText(stepTimeMs(step)),
     result: step.result ?? nullDocument,
     error: step.error ?? nullDocument,
+    ...(logs === null ? {} : logJson(logs(step))),
   })
   return `{${members}}`
 }
@@ -42,10 +44,11 @@ function jsonMembers(members: Readonly<Record<string, JsonText>>): string {
     .join(',')
 }
 
-export function taskText(task: TaskView): string {
+export function taskText(task: TaskView, logs: StepLogReader | null): string {
   const steps = task.steps.map((step) => {
     const outcome = step.error === null ? (step.result ?? '') : errorText(step.error)
-    return `\n${step.name}${outcome === '' ? `: ${step.state}` : ''}\n${outcome === '' ? '' : `  ${outcome}\n`}`
+    const written = logs === null ? '' : logText(step, logs(step))
+    return `\n${step.name}${outcome === '' ? `: ${step.state}` : ''}\n${outcome === '' ? '' : `  ${outcome}\n`}${written}`
   })
   return `${steps.join('')}\n${task.namespace}/${task.name}@${task.version} ${task.state} in ${taskTime(task)} (${task.taskId})\n`
 }
