@@ -12,6 +12,7 @@ import type {
   RuntimeAdapter,
 } from '../../model/runtime-adapter.ts'
 import type { StepResult } from '../../model/step-result.ts'
+import { WireError } from '../../protocol/wire-error.ts'
 import { CallQueue } from './call-queue.ts'
 import { poisonFailure } from './evidence.ts'
 import { GuestLog } from './guest-log.ts'
@@ -222,5 +223,5 @@ export class SidecarAdapter implements RuntimeAdapter {
 
 function problemOf(error: unknown, runtime: string): string {
   const message = messageOf(error)
-  return isHostError(error, 'PROTOCOL_ERROR') ? `The ${runtime} runtime broke the wire: ${message}` : message
+  return error instanceof WireError ? `The ${runtime} runtime broke the wire: ${message}` : message
 }

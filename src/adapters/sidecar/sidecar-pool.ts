@@ -71,7 +71,7 @@ export class SidecarPool {
   async start(): Promise<void> {
     this.#stopping = false
     this.#lookTimer = setInterval(() => this.#look(), lookIntervalMs)
-    const starts = await Promise.allSettled(this.#slots.map((slot) => slot.launch()))
+    const starts = await Promise.allSettled(this.#slots.map((slot) => slot.open()))
     const failed = starts.flatMap((start) => (start.status === 'rejected' ? [start.reason as unknown] : []))
     if (failed.length === this.#slots.length) {
       await this.stop()

@@ -56,6 +56,12 @@ export class SidecarSlot {
     return this.#backoff.deaths
   }
 
+  /** The first start, or the first after a stop; as `launch`. */
+  open(): Promise<void> {
+    this.#stopping = false
+    return this.launch()
+  }
+
   /** Resolves when a process serves; rejects with the HostError of its start. */
   async launch(): Promise<void> {
     this.#downBecause = 'it is starting'

@@ -13,6 +13,7 @@ import {
   beginCall,
   isRunning,
   logs,
+  neverRecycled,
   run,
   servingPid,
   started,
@@ -50,7 +51,7 @@ describe('a call that had not started when its process died', () => {
     await eventually('the next process serves', async () => (await run(ruby, 'works')).success)
     expect(startedSteps).not.toContain(waiting.call.requests[0]?.stepId)
     ruby.cancel(waiting.call.id, 'shutdown')
-    await expect(waiting.result).resolves.toMatchObject({ errorType: 'handler_lost' })
+    await expect(waiting.result).rejects.toMatchObject({ code: 'RUNTIME_DIED' })
   })
 
   it('goes back to the queue when it was cancelled meanwhile', async () => {
@@ -155,13 +156,13 @@ describe('a step that kills its process', () => {
   })
 
   it('fails for good also where its request cannot be stored, and says why', async () => {
-    const ruby = await started({ evidenceDirectory: '/proc/nowhere' })
+    const ruby = await started({ evidenceDirectory: '/dev/null/nowhere' })
     const { results } = await attempts(ruby, 'killed-mid-call', 3)
     expect(results[2]).toMatchObject({ retryable: false, message: expect.stringContaining('could not be stored') })
   })
 
   it('by its memory is killed at the hard limit, and says so', async () => {
-    const ruby = await started({ recycle: { ...noLimits, rssHardMaxBytes: 300 * megabyte } })
+    const ruby = await started({ recycle: { ...neverRecycled, rssHardMaxBytes: 300 * 1_048_576 } })
     expect(await run(ruby, 'leaks-memory', { megabytes: 400, answers: false })).toMatchObject({
       ...{ errorType: 'handler_lost', retryable: true },
       message: expect.stringMatching(/its memory of \d+ MB is above the hard limit of 300 MB/),
@@ -169,9 +170,6 @@ describe('a step that kills its process', () => {
     expect(await run(ruby, 'works')).toMatchObject(works)
   })
 })
-
-const megabyte = 1_048_576
-const noLimits = { callsMax: null, rssSoftMaxBytes: null, rssHardMaxBytes: null, idleMaxMs: null }
 
 describe('the end of everything', () => {
   it('leaves no process, although one waits, one runs and one restarts', async () => {
