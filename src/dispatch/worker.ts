@@ -160,9 +160,13 @@ export class Worker implements Lifecycle {
     this.#parts.events.handlerLog(record)
   }
 
-  /** Other handlers are loaded than before: steps that nobody here could run may be claimed now. */
+  /**
+   * Other handlers are loaded than before: steps that nobody here could run may be claimed now. Those that a claim has just pushed away are
+   * visible again after `foreignRetryMs`, of which no notification tells.
+   */
   handlersChanged(): void {
     this.#consumer.wake()
+    this.#deadlines.set(performance.now() + this.#options.foreignRetryMs, () => this.#consumer.wake())
   }
 
   /** Why no steps are claimed right now; null when claims go through. */

@@ -8,6 +8,7 @@ import { hostFailure } from '../../src/model/step-result.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { handlerDescriptor, ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, queue, type StepDatabase } from './step-database.ts'
+import { logRecord } from './steps.ts'
 import { startWorker } from './workers.ts'
 
 let steps: StepDatabase
@@ -190,6 +191,33 @@ describe('the step path', () => {
       error_type: 'handler_not_found',
       retryable: false,
     })
+  })
+
+  it('finds steps that it could not run before when a reload brings their handler, though no notification comes', async () => {
+    const adapter = new ScriptedAdapter(async (request) => result(request.stepId, '{}'))
+    adapter.announced = []
+    worker = await startWorker(steps, adapter, { mode: 'EventDrivenOnly', foreignRetryMs: 300 })
+    const step = await steps.enqueue()
+    worker.handlersChanged()
+    await eventually('the claim pushed it away', () =>
+      steps.scalar<boolean>(`SELECT vt > enqueued_at + interval '200 ms' FROM pgmq.q_${queue}`),
+    )
+    adapter.announced = [handlerDescriptor('work')]
+    worker.handlersChanged()
+    await finished(step)
+  })
+
+  it('keeps the lines that a runtime wrote for a step, inside a call and outside', async () => {
+    const step = await steps.enqueue()
+    const adapter = new ScriptedAdapter(async (request, _cancelled, events) => {
+      events.log(logRecord({ step: request.stepId, line: 'inside' }))
+      return result(request.stepId, '{}')
+    })
+    worker = await startWorker(steps, adapter)
+    await finished(step)
+    worker.handlerLog(logRecord({ step, line: 'late' }))
+    worker.handlerLog(logRecord({ line: 'nobody’s' }))
+    expect(worker.logs(step)?.lines.map(({ line }) => line)).toEqual(['inside', 'late'])
   })
 
   it('lets ten workers share a queue without running anything twice', async () => {

@@ -18,11 +18,14 @@ export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore
   return new PostgresStepStore(steps.database, { leaseMs })
 }
 
-export function sourceOf(steps: StepDatabase, options: { foreignGraceMs?: number } = {}): PgmqClaimSource {
-  const { foreignGraceMs = 60_000 } = options
+export function sourceOf(
+  steps: StepDatabase,
+  options: { foreignGraceMs?: number; foreignRetryMs?: number } = {},
+): PgmqClaimSource {
+  const { foreignGraceMs = 60_000, foreignRetryMs = 100 } = options
   return new PgmqClaimSource(steps.database, {
     namespaces: ['shop'],
-    foreignRetryMs: 100,
+    foreignRetryMs,
     foreignGraceMs,
     onClaim: 'archive',
   })
