@@ -12,7 +12,8 @@ function templates(callable: string, root: string | null = null): LoadedTemplate
 }
 
 function handler(callable: string, runtime: RuntimeName, root = 'handlers'): HandlerDescriptor {
-  return { callable, aliases: [], runtime, file: `${root}/${callable}.${runtime}`, root, version: '1.0.0' }
+  const file = `${root}/${callable}.${runtime}`
+  return { callable, aliases: [], runtime, file, root, version: '1.0.0', capabilities: [], onCrash: 'backoff' }
 }
 
 const lenient = { namespaces: {}, strict: false }

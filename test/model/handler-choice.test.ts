@@ -4,7 +4,11 @@ import type { HandlerDescriptor, RuntimeName } from '../../src/model/handler.ts'
 import { chooseHandler, findHandlers } from '../../src/model/handler-choice.ts'
 
 function handler(runtime: RuntimeName, callable: string, more: Partial<HandlerDescriptor> = {}): HandlerDescriptor {
-  return { runtime, callable, aliases: [], file: `${callable}.x`, root: '/a', version: '1.0.0', ...more }
+  return {
+    ...{ runtime, callable, aliases: [], file: `${callable}.x`, root: '/a', version: '1.0.0' },
+    ...{ capabilities: [], onCrash: 'backoff' },
+    ...more,
+  }
 }
 
 const none = { runtime: null, root: null }
