@@ -69,6 +69,9 @@ describe('a crash', () => {
       checkpoint: { cursor: 7, items_processed: 7 },
     })
     expect(await steps.states(step)).toContain('waiting_for_retry')
+    const lost = `SELECT metadata ->> 'event' FROM tasker.workflow_step_transitions
+                   WHERE workflow_step_uuid = $1 AND to_state = 'enqueued_as_error_for_orchestration'`
+    expect(await steps.scalar<string>(lost, [step])).toContain('"retry-after": "0"')
   })
 
   it('waits for the backoff where the handler does not', async () => {
