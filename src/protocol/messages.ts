@@ -37,7 +37,9 @@ export type HelloMessage = {
 }
 
 /** `accepted`: the calls wait inside the guest. `started`: code of their authors is about to run. */
-export type ProgressMessage = { readonly type: 'accepted' | 'started'; readonly call_ids: readonly string[] }
+export type ProgressMessage =
+  | { readonly type: 'accepted'; readonly call_ids: readonly string[] }
+  | { readonly type: 'started'; readonly call_ids: readonly string[] }
 
 export type LogMessage = {
   readonly type: 'log'

@@ -49,6 +49,8 @@ class Gated(StepHandler):
 `
 
 export interface GatedProject {
+  /** The directory of its handlers. */
+  readonly root: string
   /** Starts `stephost COMMAND` on the project; it is killed at the end if it still runs. */
   start(command: 'worker' | 'orchestrator'): ChildProcess
   submit(): Promise<string>
@@ -79,6 +81,7 @@ export async function openGatedProject(): Promise<GatedProject> {
   const children = new Set<ChildProcess>()
   const api = <T>(path: string, body?: unknown) => call<T>(`http://${address}${path}`, body)
   return {
+    root,
     start(command) {
       const child = spawn(
         resolve('bin/stephost'),

@@ -137,7 +137,7 @@ export class SidecarAdapter implements RuntimeAdapter {
   async #runIn(process: SidecarProcess, running: SidecarCall): Promise<readonly StepResult[]> {
     running.process = process
     try {
-      const results = await process.execute(running)
+      const results = await process.execute(running.call, running)
       for (const { stepId } of running.call.requests) this.#suspects.clear(stepId)
       return results
     } catch (error) {

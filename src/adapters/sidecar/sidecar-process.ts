@@ -3,8 +3,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { HostError, messageOf } from '../../model/host-error.ts'
+import type { HandlerCall } from '../../model/runtime-adapter.ts'
 import type { StepResult } from '../../model/step-result.ts'
-import { Channel } from '../../protocol/channel.ts'
+import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import { decodePayload } from '../../protocol/codec.ts'
 import { FrameDecoder } from '../../protocol/frames.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
@@ -16,7 +17,6 @@ import { guestEnvironment } from './guest-environment.ts'
 import { GuestOutput } from './guest-output.ts'
 import { GuestWatch } from './guest-watch.ts'
 import { oomKills, rssBytes } from './process-status.ts'
-import type { SidecarCall } from './sidecar-call.ts'
 import type { SidecarOptions } from './sidecar-options.ts'
 
 export interface SidecarProcessEvents {
@@ -146,11 +146,11 @@ export class SidecarProcess {
   }
 
   /** Sends a call. Resolves and rejects as `Channel.execute`. */
-  execute(call: SidecarCall): Promise<readonly StepResult[]> {
+  execute(call: HandlerCall, observer: CallObserver): Promise<readonly StepResult[]> {
     this.#callsTaken += 1
     // From the first call on heartbeats are due.
     if (this.channel.inFlight === 0) this.#aliveAt = performance.now()
-    return this.channel.execute(call.call, call)
+    return this.channel.execute(call, observer)
   }
 
   /** Calls that it has been given. */

@@ -193,11 +193,11 @@ describe('limits', () => {
     expect(await run(ruby, 'works')).toMatchObject(works)
   })
 
-  it('fails a step whose inputs do not fit into a frame, and only that step', async () => {
+  it('fails a step whose inputs do not fit into a frame for good, with both sizes, and only that step (field note 25)', async () => {
     const ruby = await started()
     expect(await run(ruby, 'works', 'x'.repeat(2_000_000))).toMatchObject({
       ...{ success: false, errorType: 'invalid_result', retryable: false },
-      message: expect.stringMatching(/at most 1048576 are allowed/),
+      message: expect.stringMatching(/frame of 200\d{4} bytes; at most 1048576 are allowed/),
     })
     expect(await run(ruby, 'works')).toMatchObject(works)
     expect(logs).toEqual([])

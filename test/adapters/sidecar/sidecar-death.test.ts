@@ -172,6 +172,22 @@ describe('a step that kills its process', () => {
 })
 
 describe('the end of everything', () => {
+  it('thirty deaths leave no descriptor and no child behind (field note 8)', async () => {
+    const ruby = await started({ restart: { baseMs: 1, maxMs: 1, stableMs: 0 } })
+    const held = () => readdirSync('/proc/self/fd').length
+    await run(ruby, 'killed-mid-call')
+    expect(await run(ruby, 'works')).toMatchObject(works)
+    const before = held()
+    const pids: number[] = []
+    for (let death = 0; death < 30; death += 1) {
+      pids.push(await servingPid(ruby))
+      await run(ruby, death % 2 === 0 ? 'killed-mid-call' : 'half-frame')
+    }
+    expect(await run(ruby, 'works')).toMatchObject(works)
+    await eventually('the descriptors are those from before', () => held() <= before)
+    for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false)
+  })
+
   it('leaves no process, although one waits, one runs and one restarts', async () => {
     const ruby = await started({ processes: 2 })
     const pids = new Set([await servingPid(ruby), await servingPid(ruby)])
