@@ -2,6 +2,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { OpenedAdapters } from '../../src/host-adapters.ts'
 import { ignoredNames } from '../../src/host-handler-files.ts'
 import { HandlerReload } from '../../src/host-reload.ts'
 import type { CallEvents } from '../../src/model/runtime-adapter.ts'
@@ -54,7 +55,6 @@ async function measure(runtime: SidecarRuntime): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'stephost-reload-'))
   save(directory, runtime, 'v0')
   const adapter = openSidecar(runtime, directory, { processes: 2, log: () => {} })
-  await adapter.start()
   const reload = new HandlerReload({
     handlerRoots: [directory],
     isIgnored: ignoredNames([]),
@@ -65,7 +65,8 @@ async function measure(runtime: SidecarRuntime): Promise<void> {
   })
   await reload.start()
   const opened = new OpenedAdapters()
-  opened.adapters.push(adapter)
+  const fault = await opened.open(adapter, (error) => error)
+  if (fault !== null) throw fault
   reload.serve(opened)
 
   let seen = ''

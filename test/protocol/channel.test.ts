@@ -1,5 +1,6 @@
 // The channel without a transport: order of messages, one settlement per call, and what closes it.
 
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HostError } from '../../src/model/host-error.ts'
 import type { CallId, StepId } from '../../src/model/ids.ts'
@@ -20,11 +21,12 @@ interface Conversation {
 
 const hello = {
   type: 'hello',
-  protocol: 1,
+  protocol: 2,
   runtime: 'ruby',
   sdk_version: '0.1.0',
   language_version: '3.1.7',
   pid: 1,
+  watch: false,
   max_in_flight: 2,
   handlers: [],
   load_failures: [],
@@ -34,6 +36,7 @@ const hello = {
 class Guest {
   readonly sent: HostMessage[] = []
   readonly closes: HostError[] = []
+  readonly heard: unknown[] = []
   refuse: HostError | null = null
   readonly channel = new Channel({
     runtime: 'ruby',
@@ -42,8 +45,23 @@ class Guest {
       this.sent.push(message)
     },
     close: (reason) => this.closes.push(reason),
+    log: (message) => this.heard.push(message.message),
+    heartbeat: (message) => this.heard.push(message.in_flight),
     now: () => 0,
   })
+  /** What a call tells, in order, as words; a checkpoint is refused as `no`. */
+  readonly observer = {
+    accepted: () => this.heard.push('accepted'),
+    started: () => this.heard.push('started'),
+    checkpoint: (step: StepId, data: string) => {
+      this.heard.push(`${step} ${data}`)
+      return Promise.resolve({ stored: false, message: 'no' })
+    },
+  }
+
+  execute(call: HandlerCall) {
+    return this.channel.execute(call, this.observer)
+  }
 }
 
 function callOf(callId: string, steps: string[]): HandlerCall {
@@ -60,10 +78,12 @@ function success(callId: string, step: string): object {
 
 describe('Channel on the conversation vectors', () => {
   it.each(loadVectors<Conversation>('conversations'))('$name', async ({ calls, guest, error, settled }) => {
-    const { channel, closes, sent } = new Guest()
+    const fake = new Guest()
+    const { channel, closes, sent } = fake
+    const execute = (call: HandlerCall) => fake.execute(call)
     const [first, ...rest] = guest
     channel.receive(first)
-    const outcomes = calls.map(({ call_id, steps }) => channel.execute(callOf(call_id, steps)))
+    const outcomes = calls.map(({ call_id, steps }) => execute(callOf(call_id, steps)))
     for (const message of rest) channel.receive(message)
 
     expect(closes.map((reason) => (reason as WireError).wireCode)).toEqual(error === null ? [] : [error])
@@ -77,13 +97,15 @@ describe('Channel on the conversation vectors', () => {
 
 describe('Channel', () => {
   it('refuses calls before hello, above max_in_flight and with an id that is pending', async () => {
-    const { channel } = new Guest()
-    await expect(channel.execute(callOf('a', ['s']))).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    const guest = new Guest()
+    const { channel } = guest
+    const execute = (call: HandlerCall) => guest.execute(call)
+    await expect(execute(callOf('a', ['s']))).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
     channel.receive(hello)
-    const pending = channel.execute(callOf('a', ['s']))
-    await expect(channel.execute(callOf('a', ['s']))).rejects.toMatchObject({ code: 'RUNTIME_BUSY' })
-    const second = channel.execute(callOf('b', ['s']))
-    await expect(channel.execute(callOf('c', ['s']))).rejects.toMatchObject({ code: 'RUNTIME_BUSY' })
+    const pending = execute(callOf('a', ['s']))
+    await expect(execute(callOf('a', ['s']))).rejects.toMatchObject({ code: 'RUNTIME_BUSY' })
+    const second = execute(callOf('b', ['s']))
+    await expect(execute(callOf('c', ['s']))).rejects.toMatchObject({ code: 'RUNTIME_BUSY' })
     expect(channel.inFlight).toBe(2)
     channel.receive(success('b', 's'))
     channel.receive(success('a', 's'))
@@ -93,8 +115,10 @@ describe('Channel', () => {
   })
 
   it('answers a call without requests without the guest', async () => {
-    const { channel, sent } = new Guest()
-    expect(await channel.execute(callOf('a', []))).toEqual([])
+    const guest = new Guest()
+    const { sent } = guest
+    const execute = (call: HandlerCall) => guest.execute(call)
+    expect(await execute(callOf('a', []))).toEqual([])
     expect(sent).toEqual([])
   })
 
@@ -102,7 +126,7 @@ describe('Channel', () => {
     const guest = new Guest()
     guest.channel.receive(hello)
     guest.refuse = new WireError('frame_too_large', 'A frame of 9 bytes; at most 8 are allowed.')
-    await expect(guest.channel.execute(callOf('a', ['s']))).rejects.toMatchObject({ code: 'FRAME_TOO_LARGE' })
+    await expect(guest.execute(callOf('a', ['s']))).rejects.toMatchObject({ code: 'FRAME_TOO_LARGE' })
     expect(guest.channel.closedBy).toBeNull()
     expect(guest.channel.inFlight).toBe(0)
   })
@@ -116,13 +140,15 @@ describe('Channel', () => {
   })
 
   it('cancels pending calls only, and pings by nonce', async () => {
-    const { channel, sent } = new Guest()
+    const guest = new Guest()
+    const { channel, sent } = guest
+    const execute = (call: HandlerCall) => guest.execute(call)
     channel.receive(hello)
-    channel.cancel('nobody' as CallId, 'timeout')
+    channel.cancel('nobody' as CallId, 'timeout', 5)
     expect(sent).toEqual([])
-    const pending = channel.execute(callOf('a', ['s']))
-    channel.cancel('a' as CallId, 'lease_lost')
-    expect(sent.at(-1)).toEqual({ type: 'cancel', call_id: 'a', reason: 'lease_lost' })
+    const pending = execute(callOf('a', ['s']))
+    channel.cancel('a' as CallId, 'lease_lost', 5)
+    expect(sent.at(-1)).toEqual({ type: 'cancel', call_id: 'a', reason: 'lease_lost', grace_ms: 5 })
     channel.receive(success('a', 's'))
     await pending
     const pings = [channel.ping(), channel.ping()]
@@ -135,12 +161,14 @@ describe('Channel', () => {
   })
 
   it('fail() settles calls, pings and hello once and closes once', async () => {
-    const { channel, closes } = new Guest()
+    const guest = new Guest()
+    const { channel, closes } = guest
+    const execute = (call: HandlerCall) => guest.execute(call)
     const early = channel.hello()
     channel.receive(hello)
     expect((await early).pid).toBe(1)
     expect((await channel.hello()).max_in_flight).toBe(2)
-    const call = channel.execute(callOf('a', ['s']))
+    const call = execute(callOf('a', ['s']))
     const ping = channel.ping()
     const reason = new HostError('RUNTIME_DIED', 'gone')
     channel.fail(reason)
@@ -148,21 +176,23 @@ describe('Channel', () => {
     channel.violate(new WireError('frame_empty', 'late'))
     channel.receive(success('a', 's'))
     channel.shutdown()
-    for (const each of [call, ping, channel.hello(), channel.ping(), channel.execute(callOf('b', ['s']))]) {
+    for (const each of [call, ping, channel.hello(), channel.ping(), execute(callOf('b', ['s']))]) {
       await expect(each).rejects.toBe(reason)
     }
     expect(closes).toEqual([reason])
   })
 
   it('fails waiters for hello when the guest never says it', async () => {
-    const { channel } = new Guest()
+    const guest = new Guest()
+    const { channel } = guest
     const waiting = channel.hello()
     channel.fail(new HostError('RUNTIME_UNAVAILABLE', 'no hello'))
     await expect(waiting).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
   })
 
   it('surfaces an error message of the guest and closes', () => {
-    const { channel, closes, sent } = new Guest()
+    const guest = new Guest()
+    const { channel, closes, sent } = guest
     channel.receive(hello)
     channel.receive({ type: 'error', code: 'unknown_type', message: 'What is "execute"?' })
     expect(closes).toMatchObject([{ code: 'PROTOCOL_ERROR', message: expect.stringContaining('What is "execute"?') }])
@@ -174,5 +204,83 @@ describe('Channel', () => {
     guest.refuse = new HostError('RUNTIME_DIED', 'The pipe is closed.')
     guest.channel.receive({ type: 'goodbye' })
     expect(guest.closes).toMatchObject([{ wireCode: 'unknown_type' }])
+  })
+
+  it('passes on what a call tells, and answers its checkpoints', async () => {
+    const guest = new Guest()
+    guest.channel.receive(hello)
+    const pending = guest.execute(callOf('a', ['s']))
+    guest.channel.receive({ type: 'accepted', call_ids: ['a'] })
+    guest.channel.receive({ type: 'started', call_ids: ['a'] })
+    guest.channel.receive({ type: 'log', step_uuid: 's', stream: 'stdout', level: 'info', message: 'a line' })
+    guest.channel.receive({ type: 'heartbeat', in_flight: 1 })
+    const checkpoint = { type: 'checkpoint', call_id: 'a', step_uuid: 's', checkpoint_id: 4, data: '{}' }
+    guest.channel.receive(checkpoint)
+    guest.channel.receive(success('a', 's'))
+    await pending
+    expect(guest.heard).toEqual(['accepted', 'started', 'a line', 1, 's {}'])
+    const answer = { type: 'checkpointed', call_id: 'a', checkpoint_id: 4, stored: false }
+    expect(guest.sent.at(-1)).toEqual({ ...answer, message: 'no' })
+    guest.channel.receive({ ...checkpoint, checkpoint_id: 5 })
+    expect(guest.sent.at(-1)).toMatchObject({ checkpoint_id: 5, message: expect.stringContaining('over') })
+  })
+
+  it('gives no further calls after reload, and lets those that run end', async () => {
+    const guest = new Guest()
+    guest.channel.receive(hello)
+    const pending = guest.execute(callOf('a', ['s']))
+    guest.channel.reload()
+    guest.channel.reload()
+    expect(guest.sent.filter(({ type }) => type === 'reload')).toHaveLength(1)
+    await expect(guest.execute(callOf('b', ['s']))).rejects.toMatchObject({ code: 'ADAPTER_STOPPED' })
+    guest.channel.receive(success('a', 's'))
+    expect(await pending).toHaveLength(1)
+  })
+
+  it('whatever a guest says in whatever order, each call settles once and nothing is sent after the close', async () => {
+    const id = fc.constantFrom('a', 'b', 'nobody')
+    const message = fc.oneof(
+      fc.record({ type: fc.constantFrom('accepted', 'started'), call_ids: fc.array(id, { maxLength: 2 }) }),
+      fc.tuple(id, fc.constantFrom('s', 'other')).map(([call, step]) => success(call, step)),
+      fc.constantFrom<object>(
+        hello,
+        { type: 'pong', nonce: 1 },
+        { type: 'party' },
+        { type: 'heartbeat', in_flight: 1 },
+      ),
+      fc.record({
+        type: fc.constant('checkpoint'),
+        call_id: id,
+        step_uuid: fc.constant('s'),
+        checkpoint_id: fc.nat(),
+        data: fc.constant('{}'),
+      }),
+      fc.record({ type: fc.constant('error'), code: fc.string(), message: fc.string() }),
+      fc.jsonValue(),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 12 }), async (messages) => {
+        const guest = new Guest()
+        guest.channel.receive(hello)
+        let settlements = 0
+        const calls = ['a', 'b'].map((call) =>
+          guest.execute(callOf(call, ['s'])).then(
+            () => (settlements += 1),
+            () => (settlements += 1),
+          ),
+        )
+        let sentAtClose: number | null = null
+        for (const each of messages) {
+          guest.channel.receive(each)
+          if (guest.closes.length > 0) sentAtClose ??= guest.sent.length
+        }
+        guest.channel.fail(new HostError('RUNTIME_DIED', 'end of the test'))
+        await Promise.all(calls)
+        await Promise.resolve()
+        expect(settlements).toBe(2)
+        expect(guest.closes).toHaveLength(1)
+        expect(guest.sent.length).toBe(sentAtClose ?? guest.sent.length)
+      }),
+    )
   })
 })

@@ -40,8 +40,8 @@ describe('decodeGuestMessage on the message vectors', () => {
 
   it('says which side to upgrade', () => {
     const hello = (protocol: number) => () => decodeGuestMessage({ type: 'hello', protocol })
-    expect(hello(2)).toThrowError('The runtime speaks version 2 of the wire and this host version 1: upgrade the host.')
-    expect(hello(0)).toThrowError(/upgrade the runtime\.$/)
+    expect(hello(3)).toThrowError('The runtime speaks version 3 of the wire and this host version 2: upgrade the host.')
+    expect(hello(1)).toThrowError(/upgrade the runtime\.$/)
   })
 })
 
@@ -91,7 +91,15 @@ describe('the host side', () => {
   it('names the runtime in what hello announces', () => {
     const hello = decodeGuestMessage(accepted('hello'))
     if (hello.type !== 'hello') throw new Error('The vector is a hello.')
-    expect(announcedHandlers(hello)).toMatchObject([{ callable: 'validate_order', runtime: 'ruby', file: 'orders.rb' }])
+    expect(announcedHandlers(hello)).toMatchObject([
+      {
+        callable: 'validate_order',
+        runtime: 'ruby',
+        file: 'orders.rb',
+        capabilities: ['batchable'],
+        onCrash: 'backoff',
+      },
+    ])
     expect(announcedLoadFailures(hello)).toEqual([
       { runtime: 'ruby', file: 'broken.rb', message: 'Line 3: unexpected end.' },
     ])

@@ -156,6 +156,8 @@ fn hello(registry: &Registry) -> Hello<'_> {
             file,
             root: "",
             version: handler.version(),
+            capabilities: Vec::new(),
+            on_crash: "backoff",
         }
     };
     Hello {
@@ -165,6 +167,8 @@ fn hello(registry: &Registry) -> Hello<'_> {
         sdk_version: env!("CARGO_PKG_VERSION"),
         language_version: env!("STEPHOST_RUST_VERSION"),
         pid: std::process::id(),
+        // Inside the host there is nothing to watch.
+        watch: false,
         // The host brings the threads, so the library sets no limit of its own.
         max_in_flight: i32::MAX as u32,
         handlers: registry.handlers().map(announced).collect(),

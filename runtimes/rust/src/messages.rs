@@ -9,7 +9,7 @@ use crate::wire_value::WireValue;
 use crate::CancelReason;
 
 /// The version of the wire; `proto/wire/VERSION` says the same.
-pub const WIRE_VERSION: u32 = 1;
+pub const WIRE_VERSION: u32 = 2;
 
 /// A call of a handler.
 #[derive(Debug)]
@@ -106,6 +106,8 @@ impl Execute {
         }
         // The resolver chooses among several ways to find a handler; here there is one.
         fields.optional_text("resolver")?;
+        // Checked like every field, though handlers in the host have no use for it yet.
+        fields.optional_text("traceparent")?;
         Ok(Self {
             call_id: fields.text("call_id")?,
             callable: fields.text("callable")?,
@@ -144,6 +146,8 @@ impl Cancel {
             "lease_lost" => CancelReason::LeaseLost,
             _ => return Err("reason must be timeout, shutdown or lease_lost".to_owned()),
         };
+        // The host counts the grace; here it only has to be there.
+        fields.natural("grace_ms")?;
         Ok(Self { call_id: fields.text("call_id")?, reason })
     }
 }
@@ -158,6 +162,7 @@ pub struct Hello<'a> {
     pub sdk_version: &'a str,
     pub language_version: &'a str,
     pub pid: u32,
+    pub watch: bool,
     pub max_in_flight: u32,
     pub handlers: Vec<AnnouncedHandler<'a>>,
     pub load_failures: Vec<AnnouncedFailure<'a>>,
@@ -170,6 +175,8 @@ pub struct AnnouncedHandler<'a> {
     pub file: &'a str,
     pub root: &'a str,
     pub version: &'a str,
+    pub capabilities: Vec<&'a str>,
+    pub on_crash: &'static str,
 }
 
 #[derive(Serialize)]

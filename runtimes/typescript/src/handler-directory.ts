@@ -44,6 +44,8 @@ export class HandlerDirectory {
       file: handler.file,
       root: handler.root,
       version: handler.version,
+      capabilities: [],
+      on_crash: handler.handlerClass.onCrash,
       synchronous: handler.handlerClass.synchronous ?? isSynchronous(handler.handlerClass.prototype.call),
     }))
   }

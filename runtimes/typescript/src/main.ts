@@ -8,7 +8,7 @@ import type { GuestMessage, HostMessage } from './messages.ts'
 import { Session } from './session.ts'
 import { StandardOutput } from './standard-output.ts'
 
-const protocolVersion = 1
+const protocolVersion = 2
 const sdkVersion = '0.1.0'
 
 /** What the host passes as `workerData`. */
@@ -36,6 +36,8 @@ async function serve(port: NonNullable<typeof parentPort>, data: ThreadData): Pr
     sdk_version: sdkVersion,
     language_version: process.versions.node,
     pid: process.pid,
+    // A thread of the host needs no watch: it ends with it.
+    watch: false,
     max_in_flight: data.maxInFlight,
     handlers: directory.entries(),
     load_failures: failures,

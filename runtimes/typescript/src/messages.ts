@@ -9,6 +9,8 @@ export interface HandlerEntry {
   readonly file: string
   readonly root: string
   readonly version: string
+  readonly capabilities: readonly string[]
+  readonly on_crash: 'backoff' | 'retry'
   /** Beyond the wire's fields: a thread that runs such a handler gets no second call meanwhile. */
   readonly synchronous: boolean
 }
@@ -38,6 +40,7 @@ export interface ExecuteMessage {
   readonly method?: string | null
   readonly resolver?: string | null
   readonly deadline_ms: number
+  readonly traceparent?: string | null
   readonly requests: readonly RequestEntry[]
 }
 
@@ -45,8 +48,9 @@ export type CancelWord = 'timeout' | 'shutdown' | 'lease_lost'
 
 export type HostMessage =
   | ExecuteMessage
-  | { readonly type: 'cancel'; readonly call_id: string; readonly reason: CancelWord }
+  | { readonly type: 'cancel'; readonly call_id: string; readonly reason: CancelWord; readonly grace_ms: number }
   | { readonly type: 'ping'; readonly nonce: number }
+  | { readonly type: 'reload' }
   | { readonly type: 'shutdown' }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
 
@@ -70,12 +74,14 @@ export type ResultEntry =
   | (Outcome & { readonly success: true; readonly result: Document })
   | (Outcome & { readonly success: false; readonly error: ErrorEntry })
 
-/** A thread has no descriptor 2 of its own: its log lines travel beside the wire's messages, in order with them. */
+/** What a step prints; a thread has no log pipes of its own, so all of its lines travel so. */
 export interface LogMessage {
   readonly type: 'log'
-  readonly stream: 'stdout' | 'stderr'
-  readonly line: string
   readonly step_uuid: string | null
+  readonly stream: 'stdout' | 'stderr'
+  readonly level: 'info' | 'warn'
+  readonly message: string
+  readonly fields: Document | null
 }
 
 export type GuestMessage =
@@ -86,10 +92,12 @@ export type GuestMessage =
       readonly sdk_version: string
       readonly language_version: string
       readonly pid: number
+      readonly watch: boolean
       readonly max_in_flight: number
       readonly handlers: readonly HandlerEntry[]
       readonly load_failures: readonly LoadFailureEntry[]
     }
+  | { readonly type: 'started'; readonly call_ids: readonly string[] }
   | { readonly type: 'result'; readonly call_id: string; readonly results: readonly ResultEntry[] }
   | { readonly type: 'pong'; readonly nonce: number }
   | { readonly type: 'error'; readonly code: string; readonly message: string }

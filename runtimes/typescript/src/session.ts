@@ -19,6 +19,8 @@ interface ActiveCall {
 export class Session {
   readonly #options: SessionOptions
   readonly #calls = new Map<string, ActiveCall>()
+  /** A newer thread serves: this one ends with its last call. */
+  #reloading = false
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -36,6 +38,10 @@ export class Session {
       case 'ping':
         this.#options.post({ type: 'pong', nonce: message.nonce })
         return
+      case 'reload':
+        this.#reloading = true
+        this.#exitWhenDone()
+        return
       case 'shutdown':
       case 'error':
         this.#options.exit()
@@ -50,6 +56,7 @@ export class Session {
   async #execute(message: ExecuteMessage): Promise<void> {
     const call: ActiveCall = { cancelledBy: null }
     this.#calls.set(message.call_id, call)
+    this.#options.post({ type: 'started', call_ids: [message.call_id] })
     const results: ResultEntry[] = []
     for (const request of message.requests) {
       const run = () => this.#options.executor.run(message, request, () => call.cancelledBy !== null)
@@ -62,6 +69,11 @@ export class Session {
     }
     this.#calls.delete(message.call_id)
     this.#options.post({ type: 'result', call_id: message.call_id, results })
+    this.#exitWhenDone()
+  }
+
+  #exitWhenDone(): void {
+    if (this.#reloading && this.#calls.size === 0) this.#options.exit()
   }
 }
 

@@ -5,8 +5,9 @@ import type { LogMessage } from './messages.ts'
 
 type Stream = LogMessage['stream']
 
-/** A line without an end is passed on in pieces of this size. */
-const lineCharactersMax = 64 * 1024
+/** PROTOCOL.md §6. A longer line is cut; one without an end is passed on in pieces of this size. */
+const lineCharactersMax = 8192
+const levels = { stdout: 'info', stderr: 'warn' } as const
 
 export class StandardOutput {
   readonly #steps = new AsyncLocalStorage<string>()
@@ -45,8 +46,8 @@ export class StandardOutput {
     const key = `${stream} ${step}`
     const lines = `${this.#partial.get(key)?.text ?? ''}${text}`.split('\n')
     const last = lines.pop() ?? ''
-    for (const line of lines) this.#post({ type: 'log', stream, line, step_uuid: step })
-    if (last.length > lineCharactersMax) this.#post({ type: 'log', stream, line: last, step_uuid: step })
+    for (const line of lines) this.#send(stream, line, step)
+    if (last.length > lineCharactersMax) this.#send(stream, last, step)
     else if (last !== '') this.#partial.set(key, { stream, step, text: last })
     if (last === '' || last.length > lineCharactersMax) this.#partial.delete(key)
   }
@@ -56,11 +57,16 @@ export class StandardOutput {
     for (const [key, partial] of this.#partial) {
       if (partial.step !== step) continue
       this.#partial.delete(key)
-      this.#post({ type: 'log', stream: partial.stream, line: partial.text, step_uuid: step })
+      this.#send(partial.stream, partial.text, step)
     }
   }
 
   flushAll(): void {
     for (const { step } of [...this.#partial.values()]) this.flush(step)
+  }
+
+  #send(stream: Stream, line: string, step: string | null): void {
+    const message = line.length > lineCharactersMax ? `${line.slice(0, lineCharactersMax)}… (cut)` : line
+    this.#post({ type: 'log', step_uuid: step, stream, level: levels[stream], message, fields: null })
   }
 }

@@ -11,6 +11,7 @@ export interface StepHandlerClass {
   readonly handlerName: string
   readonly handlerVersion: string
   readonly synchronous: boolean | null
+  readonly onCrash: 'backoff' | 'retry'
 }
 
 /**
@@ -25,6 +26,8 @@ export abstract class StepHandler {
    * Say false for a plain function that returns a promise and leaves the thread free.
    */
   static synchronous: boolean | null = null
+  /** After a crash that took the handler along: wait as after any failure, or `retry` at once. */
+  static onCrash: 'backoff' | 'retry' = 'backoff'
 
   /** Does the step's work. Throw or return `failure(…)` when it cannot; check `context.cancelled` in long loops. */
   abstract call(context: StepContext): Promise<StepHandlerResult> | StepHandlerResult

@@ -5,10 +5,12 @@ import { HostError } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
   AdapterHealth,
+  CallEvents,
   CancelReason,
   HandlerCall,
   LogRecord,
   MonotonicMs,
+  ReloadOutcome,
   RuntimeAdapter,
 } from '../../model/runtime-adapter.ts'
 import type { StepResult } from '../../model/step-result.ts'
@@ -108,7 +110,7 @@ export class NativeAdapter implements RuntimeAdapter {
     this.#host = null
   }
 
-  async execute(call: HandlerCall): Promise<readonly StepResult[]> {
+  async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     const [first] = call.requests
     if (first === undefined) return []
     if (this.#stopping) throw new HostError('ADAPTER_STOPPED', 'The Rust runtime is stopping.')
@@ -125,7 +127,10 @@ export class NativeAdapter implements RuntimeAdapter {
       const sizes = `${message.length} bytes, at most ${messageBytesMax}`
       return failCall(call, 'invalid_result', `The step's inputs do not fit into one message: ${sizes}.`)
     }
-    return this.#run(this.#host, call, library, message)
+    const results = this.#run(this.#host, call, library, message)
+    // A thread of its own takes it at once; nobody can tell when it enters the library, so from here on it counts as started.
+    if (this.#byId.has(call.id)) for (const { stepId } of call.requests) events.started(stepId)
+    return results
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
@@ -133,7 +138,16 @@ export class NativeAdapter implements RuntimeAdapter {
     if (running === undefined || running.cancelled !== null) return
     running.cancelled = reason
     running.graceTimer = setTimeout(() => this.#giveUp(running), this.#options.cancelGraceMs)
-    this.#tell(running, encodePayload({ type: 'cancel', call_id: callId, reason }))
+    this.#tell(
+      running,
+      encodePayload({ type: 'cancel', call_id: callId, reason, grace_ms: this.#options.cancelGraceMs }),
+    )
+  }
+
+  /** A library cannot be unloaded soundly, and a new version needs a new path: that is the build's work. */
+  reload(): Promise<ReloadOutcome> {
+    const problem = 'Rust and C libraries are loaded at the start; restart the worker.'
+    return Promise.resolve({ live: false, problem })
   }
 
   health(): AdapterHealth {
@@ -189,7 +203,9 @@ export class NativeAdapter implements RuntimeAdapter {
     const rest = `it did not stop within ${this.#options.cancelGraceMs} ms after it was told to, and its thread was left behind`
     const [step] = call.requests
     this.#options.log({
-      ...{ runtime: this.name, stream: 'stderr', pid: process.pid, step: step?.stepId ?? null },
+      ...{ runtime: this.name, stream: 'stderr', level: 'warn', pid: process.pid, fields: null },
+      ...{ step: step?.stepId ?? null, task: step?.taskId ?? null, correlationId: step?.correlationId ?? null },
+      handler: step?.handler.callable ?? null,
       line: `${step?.handler.callable ?? 'A handler'} ignored its cancellation (${cancelled}): ${rest}`,
     })
     running.resolve(

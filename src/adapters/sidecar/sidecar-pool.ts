@@ -3,7 +3,7 @@
 import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
 import { messageOf } from '../../model/host-error.ts'
 import type { AdapterHealth, ReloadOutcome } from '../../model/runtime-adapter.ts'
-import { Announcement } from './announcement.ts'
+import { Announcement } from '../../protocol/announcement.ts'
 import { Recycling } from './recycling.ts'
 import type { SidecarOptions } from './sidecar-options.ts'
 import { lookIntervalMs, SidecarProcess, type SidecarProcessEvents } from './sidecar-process.ts'

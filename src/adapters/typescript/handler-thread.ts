@@ -6,9 +6,9 @@ import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId, StepId } from '../../model/ids.ts'
 import type { CallEvents, CancelReason, HandlerCall, LogRecord, MonotonicMs } from '../../model/runtime-adapter.ts'
 import { hostFailure, type StepResult } from '../../model/step-result.ts'
-import { Channel } from '../../protocol/channel.ts'
-import type { HelloMessage } from '../../protocol/messages.ts'
-import { type GuestLog, readGuestLog, synchronousCallables } from './thread-messages.ts'
+import { type CallObserver, Channel } from '../../protocol/channel.ts'
+import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
+import { synchronousCallables } from './thread-messages.ts'
 
 export interface ThreadOptions {
   /** The file the thread runs. */
@@ -68,6 +68,9 @@ export class HandlerThread {
       runtime: 'typescript',
       send: (message) => this.#worker.postMessage(message),
       close: () => void this.#terminate(),
+      log: (message) => this.#log(message),
+      // The host's own loop sees when a thread holds itself up: deadlines are enough.
+      heartbeat: () => {},
     })
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
@@ -113,7 +116,7 @@ export class HandlerThread {
     const running: RunningCall = { call, startedAt: performance.now(), events, overran: null, grace: null }
     this.#running.set(call.id, running)
     try {
-      return await this.#channel.execute(call)
+      return await this.#channel.execute(call, observerOf(call, events))
     } catch (error) {
       if (isHostError(error, 'RUNTIME_BUSY', 'RUNTIME_UNAVAILABLE')) throw error
       return call.requests.map((request) => this.#lost(request.stepId, running, error))
@@ -128,7 +131,7 @@ export class HandlerThread {
     if (running === undefined || running.grace !== null) return
     const { cancelGraceMs } = this.#options
     const ranMs = Math.round(performance.now() - running.startedAt)
-    this.#channel.cancel(callId, reason)
+    this.#channel.cancel(callId, reason, cancelGraceMs)
     running.grace = setTimeout(() => {
       running.overran = { reason, ranMs }
       const message = `A handler beside this one did not stop within ${cancelGraceMs}ms, so their thread was ended.`
@@ -151,31 +154,28 @@ export class HandlerThread {
   }
 
   #receive(message: unknown): void {
-    const log = readGuestLog(message)
-    if (log !== null) {
-      this.#log(log)
-      return
-    }
     this.#synchronous = synchronousCallables(message) ?? this.#synchronous
     this.#channel.receive(message)
   }
 
-  #log({ stream, line, step }: GuestLog): void {
-    const record: LogRecord = { runtime: 'typescript', stream, line, pid: null, step: step as StepId | null }
+  #log({ step_uuid: step, stream, level, message, fields }: Omit<LogMessage, 'type'>): void {
+    const line = { runtime: 'typescript', stream, level, line: message, fields, pid: null } as const
     for (const { call, events } of step === null ? [] : this.#running.values()) {
-      if (call.requests.some((request) => request.stepId === step)) {
-        events.log(record)
-        return
-      }
+      const request = call.requests.find(({ stepId }) => stepId === step)
+      if (request === undefined) continue
+      const { stepId, taskId, correlationId, handler } = request
+      events.log({ ...line, step: stepId, task: taskId, correlationId, handler: handler.callable })
+      return
     }
-    this.#options.log(record)
+    this.#options.log({ ...line, step: null, task: null, correlationId: null, handler: null })
   }
 
   /** What reaches the thread's streams beside its console: warnings of Node, and the last words of a thread that dies. */
   #readRawOutput(): void {
     for (const stream of ['stdout', 'stderr'] as const) {
       const lines = createInterface({ input: this.#worker[stream] })
-      lines.on('line', (line) => this.#log({ stream, line, step: null }))
+      const level = stream === 'stdout' ? 'info' : 'warn'
+      lines.on('line', (message) => this.#log({ step_uuid: null, stream, level, message, fields: null }))
     }
   }
 
@@ -201,6 +201,16 @@ export class HandlerThread {
     } finally {
       clearTimeout(timer)
     }
+  }
+}
+
+function observerOf(call: HandlerCall, events: CallEvents): CallObserver {
+  return {
+    accepted: () => {},
+    started: () => {
+      for (const { stepId } of call.requests) events.started(stepId)
+    },
+    checkpoint: (step, data) => events.checkpoint(step, data),
   }
 }
 

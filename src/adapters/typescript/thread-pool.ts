@@ -19,6 +19,7 @@ export class ThreadPool {
   readonly #inFlightMaxPerThread: number
   readonly #waiting: WaitingCall[] = []
   readonly #placed = new Map<CallId, HandlerThread>()
+  readonly #idleWaiters: (() => void)[] = []
 
   constructor(slots: readonly ThreadSlot[], options: { readonly inFlightMaxPerThread: number }) {
     this.#slots = slots
@@ -53,6 +54,12 @@ export class ThreadPool {
     const message = `No TypeScript thread became free before the call was cancelled (${reason}).`
     waiting?.reject(new HostError('RUNTIME_BUSY', message))
     this.placeWaiting()
+  }
+
+  /** Resolves when no call waits or runs. */
+  async idle(): Promise<void> {
+    if (this.#waiting.length + this.#placed.size === 0) return
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
   }
 
   /** Strictly in order of arrival: a call that needs an idle thread is not overtaken for ever by those that do not. */
@@ -97,6 +104,7 @@ export class ThreadPool {
       slot.load -= 1
       slot.exclusive = false
       this.placeWaiting()
+      if (this.#waiting.length + this.#placed.size === 0) for (const resume of this.#idleWaiters.splice(0)) resume()
     }
   }
 }

@@ -1,8 +1,7 @@
 // Runs TypeScript and JavaScript handlers in worker threads of this process (design D8).
 
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
@@ -12,14 +11,14 @@ import type {
   CancelReason,
   HandlerCall,
   LogRecord,
+  ReloadOutcome,
   RuntimeAdapter,
 } from '../../model/runtime-adapter.ts'
 import type { StepResult } from '../../model/step-result.ts'
-import { announcedHandlers, announcedLoadFailures } from '../../protocol/step-envelope.ts'
+import { Announcement } from '../../protocol/announcement.ts'
 import type { HandlerThread } from './handler-thread.ts'
-import { threadEntry } from './thread-entry.ts'
-import { ThreadPool } from './thread-pool.ts'
-import { ThreadSlot } from './thread-slot.ts'
+import { ThreadGeneration } from './thread-generation.ts'
+import type { ThreadPool } from './thread-pool.ts'
 
 export interface TypeScriptAdapterOptions {
   readonly handlerRoots: readonly string[]
@@ -45,11 +44,13 @@ export class TypeScriptAdapter implements RuntimeAdapter {
   readonly name = 'typescript'
   readonly inFlightMax: number
   readonly #options: Required<TypeScriptAdapterOptions>
-  #pool: ThreadPool | null = null
-  #slots: readonly ThreadSlot[] = []
-  #directory: string | null = null
-  #handlers: readonly HandlerDescriptor[] = []
-  #loadFailures: readonly LoadFailure[] = []
+  readonly #announcement = new Announcement()
+  /** The version that gets calls; null while there is none. */
+  #generation: ThreadGeneration | null = null
+  /** Versions whose last calls are still running, or that do not serve yet. */
+  readonly #others = new Set<ThreadGeneration>()
+  #reloading: Promise<unknown> = Promise.resolve()
+  #reloadProblem: string | null = null
   #abandoned = 0
   #startFailure: HostError | null = null
 
@@ -67,44 +68,21 @@ export class TypeScriptAdapter implements RuntimeAdapter {
   }
 
   handlers(): readonly HandlerDescriptor[] {
-    return this.#handlers
+    return this.#announcement.handlers
   }
 
   loadFailures(): readonly LoadFailure[] {
-    return this.#loadFailures
+    return this.#announcement.loadFailures
   }
 
   /** Rejects with HANDLERS_DIR_MISSING or RUNTIME_UNAVAILABLE. A handler file that does not load is no reason to. */
   async start(): Promise<void> {
-    const { handlerRoots, env, memoryMaxMb, startTimeoutMs, cancelGraceMs, inFlightMaxPerThread } = this.#options
     try {
-      for (const root of handlerRoots) await requireDirectory(root)
-      const directory = await mkdtemp(join(tmpdir(), 'stephost-typescript-'))
-      this.#directory = directory
-      const entry = await threadEntry(directory)
-      const thread = {
-        entry,
-        handlerRoots,
-        env,
-        memoryMaxMb,
-        startTimeoutMs,
-        cancelGraceMs,
-        bundleDirectory: directory,
-        inFlightMax: inFlightMaxPerThread,
-        log: (record: LogRecord) => this.#options.log(record),
-      }
-      const events = {
-        ready: () => this.#threadReady(),
-        startFailed: (error: HostError) => this.#threadMissing(error),
-        abandoned: (abandoned: HandlerThread) => this.#threadAbandoned(abandoned),
-      }
-      this.#slots = Array.from({ length: this.#options.threads }, () => new ThreadSlot(thread, events))
-      this.#pool = new ThreadPool(this.#slots, { inFlightMaxPerThread })
-      const [hello] = await Promise.all(this.#slots.map((slot) => slot.start()))
-      if (hello === undefined)
-        throw new HostError('CONFIG_INVALID', 'The TypeScript runtime needs at least one thread.')
-      this.#handlers = announcedHandlers(hello)
-      this.#loadFailures = announcedLoadFailures(hello)
+      for (const root of this.#options.handlerRoots) await requireDirectory(root)
+      const generation = await this.#open()
+      this.#generation = generation
+      this.#others.delete(generation)
+      this.#announcement.adopt(await generation.start())
     } catch (error) {
       await this.stop()
       throw isHostError(error) ? error : new HostError('RUNTIME_UNAVAILABLE', messageOf(error), { cause: error })
@@ -113,14 +91,17 @@ export class TypeScriptAdapter implements RuntimeAdapter {
 
   /** Calls that are still running settle as `handler_lost`. */
   async stop(): Promise<void> {
-    this.#pool?.rejectWaiting(stopped())
-    this.#pool = null
-    await Promise.all(this.#slots.map((slot) => slot.stop()))
-    this.#slots = []
-    const directory = this.#directory
-    this.#directory = null
-    // What stays behind in a temporary directory is no reason to fail a stop.
-    if (directory !== null) await rm(directory, { recursive: true, force: true }).catch(() => undefined)
+    const generation = this.#generation
+    this.#generation = null
+    await Promise.all([generation?.stop(), ...[...this.#others].map((other) => other.stop())])
+    await this.#reloading
+  }
+
+  /** Fresh threads load the files: a module cannot be loaded twice in one. */
+  reload(): Promise<ReloadOutcome> {
+    const outcome = this.#reloading.then(() => this.#reload())
+    this.#reloading = outcome
+    return outcome
   }
 
   execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
@@ -128,7 +109,7 @@ export class TypeScriptAdapter implements RuntimeAdapter {
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
-    this.#pool?.cancel(callId, reason)
+    for (const generation of [this.#generation, ...this.#others]) generation?.pool.cancel(callId, reason)
   }
 
   health(): AdapterHealth {
@@ -146,7 +127,70 @@ export class TypeScriptAdapter implements RuntimeAdapter {
       return { status: 'degraded', message: `${stuck}; find the handler in the log by its timeout.` }
     if (ready < threads)
       return { status: 'degraded', message: `${ready} of ${threads} TypeScript threads run; the others restart.` }
+    if (this.#reloadProblem !== null) {
+      return { status: 'degraded', message: `TypeScript serves the handlers from before: ${this.#reloadProblem}` }
+    }
     return { status: 'healthy', message: null }
+  }
+
+  get #pool(): ThreadPool | null {
+    return this.#generation?.pool ?? null
+  }
+
+  async #open(): Promise<ThreadGeneration> {
+    const { threads, inFlightMaxPerThread, handlerRoots, env, memoryMaxMb, startTimeoutMs, cancelGraceMs } =
+      this.#options
+    const log = (record: LogRecord): void => this.#options.log(record)
+    const thread = { handlerRoots, env, memoryMaxMb, startTimeoutMs, cancelGraceMs, log }
+    const generation = await ThreadGeneration.open(
+      { threads, inFlightMaxPerThread, thread },
+      {
+        ready: () => this.#threadReady(),
+        startFailed: (error) => this.#threadMissing(error),
+        abandoned: (abandoned) => this.#threadAbandoned(abandoned),
+      },
+    )
+    this.#others.add(generation)
+    return generation
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    if (this.#generation === null) return { live: false, problem: 'the TypeScript runtime is not running' }
+    try {
+      const fresh = await this.#open()
+      const problem = await this.#refusal(fresh)
+      const old = this.#generation
+      // It may have been stopped meanwhile; then the fresh threads have been stopped with it.
+      if (problem !== null || old === null) {
+        await this.#leave(fresh, fresh.stop())
+        return { live: false, problem: problem ?? 'the TypeScript runtime is stopping' }
+      }
+      this.#others.delete(fresh)
+      this.#generation = fresh
+      void this.#leave(old, old.retire())
+      return { live: true, problem: null }
+    } catch (error) {
+      this.#reloadProblem = messageOf(error)
+      return { live: false, problem: messageOf(error) }
+    }
+  }
+
+  /** null: its threads are warm and what it announces serves from now on. */
+  async #refusal(fresh: ThreadGeneration): Promise<string | null> {
+    try {
+      const hello = await fresh.start()
+      this.#reloadProblem = this.#announcement.refusal(hello)
+      if (this.#reloadProblem === null) this.#announcement.adopt(hello)
+    } catch (error) {
+      this.#reloadProblem = messageOf(error)
+    }
+    return this.#reloadProblem
+  }
+
+  async #leave(generation: ThreadGeneration, end: Promise<void>): Promise<void> {
+    this.#others.add(generation)
+    await end
+    this.#others.delete(generation)
   }
 
   #threadReady(): void {

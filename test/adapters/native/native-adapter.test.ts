@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { NativeAdapter, type NativeAdapterOptions } from '../../../src/adapters/native/native-adapter.ts'
 import type { JsonText } from '../../../src/model/json-text.ts'
-import type { HandlerCall, LogRecord } from '../../../src/model/runtime-adapter.ts'
+import type { CallEvents, HandlerCall, LogRecord } from '../../../src/model/runtime-adapter.ts'
 import type { StepFailure, StepResult } from '../../../src/model/step-result.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import { handlerCall } from '../../fixtures/handler-call.ts'
@@ -25,8 +25,14 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((adapter) => adapter.stop()))
 })
 
+const events: CallEvents = {
+  started: () => {},
+  log: () => {},
+  checkpoint: () => Promise.resolve({ stored: false, message: 'The test stores none.' }),
+}
+
 async function only(adapter: NativeAdapter, call: HandlerCall): Promise<StepResult> {
-  const [result, ...others] = await adapter.execute(call)
+  const [result, ...others] = await adapter.execute(call, events)
   if (result === undefined || others.length > 0) throw new Error('one result is expected')
   return result
 }

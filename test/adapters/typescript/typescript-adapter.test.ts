@@ -61,7 +61,11 @@ const handlers = `
 let root: string
 let lines: LogRecord[]
 let adapter: TypeScriptAdapter
-const events: CallEvents = { log: (record) => lines.push(record) }
+const events: CallEvents = {
+  started: () => {},
+  log: (record) => lines.push(record),
+  checkpoint: () => Promise.resolve({ stored: false, message: 'The test stores none.' }),
+}
 
 async function started(options: Partial<TypeScriptAdapterOptions> = {}): Promise<TypeScriptAdapter> {
   adapter = new TypeScriptAdapter({
@@ -147,7 +151,40 @@ describe('a call', () => {
     expect(said).toEqual(['stdout one', 'stdout two 2', 'stderr three', 'stdout no line end'])
     await expect
       .poll(() => lines.at(-1))
-      .toEqual({ runtime: 'typescript', stream: 'stdout', line: 'after', pid: null, step })
+      .toMatchObject({ runtime: 'typescript', stream: 'stdout', level: 'info', line: 'after', pid: null, step })
+  })
+})
+
+describe('reload', () => {
+  const versioned = (version: number) =>
+    `import { defineHandler } from 'stephost'
+     export const v = defineHandler('t.version', {}, async () => ({ version: ${version} }))`
+
+  it('runs new calls in fresh threads, and lets the old calls end in theirs (field note 28)', async () => {
+    await writeFile(join(root, 'version.ts'), versioned(1))
+    await started()
+    const waiting = callOf('t.wait')
+    const waited = adapter.execute(waiting, events)
+    await writeFile(join(root, 'version.ts'), versioned(2))
+    expect(await adapter.reload()).toEqual({ live: true, problem: null })
+    expect(await run('t.version')).toMatchObject({ success: true, result: '{"version":2}' })
+    adapter.cancel(waiting.id, 'shutdown')
+    expect(await waited).toMatchObject([{ success: true, result: '{"cancelled":true}' }])
+  })
+
+  it('is refused when a file that serves does not load any more (field note 28)', async () => {
+    await writeFile(join(root, 'version.ts'), versioned(1))
+    await started()
+    await writeFile(join(root, 'version.ts'), 'export const = 1')
+    const problem = expect.stringContaining('version.ts')
+    expect(await adapter.reload()).toEqual({ live: false, problem })
+    expect(await run('t.version')).toMatchObject({ success: true, result: '{"version":1}' })
+    expect(adapter.loadFailures()).toContainEqual(expect.objectContaining({ file: problem }))
+    expect(adapter.health()).toEqual({ status: 'degraded', message: problem })
+    await writeFile(join(root, 'version.ts'), versioned(3))
+    expect(await adapter.reload()).toEqual({ live: true, problem: null })
+    expect(await run('t.version')).toMatchObject({ success: true, result: '{"version":3}' })
+    expect(adapter.health()).toEqual({ status: 'healthy', message: null })
   })
 })
 

@@ -1,9 +1,9 @@
-// What the processes of a language announce together, and whether changed files may replace what serves.
+// What the processes or threads of a language announce together, and whether changed files may replace what serves.
 
 import path from 'node:path'
-import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
-import type { HelloMessage } from '../../protocol/messages.ts'
-import { announcedHandlers, announcedLoadFailures } from '../../protocol/step-envelope.ts'
+import type { HandlerDescriptor, LoadFailure } from '../model/handler.ts'
+import type { HelloMessage } from './messages.ts'
+import { announcedHandlers, announcedLoadFailures } from './step-envelope.ts'
 
 export class Announcement {
   /** The same arrays until a guest announces something else: the flow compares them by identity. */
