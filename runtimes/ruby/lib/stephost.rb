@@ -6,14 +6,16 @@ require_relative "stephost/step_context"
 require_relative "stephost/step_handler"
 require_relative "stephost/functional"
 
-# Handlers use these without a require; loading them costs nothing until then.
+# Handlers use these without a require; they load when they are first used.
 autoload :Logger, "logger"
 autoload :SecureRandom, "securerandom"
 require "time"
 
 module Stephost
-  # @return [Logger] lines on stderr, which the host collects
+  autoload :StepLogger, File.expand_path("stephost/step_logger", __dir__)
+
+  # @return [StepLogger] a Logger whose records carry level, fields and the running step
   def self.logger
-    @logger ||= Logger.new($stderr)
+    @logger ||= StepLogger.new
   end
 end

@@ -98,6 +98,9 @@ module Stephost
       end
     end
 
+    # The host could not keep a checkpoint: the step lost its claim, or the data cannot be stored. Not one of Tasker's.
+    class CheckpointNotStored < Error; end
+
     NOT_RETRYABLE = [ConfigurationError, PermanentError, DatabaseError, FFIError].freeze
 
     # Unknown errors are retryable: the next run may meet another world.

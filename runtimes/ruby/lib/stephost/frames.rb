@@ -7,9 +7,10 @@ module Stephost
     HEADER_BYTES = 4
 
     # @param payload [String] at least one byte
-    # @return [String] the frame
-    def self.encode(payload)
-      [payload.bytesize].pack("N") << payload.b
+    # @param bytes [String] binary; takes the frame at its end
+    def self.append(bytes, payload)
+      [payload.bytesize].pack("N", buffer: bytes)
+      bytes << payload
     end
 
     # Cuts a stream that arrives in any pieces into payloads.
@@ -24,12 +25,9 @@ module Stephost
       def feed(bytes)
         @buffer << bytes
         offset = 0
-        while (length = length_at(offset))
-          payload = @buffer.byteslice(offset + HEADER_BYTES, length)
-          break if payload.nil? || payload.bytesize < length
-
+        while (length = length_at(offset)) && offset + HEADER_BYTES + length <= @buffer.bytesize
+          yield @buffer.byteslice(offset + HEADER_BYTES, length)
           offset += HEADER_BYTES + length
-          yield payload
         end
         @buffer = @buffer.byteslice(offset..) if offset.positive?
       end
@@ -37,8 +35,9 @@ module Stephost
       private
 
       def length_at(offset)
-        length = @buffer.byteslice(offset, HEADER_BYTES).unpack1("N")
-        return if length.nil?
+        return if offset + HEADER_BYTES > @buffer.bytesize
+
+        length = @buffer.unpack1("N", offset: offset)
         raise ProtocolViolation.new("frame_empty", "A frame has the length 0.") if length.zero?
         return length if length <= @frame_bytes_max
 

@@ -7,12 +7,14 @@ module Stephost
     module Functional
       # @param depends_on [Hash] keyword → step name, or keyword → [step name, class built from the result]
       # @param inputs [Array<Symbol>, Class] task fields by name, or a class built from the task context
+      # @param on_crash [Symbol] `:backoff` or `:retry`, see Base.on_crash
       # @return [Class] a handler class; declaring it is enough, it is found with its file
-      def step_handler(name, depends_on: {}, inputs: [], version: "1.0.0", &block)
+      def step_handler(name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
         raise ArgumentError, "step_handler #{name.inspect} needs a block" unless block
 
         Class.new(Base) do
           const_set(:VERSION, version)
+          on_crash(on_crash)
           define_method(:handler_name) { name.to_s }
           define_method(:call) { |context| Functional.run(block, context, depends_on, inputs) }
         end

@@ -3,7 +3,7 @@ require_relative "step_handler"
 
 module Stephost
   class Handler
-    attr_reader :callable, :aliases, :file, :root, :version, :handler_class
+    attr_reader :callable, :aliases, :capabilities, :file, :root, :version, :handler_class
 
     # @param file [String] relative to `root` where it lies below it
     def initialize(handler_class, file:, root:)
@@ -14,6 +14,9 @@ module Stephost
       @declared_name = find_declared_name
       @callable = @declared_name || handler_class.name
       @aliases = find_aliases
+      @capabilities = find_capabilities
+      @takes_config = takes_config?
+      @reads_config = reads_config?
     end
 
     # True when the author wrote the name; a derived one never stands against another handler's.
@@ -22,7 +25,10 @@ module Stephost
     end
 
     def announcement
-      {"callable" => callable, "aliases" => aliases, "file" => file, "root" => root, "version" => version}
+      {
+        "callable" => callable, "aliases" => aliases, "file" => file, "root" => root, "version" => version,
+        "capabilities" => capabilities, "on_crash" => handler_class.on_crash.name
+      }
     end
 
     # Aliases that mean something else elsewhere are ambiguous and go.
@@ -37,15 +43,29 @@ module Stephost
       !StepHandler::Base.ancestors.include?(handler_class.instance_method(name).owner)
     end
 
-    # @return [StepHandler::Base] a new one for every call, with the step's configuration if it takes one
-    def instance(config)
-      takes_config? ? handler_class.new(config: config) : handler_class.new
+    # @param context [Types::StepContext] of the step; its configuration is parsed only for a class that may look at it
+    # @return [StepHandler::Base] a new one for every call
+    def instance(context)
+      made = (@takes_config && @reads_config) ? handler_class.new(config: context.step_config) : handler_class.new
+      made.serve(context)
     end
 
     private
 
     def takes_config?
       handler_class.instance_method(:initialize).parameters.any? { |kind, name| kind == :keyrest || name == :config }
+    end
+
+    # The reader `config` asks the step when it is called. A class with an `initialize` of its own, or whose files name the
+    # variable, needs the value at once.
+    def reads_config?
+      return true unless handler_class.instance_method(:initialize).owner == StepHandler::Base
+
+      authored = handler_class.ancestors.take_while { |ancestor| ancestor != StepHandler::Base }
+      files = authored.map { |ancestor| Declarations.all[ancestor] || Object.const_source_location(ancestor.name.to_s)&.first }
+      files.any? { |path| path.nil? || File.read(path, encoding: "BINARY").include?("@config") }
+    rescue NameError, SystemCallError
+      true
     end
 
     # `handler_name` is an instance method; it is asked without running `initialize`, which may need a configuration.
@@ -56,6 +76,15 @@ module Stephost
       name.to_s unless name.nil? || name.to_s.empty?
     rescue => error
       warn "stephost: #{handler_class}#handler_name needs more than a bare object (#{error.message}); its class name serves."
+    end
+
+    def find_capabilities
+      return [] if handler_class.instance_method(:capabilities).owner == StepHandler::Base
+
+      Array(handler_class.allocate.capabilities).map(&:to_s)
+    rescue => error
+      warn "stephost: #{handler_class}#capabilities needs more than a bare object (#{error.message}); none are announced."
+      []
     end
 
     # `A::B::C` is reached as `A::B::C`, `B::C`, `C`, and as `c` when it declares no name.

@@ -1,5 +1,6 @@
 # Callable → handler, and which names were refused. Rules: handler-api §2.
 require_relative "handler"
+require_relative "target"
 
 module Stephost
   class HandlerDirectory
@@ -20,6 +21,17 @@ module Stephost
       drop_ambiguous_aliases
       @by_alias = @handlers.flat_map { |handler| handler.aliases.map { |name| [name, handler] } }.to_h
       @by_constant = @handlers.to_h { |handler| [handler.handler_class.name, handler] }
+      @targets = [*@by_alias, *@by_callable].to_h
+        .select { |_, handler| handler.method?(Target::METHOD_DEFAULT) }
+        .transform_values { |handler| Target.new(handler, Target::METHOD_DEFAULT) }
+    end
+
+    # @param method [String, nil] nil: `call`
+    # @return [Target]
+    # @raise [NotFound]
+    def target(callable, method, resolver)
+      found = @targets[callable] if method.nil? && resolver.nil?
+      found || find(callable, method || Target::METHOD_DEFAULT, resolver)
     end
 
     # @param resolver [String, nil] nil: any way of finding it
@@ -36,6 +48,13 @@ module Stephost
     end
 
     private
+
+    def find(callable, method, resolver)
+      handler = resolve(callable, resolver)
+      return Target.new(handler, method) if handler.method?(method)
+
+      raise NotFound, "Handler `#{handler.callable}` (#{handler.file}) has no public method `#{method}`."
+    end
 
     def declared(callable)
       handler = @by_callable[callable]

@@ -7,6 +7,8 @@ module Stephost
     DEPTH_MAX = 200
     # Documents from PostgreSQL may be deeper than results; above this the C parser's stack is at risk.
     PARSE_DEPTH_MAX = 1000
+    # The metadata of most results.
+    EMPTY_OBJECT = "{}".freeze
 
     # A value that has no JSON form; the message names the place, the reason and the cure.
     class Unwritable < StandardError; end
@@ -21,6 +23,8 @@ module Stephost
     # @return [String] the text of one JSON value
     # @raise [Unwritable]
     def self.write(value, root: "result")
+      return EMPTY_OBJECT if value.is_a?(Hash) && value.empty?
+
       Writer.new(root).write(value)
     end
 

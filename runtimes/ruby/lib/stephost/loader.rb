@@ -5,13 +5,16 @@ require_relative "handler"
 module Stephost
   class Loader
     IGNORED_DIRECTORIES = %w[node_modules target __pycache__].freeze
+    PATTERN_FLAGS = File::FNM_DOTMATCH
 
     # @return [Array<Handler>]
     attr_reader :handlers
     # @return [Array<Hash>] `{file, message}` each
     attr_reader :load_failures
 
-    def initialize
+    # @param ignore [Array<String>] names of files and directories that are not loaded; `*` and `?` stand for any text
+    def initialize(ignore: [])
+      @ignore = ignore
       @handlers = []
       @load_failures = []
       @seen = Declarations.all.keys
@@ -39,17 +42,19 @@ module Stephost
     def files(directory)
       Dir.children(directory).sort.flat_map do |name|
         path = File.join(directory, name)
+        next [] if ignored?(name)
+
         if File.directory?(path)
-          (ignored?(name) || File.symlink?(path)) ? [] : files(path)
+          (IGNORED_DIRECTORIES.include?(name) || File.symlink?(path)) ? [] : files(path)
         else
-          (name.end_with?(".rb") && !name.start_with?(".")) ? [path] : []
+          name.end_with?(".rb") ? [path] : []
         end
       end
     end
 
-    # Hidden directories cover `.venv` and `.git`.
+    # Hidden names cover `.venv` and `.git`.
     def ignored?(name)
-      name.start_with?(".") || IGNORED_DIRECTORIES.include?(name)
+      name.start_with?(".") || @ignore.any? { |pattern| File.fnmatch?(pattern, name, PATTERN_FLAGS) }
     end
 
     # Anything may be raised while a file loads, `exit` included; the other files still serve.

@@ -1,54 +1,33 @@
-# The process: takes the wire, loads the handlers, says hello, and serves until the host is gone.
-require_relative "../stephost"
-require_relative "executor"
-require_relative "loader"
+# The process: takes its descriptors, starts the watch, and serves until the host is gone.
+require_relative "bundle"
+require_relative "descriptors"
 require_relative "options"
-require_relative "outbox"
-require_relative "session"
-require_relative "stdio"
+require_relative "watch"
 
 module Stephost
   module Main
-    PROTOCOL = 1
     EXIT_USAGE = 2
+    EXIT_FAULT = 70
 
     # Never returns. `exit!` everywhere: nothing that handlers registered may delay the end.
     def self.run(arguments)
       options = Options.new(arguments)
-      wire = Stdio.take_over
+      wire = Descriptors.take(wire_descriptor: options.wire_descriptor, watch_descriptor: options.watch_descriptor)
       settle_process
-      Process.exit!(serve(options, wire))
+      Bundle.activate
+      watch = Watch.start(descriptor: options.watch_descriptor, library: options.watch_library)
+      # Only now: what it requires must come from the bundle.
+      require_relative "runtime"
+      Process.exit!(Runtime.new(options: options, wire: wire, watch: watch, on_fault: method(:fail_with)).serve)
     rescue Options::Invalid => error
       warn "stephost-ruby: #{error.message}", Options::USAGE
       Process.exit!(EXIT_USAGE)
+    rescue Bundle::Broken => error
+      warn "stephost-ruby: #{error.message}"
+      Process.exit!(EXIT_FAULT)
     rescue Exception => error # rubocop:disable Lint/RescueException
       fail_with(error)
     end
-
-    def self.serve(options, wire)
-      outbox = Outbox.new(wire.output, options.frame_bytes_max)
-      loader = Loader.new.load(options.handlers)
-      directory = HandlerDirectory.new(loader.handlers)
-      executor = Executor.new(
-        directory: directory, max_in_flight: options.max_in_flight,
-        on_result: outbox.method(:send_result), on_fault: method(:fail_with)
-      )
-      session = Session.new(
-        input: wire.input, outbox: outbox, executor: executor, frame_bytes_max: options.frame_bytes_max
-      )
-      outbox.send(hello(options, directory, loader.load_failures + directory.load_failures))
-      session.run
-    end
-    private_class_method :serve
-
-    def self.hello(options, directory, load_failures)
-      {
-        "type" => "hello", "protocol" => PROTOCOL, "runtime" => "ruby", "sdk_version" => VERSION,
-        "language_version" => RUBY_VERSION, "pid" => Process.pid, "max_in_flight" => options.max_in_flight,
-        "handlers" => directory.handlers.map(&:announcement), "load_failures" => load_failures
-      }
-    end
-    private_class_method :hello
 
     def self.settle_process
       # Whatever the locale says: documents and source files are UTF-8.
@@ -61,7 +40,7 @@ module Stephost
 
     def self.fail_with(error)
       warn "stephost: the Ruby runtime broke: #{error.full_message(highlight: false)}"
-      Process.exit!(Session::EXIT_FAULT)
+      Process.exit!(EXIT_FAULT)
     end
   end
 end

@@ -1,31 +1,101 @@
-# The one writer of the wire: whole frames, one at a time, from any thread.
+# The one writer of the wire: frames gather here and leave together, in the order in which they came.
+require "io/wait"
 require_relative "frames"
 require_relative "messages"
 require_relative "wire_result"
 
 module Stephost
   class Outbox
-    # @param output [IO] binary and unbuffered
+    # Log lines above this, because the host does not read, are refused; everything else is bounded by the calls in flight.
+    PENDING_BYTES_MAX = 4_194_304
+
+    # @param output [IO] the wire, binary
     def initialize(output, frame_bytes_max)
       @output = output
       @frame_bytes_max = frame_bytes_max
-      @mutex = Mutex.new
+      @pending = String.new(encoding: Encoding::BINARY)
+      @pending_mutex = Mutex.new
+      @writing = Mutex.new
+      @alarms = Thread::Queue.new
+      @alarmed = false
     end
 
+    # The thread that writes what others posted while they go on.
+    def start
+      @writer = Thread.new do
+        loop do
+          @alarms.pop
+          @alarmed = false
+          flush
+        end
+      end
+      @writer.name = "stephost outbox"
+      self
+    end
+
+    # Writes it, and everything that came before, before it returns. Not for threads that a handler may interrupt.
     # @param message [Hash] any but `result`
     def send(message)
-      write(Messages.encode(message))
+      append(Messages.encode(message))
+      flush
     end
 
-    # Entries that are too large for a frame become failures, the largest first.
-    def send_result(call_id, entries)
+    # Leaves the writing to the writer, so that a handler's own thread never holds half a frame.
+    # @return [Boolean] false when it was refused, because the host reads too slowly
+    def post_log(message)
+      return false if @pending.bytesize > PENDING_BYTES_MAX
+
+      append(Messages.encode(message))
+      alarm
+      true
+    end
+
+    # @raise [Errors::CheckpointNotStored] when no frame can hold it
+    def post_checkpoint(call_id:, step_uuid:, checkpoint_id:, data:)
+      payload = Messages.encode(
+        {
+          "type" => "checkpoint", "call_id" => call_id, "step_uuid" => step_uuid, "checkpoint_id" => checkpoint_id,
+          "data" => data
+        }
+      )
+      if payload.bytesize > @frame_bytes_max
+        raise Errors::CheckpointNotStored, "The checkpoint has #{payload.bytesize} bytes, a frame holds #{@frame_bytes_max}."
+      end
+
+      append(payload)
+      alarm
+    end
+
+    # Gathers a result; `flush` or `alarm` sends it. Entries that are too large for a frame become failures, the largest first.
+    def add_result(call_id, entries)
       payload = encode_result(call_id, entries)
       while payload.bytesize > @frame_bytes_max
         index = entries.each_index.max_by { |place| Messages.encode(entries[place]).bytesize }
         entries[index] = too_large(entries[index])
         payload = encode_result(call_id, entries)
       end
-      write(payload)
+      append(payload)
+    end
+
+    # The caller goes on with something that may take long: the writer sends what there is.
+    def alarm
+      return if @alarmed || @pending.empty?
+
+      @alarmed = true
+      @alarms << true
+    end
+
+    # Returns when all that was added before is written, or the host is gone.
+    def flush
+      @writing.synchronize do
+        until @pending.empty?
+          write(@pending_mutex.synchronize do
+            bytes = @pending
+            @pending = String.new(encoding: Encoding::BINARY)
+            bytes
+          end)
+        end
+      end
     end
 
     private
@@ -43,9 +113,21 @@ module Stephost
       )
     end
 
-    def write(payload)
-      @mutex.synchronize { @output.write(Frames.encode(payload)) }
-    rescue Errno::EPIPE
+    def append(payload)
+      @pending_mutex.synchronize { Frames.append(@pending, payload) }
+    end
+
+    # Without waiting where the socket has room: a thread that keeps the interpreter's lock saves two switches.
+    def write(bytes)
+      until bytes.empty?
+        written = @output.write_nonblock(bytes, exception: false)
+        if written == :wait_writable
+          @output.wait_writable
+        else
+          bytes = bytes.byteslice(written..)
+        end
+      end
+    rescue Errno::EPIPE, Errno::ECONNRESET
       # The host is gone; the end of the input says so to the session.
     end
   end

@@ -1,30 +1,33 @@
-# One conversation with a host: reads messages until it ends, answers ping, cancel and shutdown.
+# One conversation with a host: reads messages until it ends, answers ping, cancel, reload and shutdown.
+require_relative "decoder"
 require_relative "frames"
-require_relative "messages"
 
 module Stephost
   class Session
-    READ_BYTES = 65_536
+    READ_BYTES = 262_144
     EXIT_DONE = 0
     EXIT_FAULT = 70
 
     # @param input [IO] the frames of the host
-    def initialize(input:, outbox:, executor:, frame_bytes_max:)
+    # @param heartbeat [Heartbeat]
+    def initialize(input:, outbox:, executor:, heartbeat:, frame_bytes_max:)
       @input = input
       @outbox = outbox
       @executor = executor
+      @heartbeat = heartbeat
       @frames = Frames::Reader.new(frame_bytes_max)
+      @decoder = Decoder.new
     end
 
-    # @return [Integer] the exit code: 0 when the host closed or said `shutdown`, 70 after a violation of the protocol
+    # @return [Integer] the exit code: 0 when the host closed, said `shutdown`, or `reload` and nothing is left to finish;
+    #   70 after a violation of the protocol
     def run
+      bytes = String.new(capacity: READ_BYTES, encoding: Encoding::BINARY)
       loop do
-        @frames.feed(@input.readpartial(READ_BYTES)) do |payload|
-          code = handle(Messages.decode(payload))
-          return code if code
-        end
+        code = take(@input.readpartial(READ_BYTES, bytes))
+        return code if code
       end
-    rescue EOFError
+    rescue EOFError, Errno::ECONNRESET
       EXIT_DONE
     rescue ProtocolViolation => violation
       warn "stephost: #{violation.code}: #{violation.message}"
@@ -34,12 +37,28 @@ module Stephost
 
     private
 
+    # The calls of one read begin together.
     # @return [Integer, nil] an exit code when the session is over
+    def take(bytes)
+      @frames.feed(bytes) do |payload|
+        code = handle(@decoder.decode(payload))
+        return code if code
+      end
+      @executor.dispatch
+      @heartbeat.wake
+      return unless @executor.drained?
+
+      @outbox.flush
+      EXIT_DONE
+    end
+
     def handle(message)
       case message["type"]
-      when "execute" then @executor.execute(message)
-      when "cancel" then @executor.cancel(message["call_id"], message["reason"])
+      when "execute" then @executor.admit(message)
+      when "cancel" then @executor.cancel(message["call_id"], reason: message["reason"], grace_ms: message["grace_ms"])
+      when "checkpointed" then @executor.settle_checkpoint(message)
       when "ping" then @outbox.send({"type" => "pong", "nonce" => message["nonce"]})
+      when "reload" then @executor.drain
       when "shutdown" then return EXIT_DONE
       when "error"
         warn "stephost: the host reports #{message["code"]}: #{message["message"]}"

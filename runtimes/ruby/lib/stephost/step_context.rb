@@ -8,29 +8,59 @@ module Stephost
     class StepContext
       MAX_ATTEMPTS_DEFAULT = 3
 
-      attr_reader :task, :workflow_step, :dependency_results, :step_definition
+      # @return [String, nil] W3C Trace Context of the call
+      attr_reader :traceparent
+      # @return [Array<IndifferentHash>] what `checkpoint!` was given where no host is there to store it: in tests of handlers
+      attr_reader :recorded_checkpoints
 
-      # @param request [Hash] a request of the wire: four of its fields are JSON documents
-      def self.from_request(request, cancellation: Cancellation.new)
-        documents = %w[task workflow_step dependency_results step_definition].to_h do |name|
-          [name, JsonText.parse(request.fetch(name))]
-        end
-        new(documents, cancellation: cancellation)
+      # @param request [Hash] a request of the wire: four of its fields are JSON documents, parsed when they are asked for
+      # @param call [Call]
+      def self.from_request(request, call)
+        new(
+          request, cancellation: call.cancellation, deadline_at: call.deadline_at, traceparent: call.traceparent, call: call
+        )
       end
 
-      # @param documents [Hash] Tasker's task_sequence_step: the four documents by name
-      def initialize(documents, cancellation: Cancellation.new)
-        documents = IndifferentHash.wrap(documents)
-        @task = Models::TaskWrapper.new(documents["task"])
-        @workflow_step = Models::WorkflowStepWrapper.new(documents["workflow_step"])
-        @dependency_results = Models::DependencyResultsWrapper.new(documents["dependency_results"])
-        @step_definition = Models::StepDefinitionWrapper.new(documents["step_definition"])
+      # @param documents [Hash] Tasker's task_sequence_step: the four documents by name, or their texts
+      # @param deadline_at [Float, nil] seconds of the monotonic clock
+      def initialize(documents, cancellation: Cancellation.new, deadline_at: nil, traceparent: nil, call: nil)
+        @documents = documents
         @cancellation = cancellation
+        @deadline_at = deadline_at
+        @traceparent = traceparent
+        @call = call
+        @recorded_checkpoints = []
+      end
+
+      def task
+        @task ||= Models::TaskWrapper.new(document("task"))
+      end
+
+      def workflow_step
+        @workflow_step ||= Models::WorkflowStepWrapper.new(document("workflow_step"))
+      end
+
+      def dependency_results
+        @dependency_results ||= Models::DependencyResultsWrapper.new(document("dependency_results"))
+      end
+
+      def step_definition
+        @step_definition ||= Models::StepDefinitionWrapper.new(document("step_definition"))
       end
 
       # True once the host wants the handler to stop: the deadline passed, the host stops, or it lost the step.
       def cancelled?
         @cancellation.cancelled?
+      end
+
+      # @return [Float] seconds until the host wants the handler to stop; negative when that is over, infinite without a host
+      def deadline
+        @deadline_at ? @deadline_at - Process.clock_gettime(Process::CLOCK_MONOTONIC) : Float::INFINITY
+      end
+
+      # @return [Logger] its records carry level, fields and this step
+      def logger
+        Stephost.logger
       end
 
       def handler_name
@@ -118,6 +148,19 @@ module Stephost
         retry_count >= max_retries - 1
       end
 
+      # Returns when the host has stored it; a later run of this step begins with it.
+      # @raise [Errors::CheckpointNotStored] with the host's reason
+      def checkpoint!(cursor:, items_processed:, accumulated_results: nil)
+        data = {cursor: cursor, items_processed: items_processed, accumulated_results: accumulated_results}
+        data.delete(:accumulated_results) if accumulated_results.nil?
+        text = JsonText.write(data, root: "checkpoint")
+        @call ? @call.checkpoints.save(@documents["step_uuid"], text) : @recorded_checkpoints << JsonText.parse(text)
+        nil
+      rescue JsonText::Unwritable => error
+        raise Errors::CheckpointNotStored, "The checkpoint has no JSON form: #{error.message}"
+      end
+
+      # What the step had when this run of it began.
       def checkpoint
         workflow_step.checkpoint
       end
@@ -136,6 +179,13 @@ module Stephost
 
       def accumulated_results
         checkpoint && checkpoint["accumulated_results"]
+      end
+
+      private
+
+      def document(name)
+        value = @documents.fetch(name) { @documents[name.to_sym] }
+        value.is_a?(String) ? JsonText.parse(value) : value
       end
     end
   end

@@ -7,8 +7,7 @@ module Stephost
     class Base
       VERSION = "1.0.0"
 
-      # @return [Hash] `handler.initialization` of the template step
-      attr_reader :config
+      ON_CRASH = [:backoff, :retry].freeze
 
       # Every subclass is known by its file, so that nothing has to be registered by hand.
       def self.inherited(subclass)
@@ -16,9 +15,37 @@ module Stephost
         Declarations.note(subclass, caller_locations(1))
       end
 
-      def initialize(config: {}, logger: nil)
+      # `on_crash :retry` in the body of a class: a step whose process died under it runs again without waiting.
+      # @param reaction [Symbol, nil] nil only asks
+      # @return [Symbol] `:backoff` or `:retry`, also for subclasses
+      def self.on_crash(reaction = nil)
+        unless reaction.nil? || ON_CRASH.include?(reaction)
+          raise ArgumentError, "on_crash takes #{ON_CRASH.map(&:inspect).join(" or ")}, not #{reaction.inspect}"
+        end
+
+        @on_crash = reaction if reaction
+        @on_crash || ((self == Base) ? :backoff : superclass.on_crash)
+      end
+
+      def initialize(config: nil, logger: nil)
         @config = config
         @logger = logger
+      end
+
+      # The runtime's: says which step this instance runs.
+      def serve(context)
+        @stephost_context = context
+        self
+      end
+
+      # @return [Hash] `handler.initialization` of the template step
+      def config
+        @config ||= @stephost_context ? @stephost_context.step_config : {}
+      end
+
+      # @return [Array<String>] `api`, `batchable`, `decision`: what the class says about itself
+      def capabilities
+        []
       end
 
       # @param context [Types::StepContext]

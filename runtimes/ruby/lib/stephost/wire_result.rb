@@ -10,14 +10,13 @@ module Stephost
     # @param outcome [Types::StepHandlerCallResult::Success, Types::StepHandlerCallResult::Error]
     # @param handler [Handler] named when the result cannot be written
     def self.entry(step_uuid, outcome, handler:, execution_time_ms:)
-      base = {"step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms}
-      return base.merge(failure_part(outcome)) unless outcome.success?
+      return failed(step_uuid, outcome, execution_time_ms) unless outcome.success?
 
-      base.merge(
-        "success" => true,
+      {
+        "step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms, "success" => true,
         "metadata" => JsonText.write(outcome.metadata || {}, root: "metadata"),
         "result" => JsonText.write(outcome.result)
-      )
+      }
     rescue JsonText::Unwritable => error
       message = "Handler `#{handler.callable}` (#{handler.file}) returned what JSON cannot hold: #{error.message}"
       failure(step_uuid, "invalid_result", message, execution_time_ms: execution_time_ms)
@@ -26,12 +25,12 @@ module Stephost
     # A failure that the runtime itself gives.
     def self.failure(step_uuid, error_type, message, retryable: false, execution_time_ms: 0)
       outcome = Types::StepHandlerCallResult.error(error_type: error_type, message: message, retryable: retryable)
-      {"step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms}.merge(failure_part(outcome))
+      failed(step_uuid, outcome, execution_time_ms)
     end
 
-    def self.failure_part(outcome)
+    def self.failed(step_uuid, outcome, execution_time_ms)
       {
-        "success" => false,
+        "step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms, "success" => false,
         "metadata" => object_text(outcome.metadata),
         "error" => {
           "message" => text(outcome.message),
@@ -44,7 +43,7 @@ module Stephost
         }
       }
     end
-    private_class_method :failure_part
+    private_class_method :failed
 
     # The failure matters more than what hangs on it: what cannot be written is left out.
     def self.object_text(value)

@@ -44,7 +44,7 @@ RSpec.describe Stephost::Loader do
     expect(announced.keys).to contain_exactly("ship", "#{@space}::PackOrder", "#{@space}.tax")
     expect(announced["ship"]).to eq(
       "callable" => "ship", "aliases" => ["#{@space}::ShipOrder", "ShipOrder"], "file" => "shop/ship.rb",
-      "root" => @root, "version" => "2.1.0"
+      "root" => @root, "version" => "2.1.0", "capabilities" => [], "on_crash" => "backoff"
     )
     expect(announced["#{@space}::PackOrder"]["aliases"]).to eq(%w[PackOrder pack_order])
     expect(announced["#{@space}.tax"]["file"]).to eq("tax.rb")
@@ -71,6 +71,39 @@ RSpec.describe Stephost::Loader do
       expect(loader.load_failures.map { |failure| failure["file"] }).to eq(["#{@root}/bad.rb"])
       expect(loader.load_failures.first["message"]).to include(words)
     end
+  end
+
+  it "loads no file and no directory whose name is ignored" do
+    write(
+      "ship.rb" => handler("Ship"), "ship_test.rb" => "raise", "drafts/a.rb" => "raise", "a/b/drafts/c.rb" => "raise",
+      "a/b/good.rb" => handler("Good")
+    )
+    loader = described_class.new(ignore: ["*_test.rb", "draft?"]).load([@root])
+    expect(loader.load_failures).to eq([])
+    expect(loader.handlers.map(&:callable)).to contain_exactly("#{@space}::Ship", "#{@space}::Good")
+  end
+
+  it "lets handler files require each other, relative to themselves or to the root, once each" do
+    write(
+      "a/uses.rb" => "require_relative \"../shared/rates\"\nrequire \"shared/names\"\n#{handler("Uses")}",
+      "shared/rates.rb" => "#{@space}_LOADS = (defined?(#{@space}_LOADS) ? raise(\"twice\") : 1)\n#{handler("Rates")}",
+      "shared/names.rb" => handler("Names")
+    )
+    loader = described_class.new.load([@root])
+    expect(loader.load_failures).to eq([])
+    expect(loader.handlers.map { |found| [found.callable, found.file] }).to contain_exactly(
+      ["#{@space}::Uses", "a/uses.rb"], ["#{@space}::Rates", "shared/rates.rb"], ["#{@space}::Names", "shared/names.rb"]
+    )
+  end
+
+  it "knows capabilities and the reaction to a crash, of the class or of its base" do
+    write("a.rb" => "#{handler("Base", "on_crash :retry; def capabilities = [:batchable]")}
+      module #{@space}; class Ship < Base; def call(_) = 1; end; class Pack < Base; on_crash :backoff; end; end")
+    announced = described_class.new.load([@root]).handlers.map(&:announcement)
+    expect(announced.map { |item| item.values_at("capabilities", "on_crash") })
+      .to eq([[["batchable"], "retry"], [["batchable"], "retry"], [["batchable"], "backoff"]])
+    write("b.rb" => handler("Odd", "on_crash :explode"))
+    expect(described_class.new.load([@root]).load_failures.first["message"]).to match(/line 4: ArgumentError: on_crash takes/)
   end
 
   it "drops the classes of a file that breaks after declaring them" do

@@ -1,80 +1,16 @@
-# The real process: hello, steps, cancel, limits, and what it does with its descriptors and its end.
-require "tmpdir"
-
+# The real process: hello, steps, the order of its messages, limits, and its ends.
 RSpec.describe "the Ruby runtime" do
-  handlers = <<~'RUBY'
-    require "tasker_core"
+  include_context "with a runtime"
 
-    class Echo < TaskerCore::StepHandler::Base
-      def handler_name = "echo"
-
-      def call(context)
-        success(result: {value: context.get_input("value")}, metadata: {handled: true})
-      end
-
-      def configured(_context) = {by: config[:by]}
-
-      def grow(context) = {text: "x" * context.get_input("chars")}
-
-      def stop(_context) = exit(3)
-
-      def vanish(_context) = Thread.exit
-
-      def deny(_context) = raise(TaskerCore::Errors::PermanentError.new("denied", error_code: "NO"))
-    end
-
-    # Tells by file that it runs, then waits for its cancel.
-    class Gate < TaskerCore::StepHandler::Base
-      def call(context)
-        File.write(context.get_input("started"), "")
-        sleep(0.01) until context.cancelled?
-        {cancelled: true}
-      end
-    end
-
-    class Noise < TaskerCore::StepHandler::Base
-      def call(_context)
-        puts "by puts"
-        STDOUT.print("by STDOUT\n")
-        IO.for_fd(1, autoclose: false).syswrite("by descriptor\n")
-        system("echo by child; readlink /proc/self/fd/*")
-        logger.info("by logger")
-        {stdin: $stdin.read, gets: gets}
-      end
-    end
-  RUBY
-
-  around do |example|
-    Dir.mktmpdir do |directory|
-      @directory = directory
-      File.write("#{directory}/work.rb", handlers)
-      File.write("#{directory}/broken.rb", "def x(\n")
-      @runtime = RuntimeProcess.new("--handlers", directory, "--max-in-flight", "2", "--frame-bytes-max", "100000")
-      @hello = @runtime.receive
-      example.run
-      @runtime.finish unless @runtime.input.closed?
-    end
-  end
-
-  attr_reader :runtime
-
-  def wait_for(path)
-    Timeout.timeout(RuntimeProcess::WAIT_S) { sleep(0.005) until File.exist?(path) }
-  end
-
-  def start_gate(call_id)
-    mark = "#{@directory}/#{call_id}"
-    runtime.send_message(runtime.execute(call_id, "Gate", {started: mark}))
-    wait_for(mark)
-  end
+  let(:arguments) { ["--max-in-flight", "3", "--threads", "2", "--frame-bytes-max", "100000"] }
 
   it "says hello" do
-    expect(@hello).to include(
-      "type" => "hello", "protocol" => 1, "runtime" => "ruby", "sdk_version" => "0.1.0", "language_version" => RUBY_VERSION,
-      "pid" => runtime.pid, "max_in_flight" => 2
+    expect(hello).to include(
+      "type" => "hello", "protocol" => 2, "runtime" => "ruby", "sdk_version" => "0.1.0", "language_version" => RUBY_VERSION,
+      "pid" => runtime.pid, "watch" => true, "max_in_flight" => 3, "load_failures" => []
     )
-    expect(@hello["handlers"].map { |handler| handler["callable"] }).to eq(%w[echo Gate Noise])
-    expect(@hello["load_failures"].map { |failure| failure["file"] }).to eq(["#{@directory}/broken.rb"])
+    expect(hello["handlers"].to_h { |handler| [handler["callable"], handler.values_at("capabilities", "on_crash")] })
+      .to include("echo" => [[], "backoff"], "Configured" => [%w[api batchable], "retry"])
   end
 
   it "runs steps and keeps numbers exact" do
@@ -83,10 +19,17 @@ RSpec.describe "the Ruby runtime" do
       "success" => true, "step_uuid" => "s1", "metadata" => '{"handled":true}',
       "result" => '{"value":[1.0,9223372036854775807,10000000000000000.0,"é"]}'
     )
-    expect(runtime.run("echo", method: "configured", initialization: {by: "bus"})["result"]).to eq('{"by":"bus"}')
     error = runtime.run("echo", method: "deny")["error"]
     expect(error).to include("message" => "denied", "error_code" => "NO", "retryable" => false)
-    expect(error["backtrace"].first).to include("work.rb")
+    expect(error["backtrace"].first).to include("echo.rb")
+  end
+
+  it "gives the configuration, the deadline and the trace" do
+    expect(runtime.run("echo", method: "configured", initialization: {by: "bus"})["result"]).to eq('{"by":"bus"}')
+    expect(runtime.run("Configured", initialization: {by: "bus"})["result"]).to eq('{"by":"bus"}')
+    traced = JSON.parse(runtime.run("echo", method: "traced")["result"])
+    expect(traced["traceparent"]).to eq("00-#{"1" * 32}-#{"2" * 16}-01")
+    expect(traced["seconds_left"]).to be_between(0, 60)
   end
 
   {
@@ -100,51 +43,87 @@ RSpec.describe "the Ruby runtime" do
     end
   end
 
-  it "survives handlers that exit or end their thread" do
+  it "survives handlers that exit, end their thread, or return what cannot be read" do
     expect(runtime.run("echo", method: "stop")["error"]["message"]).to include("called `exit` (3)")
-    expect(runtime.run("echo", method: "vanish")["error"]["message"]).to include("ended its own thread")
+    3.times { expect(runtime.run("echo", method: "vanish")["error"]["message"]).to include("ended its own thread") }
+    expect(runtime.run("echo", method: "unreadable")["error"]).to include("error_type" => "UnexpectedError", "retryable" => true)
     expect(runtime.run("echo", {value: 1})["success"]).to be(true)
   end
 
-  it "cancels, answers once, and answers pings meanwhile" do
-    start_gate("c1")
-    runtime.send_message({"type" => "ping", "nonce" => 7})
-    expect(runtime.receive).to eq({"type" => "pong", "nonce" => 7})
-    runtime.send_message({"type" => "cancel", "call_id" => "unknown", "reason" => "timeout"})
-    runtime.send_message({"type" => "cancel", "call_id" => "c1", "reason" => "timeout"})
-    message = runtime.receive
-    expect([message["call_id"], message["results"].first["result"]]).to eq(["c1", '{"cancelled":true}'])
-    runtime.send_message({"type" => "ping", "nonce" => 8})
-    expect(runtime.receive).to eq({"type" => "pong", "nonce" => 8})
+  it "says that a call started before any of its code runs" do
+    runtime.send_message(runtime.execute("c1", "echo", method: "die"))
+    expect(runtime.receive).to eq({"type" => "started", "call_ids" => ["c1"]})
+    expect(runtime.receive).to be_nil
+    expect(runtime.wait.first.termsig).to eq(Signal.list["KILL"])
   end
 
-  it "keeps the order of a batch, and fails what does not fit into a frame" do
+  it "starts the calls of one read together, and tells which wait until a thread is free" do
+    marks = %w[c1 c2 c3].to_h { |call_id| [call_id, "#{directory}/#{call_id}"] }
+    runtime.send_message(*marks.map { |call_id, mark| runtime.execute(call_id, "Stopping", {mark: mark}) })
+    expect([runtime.receive, runtime.receive]).to contain_exactly(
+      {"type" => "started", "call_ids" => %w[c1 c2]}, {"type" => "accepted", "call_ids" => %w[c3]}
+    )
+    wait_for(marks["c1"])
+    expect(File.exist?(marks["c3"])).to be(false)
+    runtime.cancel("c1")
+    expect([runtime.receive["call_id"], runtime.receive]).to eq(["c1", {"type" => "started", "call_ids" => ["c3"]}])
+    wait_for(marks["c3"])
+  end
+
+  it "keeps the order of a batch, and fails what does not fit into a frame (field note 25)" do
     message = runtime.execute("b", "echo", method: "grow").merge("mode" => "batch")
     message["requests"] = [120_000, 1, 99_999].map { |chars| runtime.request("echo", {chars: chars}) }
     runtime.send_message(message)
-    entries = runtime.receive["results"]
+    entries = runtime.receive_until("result").last["results"]
     expect(entries.map { |entry| entry["success"] }).to eq([false, true, false])
-    expect(entries.first["error"]).to include("error_type" => "invalid_result")
+    expect(entries.first["error"]).to include("error_type" => "invalid_result", "retryable" => false)
     expect(entries.first["error"]["message"]).to include("a frame holds 100000")
   end
 
-  it "keeps all output away from the wire, and the wire away from children" do
-    pipes = [runtime.input, runtime.output].map { |pipe| pipe.stat.ino }
-    expect(runtime.run("Noise")["result"]).to eq('{"stdin":"","gets":null}')
-    code, printed = runtime.finish
-    expect(code).to eq(0)
-    expect(printed.lines(chomp: true)).to include("by puts", "by STDOUT", "by descriptor", "by child", /by logger/)
-    wire = pipes.map { |pipe| "pipe:[#{pipe}]" }
-    expect(printed.lines(chomp: true)).to include(/\Apipe:/)
-    expect(printed).not_to include(*wire)
+  it "answers many calls each with its own value" do
+    answers = (0...60).each_slice(3).flat_map do |values|
+      runtime.send_message(*values.map { |value| runtime.execute("c#{value}", "echo", {value: value}) })
+      values.map { runtime.receive_until("result").last }
+    end
+    expect(answers.to_h { |answer| [answer["call_id"], answer["results"].first["result"]] })
+      .to eq((0...60).to_h { |value| ["c#{value}", "{\"value\":#{value}}"] })
   end
 
-  it "ends after a call too many" do
-    %w[c1 c2].each { |call_id| start_gate(call_id) }
-    runtime.send_message(runtime.execute("c3", "Gate"))
-    expect(runtime.receive).to include("type" => "error", "code" => "unexpected_message")
-    expect(runtime.receive).to be_nil
-    expect(runtime.finish.first).to eq(70)
+  it "stores checkpoints with the host's word, and raises its reason" do
+    runtime.send_message(runtime.execute("c1", "echo", {sum: 7}, method: "save"))
+    asked = runtime.receive_until("checkpoint").last
+    expect(asked).to include("call_id" => "c1", "step_uuid" => "s1")
+    expect(JSON.parse(asked["data"])).to eq({"cursor" => {"page" => 2}, "items_processed" => 20, "accumulated_results" => 7})
+    answer = {"type" => "checkpointed", "call_id" => "c1", "checkpoint_id" => asked["checkpoint_id"]}
+    runtime.send_message(answer.merge("checkpoint_id" => 99, "stored" => false), answer.merge("stored" => true))
+    expect(runtime.receive["results"].first["result"]).to eq('{"saved":true}')
+
+    runtime.send_message(runtime.execute("c2", "echo", method: "save"))
+    asked = runtime.receive_until("checkpoint").last
+    expect(JSON.parse(asked["data"])).not_to have_key("accumulated_results")
+    runtime.send_message(answer.merge("call_id" => "c2", "checkpoint_id" => asked["checkpoint_id"], "stored" => false,
+      "message" => "The step has another owner."))
+    error = runtime.receive["results"].first["error"]
+    expect(error).to include("message" => "The step has another owner.", "retryable" => true)
+    expect(JSON.parse(error["context"])["exception_class"]).to end_with("CheckpointNotStored")
+
+    error = runtime.run("echo", {chars: 100_000}, method: "save_much")["error"]
+    expect(error["message"]).to include("a frame holds 100000")
+  end
+
+  {
+    "after a call too many" => ->(runtime) { %w[c1 c2 c3 c4].map { |call_id| runtime.execute(call_id, "Stopping") } },
+    "after a call id that runs" => ->(runtime) { %w[c1 c1].map { |call_id| runtime.execute(call_id, "Stopping") } },
+    "after a call that follows a reload" => lambda do |runtime|
+      [runtime.execute("c1", "Stopping"), {"type" => "reload"}, runtime.execute("c2", "Stopping")]
+    end
+  }.each do |name, messages|
+    it "ends #{name}" do
+      runtime.send_message(*messages.call(runtime))
+      expect(runtime.receive_until("error").last["code"]).to eq("unexpected_message")
+      expect(runtime.receive).to be_nil
+      expect(runtime.finish.first).to eq(70)
+    end
   end
 
   {"\xC1".b => "bad_message", MessagePack.pack({type: "x"}) => "unknown_type"}.each do |payload, code|
@@ -162,20 +141,17 @@ RSpec.describe "the Ruby runtime" do
     expect(runtime.finish).to match([70, /protocol_version: Upgrade the runtime/])
   end
 
-  it "ends at once with its input, whatever runs" do
-    start_gate("c1")
-    expect(runtime.finish.first).to eq(0)
-  end
-
   it "ends on shutdown" do
+    begin_stopping("c1")
     runtime.send_message({"type" => "shutdown"})
     expect(runtime.receive).to be_nil
     expect(runtime.finish.first).to eq(0)
   end
 
-  [%w[--nope 1], %w[--handlers], %w[--max-in-flight 0]].each do |arguments|
-    it "refuses the options #{arguments.join(" ")}" do
-      expect(RuntimeProcess.new(*arguments).finish).to match([2, /usage: stephost-ruby/])
+  [%w[--nope 1], %w[--handlers], %w[--max-in-flight 0], %w[--wire-descriptor 2]].each do |refused|
+    it "refuses the options #{refused.join(" ")}" do
+      other = RuntimeProcess.new(order: refused)
+      expect(other.finish).to match([2, /usage: stephost-ruby/])
     end
   end
 end

@@ -76,4 +76,32 @@ RSpec.describe Stephost::Types::StepContext do
     subject = context(cancellation: cancellation)
     expect { cancellation.cancel("timeout") }.to change(subject, :cancelled?).from(false).to(true)
   end
+
+  it "has no deadline without a host, and counts down to one" do
+    expect(context.deadline).to eq(Float::INFINITY)
+    now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    expect(described_class.new({}, deadline_at: now + 100).deadline).to be_between(0, 100)
+    expect(described_class.new({}, deadline_at: now - 1).deadline).to be < 0
+  end
+
+  it "records checkpoints where no host stores them" do
+    subject = context
+    subject.checkpoint!(cursor: 5, items_processed: 4)
+    subject.checkpoint!(cursor: {id: "x"}, items_processed: 9, accumulated_results: {sum: 1.0})
+    expect(subject.recorded_checkpoints).to eq(
+      [
+        {"cursor" => 5, "items_processed" => 4},
+        {"cursor" => {"id" => "x"}, "items_processed" => 9, "accumulated_results" => {"sum" => 1.0}}
+      ]
+    )
+    expect { subject.checkpoint!(cursor: Float::NAN, items_processed: 1) }
+      .to raise_error(Stephost::Errors::CheckpointNotStored, /`checkpoint.cursor` is NaN/)
+  end
+
+  it "parses only the documents that are asked for" do
+    texts = {"task" => '{"task_name":"order"}', "workflow_step" => "{", "dependency_results" => "{", "step_definition" => "{"}
+    subject = described_class.new(texts)
+    expect(subject.task.task_name).to eq("order")
+    expect { subject.step_config }.to raise_error(JSON::ParserError)
+  end
 end
