@@ -21,7 +21,7 @@ export type CancelReason = 'timeout' | 'shutdown' | 'lease_lost'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** One line that a handler or its process wrote. The last four are null together: nobody knows which step wrote it. */
+/** One line that a handler or its process wrote. `step` is null where nobody knows it; the last three also when its call is over. */
 export interface LogRecord {
   readonly runtime: RuntimeName
   /** `log`: through a logger, not printed. */

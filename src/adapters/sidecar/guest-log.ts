@@ -1,5 +1,6 @@
 // From what guests write to log records that name the step, where that is known.
 
+import type { StepId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
 import type { LogRecord } from '../../model/runtime-adapter.ts'
 import type { StepRequest } from '../../model/step-request.ts'
@@ -47,7 +48,7 @@ export class GuestLog {
       call.log(this.#record(line, request))
       return
     }
-    this.#options.log(this.#record(line, null))
+    this.#options.log({ ...this.#record(line, null), step: step as StepId | null })
   }
 
   /** A sentence of the host about the runtime. */

@@ -167,7 +167,7 @@ export class HandlerThread {
       events.log({ ...line, step: stepId, task: taskId, correlationId, handler: handler.callable })
       return
     }
-    this.#options.log({ ...line, step: null, task: null, correlationId: null, handler: null })
+    this.#options.log({ ...line, step: step as StepId | null, task: null, correlationId: null, handler: null })
   }
 
   /** What reaches the thread's streams beside its console: warnings of Node, and the last words of a thread that dies. */
