@@ -13,7 +13,10 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm install --no-save --no-fund --no-audit
 COPY . .
-RUN npm run build && npm run build:native && npm prune --omit=dev
+# After the addon, since node-gyp empties build/ first.
+RUN npm run build && npm run build:native \
+  && cc -O2 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -pthread native/pinger.c -o build/pinger.so \
+  && npm prune --omit=dev
 
 FROM node:20-bookworm-slim
 RUN apt-get update \
