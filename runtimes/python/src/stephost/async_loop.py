@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Coroutine
 
     from .cancellation import Cancellation
 
@@ -25,7 +25,38 @@ class AsyncLoop:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._lock = threading.Lock()
+
+    def begin(self, coroutines: list[Coroutine[Any, Any, None]]) -> None:
+        """Lets each run as a task of its own."""
+        loop = self._started()
+
+        def start() -> None:
+            for coroutine in coroutines:
+                task = loop.create_task(coroutine)
+                # The loop itself holds tasks weakly only.
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        loop.call_soon_threadsafe(start)
+
+    async def guard(self, awaitable: Awaitable[Any], cancellation: Cancellation) -> Any:
+        """The value of an awaitable of the running task, which a cancel cancels; raises what the awaitable raises."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        if task is not None:
+
+            def cancel() -> None:
+                loop.call_soon_threadsafe(task.cancel)
+
+            cancellation.watch(cancel)
+        try:
+            return await awaitable
+        finally:
+            cancellation.watch(None)
 
     def run(self, awaitable: Awaitable[Any], cancellation: Cancellation) -> Any:
         """Waits in the calling thread for the value; raises what the awaitable raises.

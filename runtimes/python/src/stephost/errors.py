@@ -121,6 +121,10 @@ class FFIError(TaskerError):
     pass
 
 
+class CheckpointNotStored(TaskerError):
+    """The host could not keep a checkpoint: the step lost its claim, or it cannot be stored. Not one of Tasker's."""
+
+
 def is_retryable(error: BaseException) -> bool:
     """Unknown errors are retryable: the next run may meet another world."""
     return error.retryable if isinstance(error, TaskerError) else True

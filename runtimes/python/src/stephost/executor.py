@@ -1,81 +1,193 @@
-"""Runs calls in at most `max_in_flight` threads and gives exactly one result for each."""
+"""Runs calls in threads that stay, or as tasks of the asyncio loop, and gives exactly one result for each."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from . import fork_guard
 from .async_loop import AsyncLoop
-from .cancellation import Cancellation
+from .call import Call
 from .protocol_violation import ProtocolViolation
-from .step_run import StepRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .handler_directory import HandlerDirectory
+    from .log_sink import LogSink
     from .messages import Message
+    from .outbox import Outbox
     from .wire_result import Entry
 
 
 class Executor:
-    """`on_result` takes call_id and entries, from any thread; `on_fault` an exception of the runtime itself."""
+    """`admit` takes the calls of one read, `dispatch` lets them begin.
+
+    `_waiting` holds calls beyond `threads`; `_ready` those that are announced as started and need only a thread.
+    `on_fault` takes an exception of the runtime itself; `on_drained` is called when all is finished after `drain`.
+    """
 
     def __init__(
         self,
         directory: HandlerDirectory,
+        outbox: Outbox,
+        log_sink: LogSink,
+        *,
+        threads: int,
         max_in_flight: int,
-        on_result: Callable[[str, list[Entry]], None],
         on_fault: Callable[[BaseException], None],
+        on_drained: Callable[[], None],
     ) -> None:
         self._directory = directory
+        self._outbox = outbox
+        self._log_sink = log_sink
         self._max_in_flight = max_in_flight
-        self._on_result = on_result
         self._on_fault = on_fault
+        self._on_drained = on_drained
         self._loop = AsyncLoop()
-        self._calls: dict[str, Cancellation] = {}
-        self._queue: queue.SimpleQueue[tuple[Message, Cancellation]] = queue.SimpleQueue()
+        self._threads_max = threads
         self._threads = 0
+        self._free = threads
+        self._calls: dict[str, Call] = {}
+        self._admitted: list[Call] = []
+        self._waiting: list[Call] = []
+        self._ready: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._draining = False
         self._lock = threading.Lock()
 
-    def execute(self, message: Message) -> None:
-        """Raises ProtocolViolation for a call more than `max_in_flight` and for an id that is running."""
-        cancellation = Cancellation()
+    @property
+    def in_flight(self) -> int:
+        return len(self._calls)
+
+    @property
+    def drained(self) -> bool:
+        return self._draining and not self._calls
+
+    def admit(self, message: Message) -> None:
+        """Raises ProtocolViolation: more than `max_in_flight`, an id that is running, or a call after `drain`."""
+        call = Call(message, self._directory, self._outbox, self._loop)
         with self._lock:
-            self._admit(message["call_id"], cancellation)
-            # One thread for each call in flight is enough, and idle ones wait for the next.
-            grow = self._threads < len(self._calls)
-            self._threads += grow
-        if grow:
-            threading.Thread(target=self._serve, name="stephost-handler", daemon=True).start()
-        self._queue.put((message, cancellation))
+            if self._draining:
+                raise ProtocolViolation("unexpected_message", "A call came after `reload`.")
+            if call.id in self._calls:
+                raise ProtocolViolation("unexpected_message", f"The call `{call.id}` is running already.")
+            if len(self._calls) >= self._max_in_flight:
+                raise ProtocolViolation("unexpected_message", f"More than {self._max_in_flight} calls are in flight.")
+            self._calls[call.id] = call
+        self._admitted.append(call)
+
+    def dispatch(self) -> None:
+        """Tells the host which of the admitted calls start and which wait, and only then lets them run."""
+        if not self._admitted:
+            return
+        admitted, self._admitted = self._admitted, []
+        tasks = [call for call in admitted if call.is_async]
+        threaded = [call for call in admitted if not call.is_async] if tasks else admitted
+        starting = self._take_free(threaded)
+        if threaded:
+            self._outbox.send({"type": "accepted", "call_ids": [call.id for call in threaded]})
+        self._announce(tasks + starting)
+        if tasks:
+            self._loop.begin([self._task(call) for call in tasks])
+        self._hand_over(starting)
+        if threaded:
+            with self._lock:
+                self._waiting += threaded
+            # Threads that became free meanwhile saw nobody waiting.
+            late = self._take_free(self._waiting)
+            self._announce(late)
+            self._hand_over(late)
 
     def cancel(self, call_id: str, reason: str) -> None:
-        """Unknown and finished ids are ignored."""
+        """Unknown and finished ids are ignored. A call that waits for a thread is given back at once."""
         with self._lock:
-            cancellation = self._calls.get(call_id)
-        if cancellation is not None:
-            cancellation.cancel(reason)
+            call = self._calls.get(call_id)
+            if call is None:
+                return
+            waits = call in self._waiting
+            if waits:
+                self._waiting.remove(call)
+                del self._calls[call_id]
+        call.cancellation.cancel(reason)
+        if waits:
+            self._outbox.add_result(call_id, call.cancelled())
+            self._outbox.flush()
+            self._end_if_drained()
 
-    def _admit(self, call_id: str, cancellation: Cancellation) -> None:
-        if call_id in self._calls:
-            raise ProtocolViolation("unexpected_message", f"The call `{call_id}` is running already.")
-        if len(self._calls) >= self._max_in_flight:
-            raise ProtocolViolation("unexpected_message", f"More than {self._max_in_flight} calls are in flight.")
-        self._calls[call_id] = cancellation
+    def settle_checkpoint(self, message: Message) -> None:
+        call = self._calls.get(message["call_id"])
+        if call is not None:
+            call.checkpoints.settle(message)
 
-    def _serve(self) -> None:
+    def drain(self) -> None:
+        """No call comes any more; `on_drained` is called when the last one is finished."""
+        self._draining = True
+
+    def _take_free(self, calls: list[Call]) -> list[Call]:
+        """Moves as many calls out of the list as there are free threads."""
+        with self._lock:
+            taken = calls[: self._free]
+            del calls[: len(taken)]
+            self._free -= len(taken)
+        return taken
+
+    def _announce(self, calls: list[Call]) -> None:
+        """`started` is written before any code of the author runs: a host that finds a dead guest knows which began."""
+        if calls:
+            self._outbox.send({"type": "started", "call_ids": [call.id for call in calls]})
+
+    def _hand_over(self, calls: list[Call]) -> None:
+        for call in calls:
+            self._ready.put(call)
+        # A thread for each call that is announced, so that none waits behind one that blocks.
+        while self._threads < self._threads_max - self._free:
+            self._threads += 1
+            threading.Thread(target=self._work, name="stephost-handler", daemon=True).start()
+
+    def _work(self) -> None:
         try:
             while True:
-                self._run(*self._queue.get())
+                call = self._next()
+                # What is finished must not wait for what now begins.
+                self._outbox.alarm()
+                self._finish(call, call.run(self._log_sink))
         except BaseException as error:
             self._on_fault(error)
 
-    def _run(self, message: dict[str, Any], cancellation: Cancellation) -> None:
-        step_run = StepRun(self._directory, self._loop, message, cancellation)
-        entries = [step_run.entry(request) for request in message["requests"]]
-        # The slot is free before the host can know it, so the next call always finds it.
+    def _next(self) -> Call:
+        if self._ready.empty():
+            self._outbox.flush()
+        return self._ready.get()
+
+    async def _task(self, call: Call) -> None:
+        try:
+            entries = await call.run_async(self._log_sink)
+            if fork_guard.is_child():
+                fork_guard.leave()
+            with self._lock:
+                del self._calls[call.id]
+            self._outbox.add_result(call.id, entries)
+            self._outbox.alarm()
+            self._end_if_drained()
+        except BaseException as error:
+            self._on_fault(error)
+
+    def _finish(self, call: Call, entries: list[Entry]) -> None:
+        """The slot is free before the host can know it, so the next call always finds it."""
+        if fork_guard.is_child():
+            fork_guard.leave()
         with self._lock:
-            del self._calls[message["call_id"]]
-        self._on_result(message["call_id"], entries)
+            del self._calls[call.id]
+            following = self._waiting.pop(0) if self._waiting else None
+            if following is None:
+                self._free += 1
+        self._outbox.add_result(call.id, entries)
+        if following is not None:
+            self._announce([following])
+            self._ready.put(following)
+        self._end_if_drained()
+
+    def _end_if_drained(self) -> None:
+        if self.drained:
+            self._on_drained()

@@ -22,6 +22,7 @@ class Handler:
         self.import_path = f"{handler_class.__module__}.{handler_class.__qualname__}"
         self.declared = bool(handler_class.handler_name)
         self.callable = handler_class.handler_name or self.import_path
+        self.capabilities = _capabilities(handler_class)
         names = [self.import_path] if self.declared else [handler_class.__name__]
         self.aliases = [name for name in names if name != self.callable]
 
@@ -36,6 +37,8 @@ class Handler:
             "file": self.file,
             "root": self.root,
             "version": self.version,
+            "capabilities": self.capabilities,
+            "on_crash": "retry" if self.handler_class.on_crash == "retry" else "backoff",
         }
 
     def drop_aliases(self, names: Iterable[str]) -> None:
@@ -50,3 +53,14 @@ class Handler:
     def instance(self) -> StepHandler:
         """A new one for every call."""
         return self.handler_class()
+
+
+def _capabilities(handler_class: type[StepHandler]) -> list[str]:
+    """A property is asked without running `__init__`, which may need more than the runtime gives."""
+    declared = handler_class.__dict__.get("capabilities", handler_class.capabilities)
+    try:
+        read = declared.fget if isinstance(declared, property) else None
+        value: Any = declared if read is None else read(object.__new__(handler_class))
+        return [str(word) for word in value or []]
+    except Exception:
+        return []

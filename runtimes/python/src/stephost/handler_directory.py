@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .target import METHOD_DEFAULT, Target
+
 if TYPE_CHECKING:
     from .handler import Handler
 
@@ -25,6 +27,21 @@ class HandlerDirectory:
         self._drop_ambiguous_aliases()
         self._by_alias = {alias: handler for handler in self.handlers for alias in handler.aliases}
         self._by_import_path = {handler.import_path: handler for handler in self.handlers}
+        self._targets = {
+            name: Target(handler, METHOD_DEFAULT)
+            for name, handler in {**self._by_alias, **self._by_callable}.items()
+            if handler.has_method(METHOD_DEFAULT)
+        }
+
+    def target(self, callable_name: str, method: str | None, resolver: str | None) -> Target:
+        """`method` None: `call`. Raises NotFound."""
+        if method is None and resolver is None and callable_name in self._targets:
+            return self._targets[callable_name]
+        handler = self.resolve(callable_name, resolver)
+        name = method or METHOD_DEFAULT
+        if not handler.has_method(name):
+            raise NotFound(f"Handler `{handler.callable}` ({handler.file}) has no public method `{name}`.")
+        return Target(handler, name)
 
     def resolve(self, callable_name: str, resolver: str | None) -> Handler:
         """`resolver` None: any way of finding it. Raises NotFound."""

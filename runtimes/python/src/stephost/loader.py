@@ -11,7 +11,7 @@ from .handler import Handler
 from .step_handler import StepHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
 IGNORED_DIRECTORIES = frozenset({"node_modules", "target", "__pycache__"})
@@ -24,7 +24,8 @@ class NameTaken(Exception):
 class Loader:
     """`handlers` were found; `load_failures` are `{file, message}`."""
 
-    def __init__(self) -> None:
+    def __init__(self, ignore: Sequence[str] = ()) -> None:
+        self._ignore = ignore
         self.handlers: list[Handler] = []
         self.load_failures: list[dict[str, str]] = []
 
@@ -39,7 +40,7 @@ class Loader:
         # All roots first, so that files may import each other; last in line, so that none hides a library.
         sys.path.extend(os.path.realpath(root) for root in present)
         for root in present:
-            for file in _files(os.path.realpath(root)):
+            for file in _files(os.path.realpath(root), self._ignore):
                 self._load_file(root, file)
         return self
 
@@ -57,15 +58,26 @@ class Loader:
         self.load_failures.append({"file": file, "message": message.encode(errors="replace").decode()})
 
 
-def _files(root: str) -> Iterator[str]:
+def _files(root: str, ignore: Sequence[str]) -> Iterator[str]:
     """Paths relative to the root, sorted. Hidden directories cover `.venv` and `.git`."""
     for directory, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if not name.startswith(".") and name not in IGNORED_DIRECTORIES)
+        names[:] = sorted(name for name in names if name not in IGNORED_DIRECTORIES and not _ignored(name, ignore))
         for name in sorted(files):
             file = os.path.relpath(os.path.join(directory, name), root)
             # A root is no package, so an `__init__.py` directly in it has no import name.
-            if name.endswith(".py") and not name.startswith(".") and file != "__init__.py":
+            if name.endswith(".py") and not _ignored(name, ignore) and file != "__init__.py":
                 yield file
+
+
+def _ignored(name: str, patterns: Sequence[str]) -> bool:
+    if name.startswith("."):
+        return True
+    # Most projects ignore nothing, and the import costs a millisecond.
+    if not patterns:
+        return False
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _module_name(file: str) -> str:
@@ -110,6 +122,8 @@ def _explain(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError):
         place = "" if error.filename == path else f"in {error.filename}, "
         return f"{place}line {error.lineno}: {type(error).__name__}: {error.msg}"
+    if isinstance(error, ImportError) and "no known parent package" in str(error):
+        return "A file directly in the handlers directory is in no package: import its neighbour as `import name`."
     line = None
     trace = error.__traceback__
     while trace is not None:

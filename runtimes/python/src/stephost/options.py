@@ -1,11 +1,15 @@
-"""The command line of the runtime."""
+"""The command line of the runtime (PROTOCOL.md §7)."""
 
 from __future__ import annotations
 
 from .frames import BYTES_MAX_DEFAULT
 
-MAX_IN_FLIGHT_DEFAULT = 10
-USAGE = "usage: python -m stephost --handlers DIR [--handlers DIR …] [--max-in-flight N] [--frame-bytes-max N]"
+MAX_IN_FLIGHT_DEFAULT = 16
+LOG_LINES_PER_SECOND_DEFAULT = 1000
+WIRE_DESCRIPTOR_DEFAULT = 3
+USAGE = """usage: python -m stephost --handlers DIR [--handlers DIR …] [--ignore NAME …] [--max-in-flight N]
+       [--threads N] [--frame-bytes-max N] [--log-lines-per-second N] [--wire-descriptor N] [--watch-descriptor N]
+       [--watch-library FILE]"""
 
 
 class InvalidOptions(Exception):
@@ -17,23 +21,42 @@ class Options:
 
     def __init__(self, arguments: list[str]) -> None:
         self.handlers: list[str] = []
-        self.max_in_flight = MAX_IN_FLIGHT_DEFAULT
-        self.frame_bytes_max = BYTES_MAX_DEFAULT
+        self.ignore: list[str] = []
+        self.watch_library: str | None = None
+        self._counts = {
+            "--max-in-flight": MAX_IN_FLIGHT_DEFAULT,
+            "--frame-bytes-max": BYTES_MAX_DEFAULT,
+            "--log-lines-per-second": LOG_LINES_PER_SECOND_DEFAULT,
+            "--wire-descriptor": WIRE_DESCRIPTOR_DEFAULT,
+        }
         rest = iter(arguments)
         for name in rest:
             self._assign(name, next(rest, None))
+        self.max_in_flight = self._counts["--max-in-flight"]
+        # More threads than calls would only wait.
+        self.threads = min(self._counts.get("--threads", self.max_in_flight), self.max_in_flight)
+        self.frame_bytes_max = self._counts["--frame-bytes-max"]
+        self.log_lines_per_second = self._counts["--log-lines-per-second"]
+        self.wire_descriptor = self._counts["--wire-descriptor"]
+        self.watch_descriptor = self._counts.get("--watch-descriptor")
 
     def _assign(self, name: str, value: str | None) -> None:
         if name == "--handlers":
-            if value is None:
-                raise InvalidOptions("--handlers needs a directory")
-            self.handlers.append(value)
-        elif name == "--max-in-flight":
-            self.max_in_flight = _count(name, value)
-        elif name == "--frame-bytes-max":
-            self.frame_bytes_max = _count(name, value)
+            self.handlers.append(_text(name, value))
+        elif name == "--ignore":
+            self.ignore.append(_text(name, value))
+        elif name == "--watch-library":
+            self.watch_library = _text(name, value)
+        elif name in self._counts or name in ("--threads", "--watch-descriptor"):
+            self._counts[name] = _count(name, value)
         else:
             raise InvalidOptions(f"unknown option {name}")
+
+
+def _text(name: str, value: str | None) -> str:
+    if value is None:
+        raise InvalidOptions(f"{name} needs a value")
+    return value
 
 
 def _count(name: str, value: str | None) -> int:

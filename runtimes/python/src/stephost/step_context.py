@@ -2,55 +2,140 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from . import json_text
 from .cancellation import Cancellation
+from .errors import CheckpointNotStored
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
     from uuid import UUID
+
+    from .call import Call
 
 MAX_ATTEMPTS_DEFAULT = 3
 DOCUMENTS = ("task", "workflow_step", "dependency_results", "step_definition")
 
 
 class TaskSequenceStep:
-    """The four documents of a step request, each a dict."""
+    """The four documents of a step request, each a dict; texts of JSON are parsed when they are asked for."""
 
-    def __init__(self, documents: dict[str, Any]) -> None:
-        self.task: dict[str, Any] = documents.get("task") or {}
-        self.workflow_step: dict[str, Any] = documents.get("workflow_step") or {}
-        self.dependency_results: dict[str, Any] = documents.get("dependency_results") or {}
-        self.step_definition: dict[str, Any] = documents.get("step_definition") or {}
+    def __init__(self, documents: Mapping[str, Any]) -> None:
+        self._documents = documents
+        self._parsed: dict[str, dict[str, Any]] = {}
+
+    @property
+    def task(self) -> dict[str, Any]:
+        return self._document("task")
+
+    @property
+    def workflow_step(self) -> dict[str, Any]:
+        return self._document("workflow_step")
+
+    @property
+    def dependency_results(self) -> dict[str, Any]:
+        return self._document("dependency_results")
+
+    @property
+    def step_definition(self) -> dict[str, Any]:
+        return self._document("step_definition")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: self._document(name) for name in DOCUMENTS}
+
+    def _document(self, name: str) -> dict[str, Any]:
+        document = self._parsed.get(name)
+        if document is None:
+            value = self._documents.get(name)
+            document = (json_text.parse(value) if isinstance(value, str) else value) or {}
+            self._parsed[name] = document
+        return document
 
 
 class StepEvent:
     """The request as Tasker's event: three ids (text) and the documents."""
 
-    def __init__(self, task_uuid: str, step_uuid: str, correlation_id: str, task_sequence_step: dict[str, Any]) -> None:
+    def __init__(
+        self, task_uuid: str, step_uuid: str, correlation_id: str, task_sequence_step: Mapping[str, Any]
+    ) -> None:
         self.task_uuid = task_uuid
         self.step_uuid = step_uuid
         self.correlation_id = correlation_id
-        self.task_sequence_step = task_sequence_step
+        self._sequence_step = TaskSequenceStep(task_sequence_step)
+
+    @property
+    def task_sequence_step(self) -> dict[str, Any]:
+        return self._sequence_step.to_dict()
+
+    def sequence_step(self) -> TaskSequenceStep:
+        """The same with its documents by name, parsed one by one."""
+        return self._sequence_step
 
 
 class StepContext:
-    def __init__(self, event: StepEvent, handler_name: str, cancellation: Cancellation | None = None) -> None:
+    """`recorded_checkpoints`: what was saved where no host is there to store it, in tests of handlers."""
+
+    def __init__(
+        self,
+        event: StepEvent,
+        handler_name: str,
+        cancellation: Cancellation | None = None,
+        call: Call | None = None,
+    ) -> None:
         self.event = event
         self.handler_name = handler_name
-        self.task_sequence_step = TaskSequenceStep(event.task_sequence_step)
-        self._cancellation = cancellation or Cancellation()
+        self.task_sequence_step = event.sequence_step()
+        self.recorded_checkpoints: list[dict[str, Any]] = []
+        self._cancellation = cancellation or (call.cancellation if call else Cancellation())
+        self._call = call
 
     @classmethod
     def from_ffi_event(cls, event: StepEvent, handler_name: str) -> StepContext:
         return cls(event, handler_name)
 
     @classmethod
-    def from_request(cls, request: dict[str, Any], handler_name: str, cancellation: Cancellation) -> StepContext:
-        """`request` is a request of the wire: four of its fields are JSON documents."""
-        documents = {name: json_text.parse(request[name]) for name in DOCUMENTS}
-        event = StepEvent(request["task_uuid"], request["step_uuid"], request["correlation_id"], documents)
-        return cls(event, handler_name, cancellation)
+    def from_request(cls, request: dict[str, Any], handler_name: str, call: Call | None = None) -> StepContext:
+        """`request` is a request of the wire: four of its fields are JSON documents, parsed when they are asked for."""
+        event = StepEvent(request["task_uuid"], request["step_uuid"], request["correlation_id"], request)
+        return cls(event, handler_name, call=call)
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Its records go to the host with the step: `context.logger.info("reserved", extra={"sku": "a1"})`."""
+        from . import step_logger
+
+        return step_logger.logger()
+
+    @property
+    def deadline(self) -> float:
+        """Seconds until the host wants the handler to stop; negative when that is over, infinite without a host."""
+        return float("inf") if self._call is None else self._call.deadline_at - time.monotonic()
+
+    @property
+    def traceparent(self) -> str | None:
+        """W3C Trace Context of the call."""
+        return None if self._call is None else self._call.traceparent
+
+    def save_checkpoint(self, *, cursor: Any, items_processed: int, accumulated_results: Any = None) -> None:
+        """Returns when the host has stored it; a later run of this step begins with it. Raises CheckpointNotStored."""
+        text = _checkpoint_text(cursor, items_processed, accumulated_results)
+        if self._call is None:
+            self.recorded_checkpoints.append(json_text.parse(text))
+        else:
+            self._call.checkpoints.save(self.event.step_uuid, text)
+
+    async def save_checkpoint_async(
+        self, *, cursor: Any, items_processed: int, accumulated_results: Any = None
+    ) -> None:
+        """As `save_checkpoint`, for `async def` handlers: other handlers go on meanwhile."""
+        text = _checkpoint_text(cursor, items_processed, accumulated_results)
+        if self._call is None:
+            self.recorded_checkpoints.append(json_text.parse(text))
+        else:
+            await self._call.checkpoints.save_async(self.event.step_uuid, text)
 
     @property
     def cancelled(self) -> bool:
@@ -168,3 +253,13 @@ def _uuid(text: str) -> UUID:
     from uuid import UUID
 
     return UUID(text)
+
+
+def _checkpoint_text(cursor: Any, items_processed: int, accumulated_results: Any) -> str:
+    data = {"cursor": cursor, "items_processed": items_processed}
+    if accumulated_results is not None:
+        data["accumulated_results"] = accumulated_results
+    try:
+        return json_text.write(data, "checkpoint")
+    except json_text.Unwritable as error:
+        raise CheckpointNotStored(f"The checkpoint has no JSON form: {error}") from None

@@ -16,10 +16,17 @@ class StepHandler:
 
     handler_name: str = ""
     handler_version: str = "1.0.0"
+    # After a crash that took the handler along: wait as after any failure, or "retry" at once.
+    on_crash: str = "backoff"
 
     def call(self, context: StepContext) -> Any:
         """Returns a StepHandlerResult, a dict, a model, or an awaitable of one of these."""
         raise ConfigurationError(f"{type(self).__name__} does not define `call(self, context)`.")
+
+    @property
+    def capabilities(self) -> list[str]:
+        """Declared traits; the host shows them."""
+        return []
 
     @property
     def name(self) -> str:

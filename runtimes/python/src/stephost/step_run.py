@@ -1,68 +1,124 @@
-"""One request → one entry: finds the handler, runs it, times it, and turns whatever it did into a result."""
+"""One request → one entry: runs the handler, times it, and turns whatever it did into a result."""
 
 from __future__ import annotations
 
-import sys
+import threading
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from . import wire_result
-from .handler_directory import HandlerDirectory, NotFound
+from . import fork_guard, wire_result
+from .line_buffer import LineBuffer
 from .step_context import StepContext
 from .step_result import StepHandlerResult
 
 if TYPE_CHECKING:
-    from .async_loop import AsyncLoop
-    from .cancellation import Cancellation
-    from .handler import Handler
+    from collections.abc import Iterator
+
+    from .call import Call
+    from .target import Target
     from .wire_result import Entry
 
 NS_PER_MS = 1_000_000
 
+_current: ContextVar[StepRun | None] = ContextVar("stephost_step_run", default=None)
+_printing = threading.Lock()
+
+
+def current() -> StepRun | None:
+    """The run that the code of this thread or task belongs to; None when it has ended."""
+    run = _current.get()
+    return run if run is not None and run.running else None
+
 
 class StepRun:
-    """`target` is the `execute` message: callable, method and resolver hold for all its requests."""
+    """`request` is a request of the wire, `call` the one that brought it."""
 
-    def __init__(
-        self, directory: HandlerDirectory, loop: AsyncLoop, target: dict[str, Any], cancellation: Cancellation
-    ) -> None:
-        self._directory = directory
-        self._loop = loop
-        self._target = target
-        self._cancellation = cancellation
+    __slots__ = ("_call", "_prints", "_request", "running", "step_uuid")
 
-    def entry(self, request: dict[str, Any]) -> Entry:
-        step_uuid: str = request["step_uuid"]
-        try:
-            handler = self._directory.resolve(self._target["callable"], self._target.get("resolver"))
-        except NotFound as error:
-            return wire_result.failure(step_uuid, "handler_not_found", str(error))
-        method = self._target.get("method") or "call"
-        if not handler.has_method(method):
-            message = f"Handler `{handler.callable}` ({handler.file}) has no public method `{method}`."
-            return wire_result.failure(step_uuid, "handler_not_found", message)
+    def __init__(self, call: Call, request: dict[str, Any]) -> None:
+        self._call = call
+        self._request = request
+        self._prints: dict[str, LineBuffer] | None = None
+        self.running = True
+        self.step_uuid: str = request["step_uuid"]
+
+    def printed(self, stream: str, text: str) -> list[str]:
+        """Takes what the step printed to a stream; gives the lines that are whole."""
+        with _printing:
+            if self._prints is None:
+                self._prints = {}
+            return self._prints.setdefault(stream, LineBuffer()).append(text)
+
+    def entry(self) -> Entry:
+        """The entry of `result`, run in this thread."""
+        target = self._call.target
+        if target is None:
+            return self._not_found()
+        token = _current.set(self)
         started_ns = time.monotonic_ns()
-        outcome = self._outcome(handler, method, request)
-        execution_time_ms = (time.monotonic_ns() - started_ns) // NS_PER_MS
-        sys.stdout.flush()
-        return wire_result.entry(step_uuid, outcome, handler, execution_time_ms)
-
-    def _outcome(self, handler: Handler, method: str, request: dict[str, Any]) -> StepHandlerResult:
-        """Everything that a handler can raise is its outcome, not the runtime's end."""
         try:
-            context = StepContext.from_request(request, handler.callable, self._cancellation)
-            output = getattr(handler.instance(), method)(context)
+            output = target.run(StepContext.from_request(self._request, target.handler.callable, self._call))
             if hasattr(output, "__await__"):
-                output = self._loop.run(output, self._cancellation)
-            return StepHandlerResult.from_handler_output(output)
-        except SystemExit as error:
+                output = self._call.loop.run(output, self._call.cancellation)
+            outcome = StepHandlerResult.from_handler_output(output)
+        except BaseException as error:
+            outcome = self._failure(target, error)
+        finally:
+            _current.reset(token)
+        return self._written(target, outcome, started_ns)
+
+    async def entry_async(self) -> Entry:
+        """The entry of `result`, run in the loop; a cancel cancels the task that this runs in."""
+        target = self._call.target
+        if target is None:
+            return self._not_found()
+        token = _current.set(self)
+        started_ns = time.monotonic_ns()
+        try:
+            awaitable = target.run(StepContext.from_request(self._request, target.handler.callable, self._call))
+            output = await self._call.loop.guard(awaitable, self._call.cancellation)
+            outcome = StepHandlerResult.from_handler_output(output)
+        except BaseException as error:
+            outcome = self._failure(target, error)
+        finally:
+            _current.reset(token)
+        return self._written(target, outcome, started_ns)
+
+    def cancelled_entry(self) -> Entry:
+        """The entry of a run that the cancel came before."""
+        return wire_result.failure(self.step_uuid, "cancelled", self._cancelled_text(), retryable=True)
+
+    def finish(self) -> Iterator[tuple[str, str]]:
+        """Its last words leave before its result: stream and text of lines that never ended."""
+        self.running = False
+        if self._prints is None:
+            return
+        for stream, buffer in self._prints.items():
+            rest = buffer.rest()
+            if rest is not None:
+                yield stream, rest
+
+    def _not_found(self) -> Entry:
+        return wire_result.failure(self.step_uuid, "handler_not_found", self._call.problem)
+
+    def _written(self, target: Target, outcome: StepHandlerResult, started_ns: int) -> Entry:
+        execution_time_ms = (time.monotonic_ns() - started_ns) // NS_PER_MS
+        return wire_result.entry(self.step_uuid, outcome, target.handler, execution_time_ms)
+
+    def _failure(self, target: Target, error: BaseException) -> StepHandlerResult:
+        """Everything that a handler can raise is its outcome, not the runtime's end."""
+        if fork_guard.is_child():
+            fork_guard.leave(error)
+        if isinstance(error, SystemExit):
+            handler = target.handler
             message = (
                 f"Handler `{handler.callable}` ({handler.file}) called `exit` ({error.code}); return a result instead."
             )
             return StepHandlerResult.failure(message, "handler_exit", retryable=False)
-        except BaseException as error:
-            if self._cancellation.cancelled and type(error).__name__ == "CancelledError":
-                return StepHandlerResult.failure(
-                    f"The handler was cancelled ({self._cancellation.reason}).", "cancelled"
-                )
-            return StepHandlerResult.from_exception(error)
+        if self._call.cancellation.cancelled and type(error).__name__ == "CancelledError":
+            return StepHandlerResult.failure(self._cancelled_text(), "cancelled")
+        return StepHandlerResult.from_exception(error)
+
+    def _cancelled_text(self) -> str:
+        return f"The handler was stopped after its cancel ({self._call.cancellation.reason})."

@@ -34,9 +34,11 @@ def entry(step_uuid: str, outcome: StepHandlerResult, handler: Handler, executio
         return failure(step_uuid, "invalid_result", message, execution_time_ms)
 
 
-def failure(step_uuid: str, error_type: str, message: str, execution_time_ms: int = 0) -> Entry:
-    """A failure that the runtime itself gives; a retry cannot help."""
-    outcome = StepHandlerResult.failure(message, error_type, retryable=False)
+def failure(
+    step_uuid: str, error_type: str, message: str, execution_time_ms: int = 0, *, retryable: bool = False
+) -> Entry:
+    """A failure that the runtime itself gives."""
+    outcome = StepHandlerResult.failure(message, error_type, retryable=retryable)
     return {"step_uuid": step_uuid, "execution_time_ms": execution_time_ms} | _failure_part(outcome)
 
 

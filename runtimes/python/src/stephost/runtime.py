@@ -1,0 +1,101 @@
+"""The parts of the runtime and how they are joined: everything between the descriptors and the handlers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from . import fork_guard, step_stream
+from .executor import Executor
+from .handler_directory import HandlerDirectory
+from .heartbeat import Heartbeat
+from .loader import Loader
+from .log_sink import LogSink
+from .outbox import Outbox
+from .session import EXIT_DONE, Session
+from .version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .descriptors import Descriptors
+    from .messages import Message
+    from .options import Options
+
+PROTOCOL = 2
+
+
+class Runtime:
+    """`watched` goes to `hello`; `on_fault` takes an exception of the runtime itself and does not return."""
+
+    def __init__(
+        self, options: Options, descriptors: Descriptors, watched: bool, on_fault: Callable[[BaseException], None]
+    ) -> None:
+        self._options = options
+        self._descriptors = descriptors
+        self._watched = watched
+        self._on_fault = on_fault
+        self._outbox = Outbox(descriptors.wire, options.frame_bytes_max)
+        self._log_sink = LogSink(self._outbox, options.log_lines_per_second)
+        LogSink.current = self._log_sink
+
+    def serve(self) -> int:
+        """Loads the handlers, says hello, and serves until the host is gone or done. Returns the exit code."""
+        self._guard_output()
+        loader = Loader(self._options.ignore).load(self._options.handlers)
+        # A handler that logs has imported it; the import alone costs a fifth of the start.
+        if "logging" in sys.modules:
+            _capture_logging()
+        directory = HandlerDirectory(loader.handlers)
+        session = self._session(directory)
+        self._outbox.send(self._hello(directory, loader.load_failures + directory.load_failures))
+        return session.run()
+
+    def _guard_output(self) -> None:
+        step_stream.install()
+
+        def in_child() -> None:
+            LogSink.current = None
+            self._descriptors.close()
+
+        fork_guard.install(in_child)
+
+    def _session(self, directory: HandlerDirectory) -> Session:
+        options = self._options
+        executor = Executor(
+            directory,
+            self._outbox,
+            self._log_sink,
+            threads=options.threads,
+            max_in_flight=options.max_in_flight,
+            on_fault=self._on_fault,
+            on_drained=self._drained,
+        )
+        heartbeat = Heartbeat(executor, self._outbox, self._log_sink)
+        return Session(self._descriptors.wire, self._outbox, executor, heartbeat, options.frame_bytes_max)
+
+    def _hello(self, directory: HandlerDirectory, load_failures: list[dict[str, str]]) -> Message:
+        return {
+            "type": "hello",
+            "protocol": PROTOCOL,
+            "runtime": "python",
+            "sdk_version": VERSION,
+            "language_version": ".".join(str(part) for part in sys.version_info[:3]),
+            "pid": os.getpid(),
+            "watch": self._watched,
+            "max_in_flight": self._options.max_in_flight,
+            "handlers": [handler.announcement() for handler in directory.handlers],
+            "load_failures": load_failures,
+        }
+
+    def _drained(self) -> None:
+        """The last call is finished after `reload`; the session still waits for the host."""
+        self._outbox.flush()
+        os._exit(EXIT_DONE)
+
+
+def _capture_logging() -> None:
+    from . import step_logger
+
+    step_logger.capture_logging()
