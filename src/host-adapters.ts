@@ -2,13 +2,13 @@
 
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { findHandlerLibraries } from './adapters/native/handler-libraries.ts'
+import { type FoundLibraries, findHandlerLibraries } from './adapters/native/handler-libraries.ts'
 import { NativeAdapter } from './adapters/native/native-adapter.ts'
 import { guestEnvironment } from './adapters/sidecar/guest-environment.ts'
 import { SidecarAdapter } from './adapters/sidecar/sidecar-adapter.ts'
 import { TypeScriptAdapter } from './adapters/typescript/typescript-adapter.ts'
 import type { Config } from './config/config.ts'
-import { ignoredNames, ignorePatterns, runtimesBelow } from './host-handler-files.ts'
+import { ignoredNames, ignorePatterns, type NameRule, runtimesBelow } from './host-handler-files.ts'
 import { findPython, pythonFault } from './host-interpreters.ts'
 import { pythonOptions, rubyOptions } from './host-sidecars.ts'
 import type { RuntimeName } from './model/handler.ts'
@@ -92,11 +92,22 @@ function faultOf(reason: unknown): HostError {
 
 /** In the order in which their handlers are listed. */
 function runtimesOf({ config, handlerRoots }: OpenAdaptersOptions): readonly RuntimeName[] {
-  const patterns = ignorePatterns(config.runtimes.ignore, handlerRoots)
-  const found = runtimesBelow(handlerRoots, ignoredNames(patterns))
-  const { libraries, loadFailures } = findHandlerLibraries(handlerRoots)
+  const found = runtimesBelow(handlerRoots, isIgnored({ config, handlerRoots }))
+  const { libraries, loadFailures } = handlerLibraries({ config, handlerRoots })
   const used = (['typescript', 'ruby', 'python'] as const).filter((runtime) => found.has(runtime))
   return libraries.length + loadFailures.length > 0 ? [...used, 'rust'] : used
+}
+
+function isIgnored({ config, handlerRoots }: Pick<OpenAdaptersOptions, 'config' | 'handlerRoots'>): NameRule {
+  return ignoredNames(ignorePatterns(config.runtimes.ignore, handlerRoots))
+}
+
+/** A library or crate is left out when its file or a directory above it is. */
+function handlerLibraries(options: Pick<OpenAdaptersOptions, 'config' | 'handlerRoots'>): FoundLibraries {
+  const ignored = isIgnored(options)
+  const kept = ({ file }: { readonly file: string }) => !file.split('/').some(ignored)
+  const { libraries, loadFailures } = findHandlerLibraries(options.handlerRoots)
+  return { libraries: libraries.filter(kept), loadFailures: loadFailures.filter(kept) }
 }
 
 /** Not started yet. */
@@ -118,12 +129,12 @@ export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions):
       return new SidecarAdapter(pythonOptions(project))
     case 'rust':
       return new NativeAdapter({
-        ...findHandlerLibraries(handlerRoots),
+        ...handlerLibraries(options),
         ...{ threads: runtimes.rust.threads, cancelGraceMs, log },
       })
     case 'typescript':
       return new TypeScriptAdapter({
-        ...{ handlerRoots, cancelGraceMs, log },
+        ...{ handlerRoots, ignore, cancelGraceMs, log },
         env: guestEnvironment(passed, process.env),
         threads: runtimes.typescript.threads,
         inFlightMaxPerThread: runtimes.typescript.inFlightMax,

@@ -8,6 +8,8 @@ import { announcedHandlers, announcedLoadFailures } from './step-envelope.ts'
 export class Announcement {
   /** The same arrays until a guest announces something else: the flow compares them by identity. */
   handlers: readonly HandlerDescriptor[] = []
+  /** A first guest without handlers announces something too: why there are none. */
+  #adopted = false
   #loadFailures: readonly LoadFailure[] = []
   /** Of a reload that was refused; they stand beside those of the version that serves. */
   #refused: readonly LoadFailure[] = []
@@ -19,12 +21,13 @@ export class Announcement {
 
   /** True when the guest's tables are those that are announced. */
   is(hello: HelloMessage): boolean {
-    return JSON.stringify(announcedHandlers(hello)) === JSON.stringify(this.handlers)
+    return this.#adopted && JSON.stringify(announcedHandlers(hello)) === JSON.stringify(this.handlers)
   }
 
   /** A guest's tables serve from now on. */
   adopt(hello: HelloMessage): void {
     if (!this.is(hello)) this.handlers = announcedHandlers(hello)
+    this.#adopted = true
     this.#loadFailures = announcedLoadFailures(hello)
     this.#show([])
   }

@@ -12,6 +12,8 @@ import { StepHandler, type StepHandlerClass } from './step-handler.ts'
 export interface LoadOptions {
   /** Where the same file lies below two of them, the first counts. */
   readonly handlerRoots: readonly string[]
+  /** Names of files and directories that are not loaded. Default: none. */
+  readonly ignore?: readonly string[]
   /** Existing directory for the bundles; its owner removes it. */
   readonly bundleDirectory: string
 }
@@ -38,7 +40,7 @@ export async function loadHandlers(options: LoadOptions): Promise<LoadedHandlers
   try {
     for (const root of options.handlerRoots) {
       const realRoot = await realpath(root)
-      for (const file of await findHandlerFiles(realRoot)) {
+      for (const file of await findHandlerFiles(realRoot, options.ignore ?? [])) {
         const path = join(realRoot, file)
         if (seen.has(path)) continue
         seen.add(path)

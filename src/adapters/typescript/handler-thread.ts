@@ -14,6 +14,7 @@ export interface ThreadOptions {
   /** The file the thread runs. */
   readonly entry: string
   readonly handlerRoots: readonly string[]
+  readonly ignore: readonly string[]
   /** Where the thread writes the bundles of handler files. */
   readonly bundleDirectory: string
   /** The whole environment of the thread. */
@@ -53,9 +54,9 @@ export class HandlerThread {
 
   constructor(options: ThreadOptions) {
     this.#options = options
-    const { handlerRoots, bundleDirectory, inFlightMax } = options
+    const { handlerRoots, ignore, bundleDirectory, inFlightMax } = options
     this.#worker = new Worker(options.entry, {
-      workerData: { handlerRoots, bundleDirectory, maxInFlight: inFlightMax },
+      workerData: { handlerRoots, ignore, bundleDirectory, maxInFlight: inFlightMax },
       env: { ...options.env },
       argv: [],
       execArgv: [],

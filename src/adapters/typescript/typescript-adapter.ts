@@ -22,6 +22,8 @@ import type { ThreadPool } from './thread-pool.ts'
 
 export interface TypeScriptAdapterOptions {
   readonly handlerRoots: readonly string[]
+  /** Names of files and directories that are not loaded, `*` and `?` allowed. Default: none. */
+  readonly ignore?: readonly string[]
   /** The whole environment of handlers, already reduced to what they may see (design D15). */
   readonly env: Readonly<Record<string, string>>
   /** Takes lines that belong to no call. */
@@ -56,6 +58,7 @@ export class TypeScriptAdapter implements RuntimeAdapter {
 
   constructor(options: TypeScriptAdapterOptions) {
     this.#options = {
+      ignore: [],
       threads: availableParallelism(),
       inFlightMaxPerThread: 8,
       memoryMaxMb: 512,
@@ -138,10 +141,10 @@ export class TypeScriptAdapter implements RuntimeAdapter {
   }
 
   async #open(): Promise<ThreadGeneration> {
-    const { threads, inFlightMaxPerThread, handlerRoots, env, memoryMaxMb, startTimeoutMs, cancelGraceMs } =
+    const { threads, inFlightMaxPerThread, handlerRoots, ignore, env, memoryMaxMb, startTimeoutMs, cancelGraceMs } =
       this.#options
     const log = (record: LogRecord): void => this.#options.log(record)
-    const thread = { handlerRoots, env, memoryMaxMb, startTimeoutMs, cancelGraceMs, log }
+    const thread = { handlerRoots, ignore, env, memoryMaxMb, startTimeoutMs, cancelGraceMs, log }
     const generation = await ThreadGeneration.open(
       { threads, inFlightMaxPerThread, thread },
       {
