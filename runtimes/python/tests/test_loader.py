@@ -116,3 +116,10 @@ def test_an_alias_of_two_handlers_is_dropped(tmp_path: Path) -> None:
     root = write(tmp_path, {"a.py": handler("Ship"), "b.py": handler("Ship")})
     directory = HandlerDirectory(Loader().load([root]).handlers)
     assert [(handler.callable, handler.aliases) for handler in directory.handlers] == [("a.Ship", []), ("b.Ship", [])]
+
+
+def test_a_handler_file_leaves_no_cached_version_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    root = write(tmp_path, {"uncached_handler.py": handler("Uncached")})
+    assert len(Loader().load([root]).handlers) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["uncached_handler.py"]

@@ -37,6 +37,8 @@ class Loader:
                 present.append(root)
             else:
                 self._fail(root, "The handlers directory does not exist.")
+        # Python takes a cached file for current when second and size agree, so a quick edit would not go live.
+        sys.dont_write_bytecode = True
         # All roots first, so that files may import each other; last in line, so that none hides a library.
         sys.path.extend(os.path.realpath(root) for root in present)
         for root in present:
