@@ -122,7 +122,7 @@ export class SidecarAdapter implements RuntimeAdapter {
   }
 
   /** Waits for a process with room, and runs there. */
-  async #run(running: SidecarCall): Promise<readonly StepResult[]> {
+  #run(running: SidecarCall): Promise<readonly StepResult[]> {
     const { call, callable } = running
     const process = this.#queue.length === 0 ? this.#pool.choose(callable) : null
     if (process !== null) return this.#runIn(process, running)

@@ -28,10 +28,12 @@ export class SidecarPool {
   #lookTimer: NodeJS.Timeout | null = null
   #reloading: Promise<unknown> = Promise.resolve()
   #reloadProblem: string | null = null
+  #inFlightMaxPerProcess: number
   #stopping = false
 
   constructor(options: SidecarOptions, events: SidecarPoolEvents) {
     this.#options = options
+    this.#inFlightMaxPerProcess = options.inFlightMax
     this.#events = events
     this.#recycling = new Recycling(options.recycle, Math.random)
     this.#slots = Array.from(
@@ -49,8 +51,7 @@ export class SidecarPool {
 
   /** Calls that all places together hold. */
   get inFlightMax(): number {
-    const hello = this.#serving()[0]?.hello?.max_in_flight ?? this.#options.inFlightMax
-    return this.#slots.length * Math.min(this.#options.inFlightMax, hello)
+    return this.#slots.length * this.#inFlightMaxPerProcess
   }
 
   get handlers(): readonly HandlerDescriptor[] {
@@ -96,13 +97,16 @@ export class SidecarPool {
 
   /** The least loaded process that has room and the handler; null: the call waits. */
   choose(callable: string): SidecarProcess | null {
-    const serving = this.#serving()
-    // After a crash in the middle of a refused reload not all processes have the same handlers.
-    const able = serving.some((process) => process.knows(callable))
     let best: SidecarProcess | null = null
-    for (const process of serving) {
-      if (!process.hasRoom || (able && !process.knows(callable))) continue
-      if (best === null || load(process) < load(best)) best = process
+    let isKnown = false
+    for (const { serving } of this.#slots) {
+      if (serving === null) continue
+      // After a crash in the middle of a refused reload not all processes have the same handlers.
+      const knows = serving.knows(callable)
+      if (knows && !isKnown) best = null
+      isKnown ||= knows
+      if (knows !== isKnown || !serving.hasRoom) continue
+      if (best === null || load(serving) < load(best)) best = serving
     }
     if (best === null) this.#slots.find(({ isParked }) => isParked)?.wake()
     return best
@@ -209,6 +213,8 @@ export class SidecarPool {
   #changed(): void {
     const hellos = this.#serving().flatMap(({ hello }) => (hello === null ? [] : [hello]))
     const [first] = hellos
+    const { inFlightMax } = this.#options
+    this.#inFlightMaxPerProcess = Math.min(inFlightMax, first?.max_in_flight ?? inFlightMax)
     if (first !== undefined && !hellos.some((hello) => this.#announcement.is(hello))) this.#announcement.adopt(first)
     for (const process of this.#serving()) this.#events.roomAgain(process)
   }
