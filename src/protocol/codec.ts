@@ -1,24 +1,37 @@
 // Payloads ↔ plain values: msgpack, as strict when reading as when writing (PROTOCOL.md §3).
 
-import { Packr } from 'msgpackr'
+import { Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE } from 'msgpackr'
 import { messageOf } from '../model/host-error.ts'
 import { scanMsgpack } from './msgpack-scan.ts'
 import { WireError } from './wire-error.ts'
+import { packable, type WireValue } from './wire-value.ts'
 
-/** What a message may be made of. */
-export type WireValue = null | boolean | number | string | readonly WireValue[] | { readonly [key: string]: WireValue }
+/** Its bytes from `start` to `end`, good until the next payload is packed. */
+export interface PackedPayload extends Buffer {
+  readonly start: number
+  readonly end: number
+}
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' })
+/** `packPayload` writes into one buffer over and over: fresh memory for each of many small messages costs more than writing them. */
+const workBytes = 65_536
+const workPackr = new Packr({ useRecords: false, variableMapSize: true })
+workPackr.useBuffer(Buffer.allocUnsafeSlow(workBytes))
 
 /**
  * The payload of one value.
  * @throws WireError `bad_message` for what the wire forbids: floats, unsafe integers, lone surrogates, undefined.
  */
 export function encodePayload(value: WireValue): Uint8Array {
-  const payload = packr.pack(widen(value))
-  const reason = scanMsgpack(payload)
-  if (reason !== null) throw new WireError('bad_message', `The message cannot be sent: ${reason}.`)
-  return payload
+  return packr.pack(packable(value))
+}
+
+/** As `encodePayload`, for a caller that copies the bytes at once. */
+export function packPayload(value: WireValue): PackedPayload {
+  const packed = workPackr.pack(packable(value), REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as PackedPayload
+  // One giant message must not keep its memory for ever.
+  if (packed.length > workBytes) workPackr.useBuffer(Buffer.allocUnsafeSlow(workBytes))
+  return packed
 }
 
 /**
@@ -33,14 +46,4 @@ export function decodePayload(payload: Uint8Array): WireValue {
   } catch (error) {
     throw new WireError('bad_message', `The payload is not a message: ${messageOf(error)}.`, { cause: error })
   }
-}
-
-/** msgpackr writes a number beyond 32 bits as a float; as a bigint it becomes the integer that it is. */
-function widen(value: WireValue): unknown {
-  if (typeof value === 'number') {
-    return Number.isSafeInteger(value) && (value > 0xffff_ffff || value < -0x8000_0000) ? BigInt(value) : value
-  }
-  if (Array.isArray(value)) return value.map(widen)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, widen(item)]))
 }

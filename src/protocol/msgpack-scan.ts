@@ -3,99 +3,136 @@
 import { isUtf8 } from 'node:buffer'
 
 /** Envelopes are flat: documents are text. PROTOCOL.md §3. */
-const depthMax = 32
+export const depthMax = 32
 
-/** The map or array being walked; of a map every other item is a key. */
-interface Container {
-  itemsLeft: number
-  readonly isMap: boolean
-}
+/** Up to here a look at each byte is cheaper than a call of `isUtf8`, and most strings of a message are ASCII. */
+const walkedBytesMax = 64
 
-/** What one item's first byte announces: bytes of its own, or items that follow. */
-type Item =
-  | { kind: 'scalar'; bytes: number }
-  | { kind: 'integer'; bytes: number }
-  | { kind: 'string'; lengthBytes: number; length: number }
-  | { kind: 'container'; lengthBytes: number; length: number; isMap: boolean }
-  | { kind: 'refused'; reason: string }
+/** What an item's first byte announces: nothing that is allowed, bytes of its own, a text, or items that follow. */
+const refused = 0
+const scalar = 1
+const integer64 = 2
+const text = 3
+const array = 4
+const map = 5
+
+const int64 = 0xd3
+const cutShort = 'the value is cut short'
+
+/** By first byte: the kind of item, the bytes that follow (of a scalar) or that hold the length, and the length where the first byte holds it. */
+const kinds = new Uint8Array(256)
+const widths = new Uint8Array(256)
+const lengths = new Uint8Array(256)
+describeFormats()
+
+/** The containers around the one being walked. One scan ends before the next begins, so they are shared. */
+const outerItemsLeft = new Float64Array(depthMax)
+const outerIsMap = new Uint8Array(depthMax)
 
 /**
  * null when the bytes are exactly one value of the kinds that PROTOCOL.md §3 allows: nil, booleans, integers within ±(2^53−1),
- * valid UTF-8 strings, arrays, maps with string keys. Otherwise the reason as a short phrase. No recursion, one pass.
+ * valid UTF-8 strings, arrays, maps with string keys. Otherwise the reason as a short phrase. No recursion, one pass, no object per item.
  */
 export function scanMsgpack(bytes: Uint8Array): string | null {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const open: Container[] = []
+  const end = bytes.length
   let offset = 0
-  do {
-    if (offset >= bytes.length) return 'the value is cut short'
-    const inside = open.at(-1)
-    const keyExpected = inside?.isMap === true && inside.itemsLeft % 2 === 0
-    if (inside !== undefined) inside.itemsLeft -= 1
-
-    const item = itemAt(view.getUint8(offset))
+  let depth = 0
+  let itemsLeft = 1
+  let isMap = false
+  for (;;) {
+    while (itemsLeft === 0) {
+      if (depth === 0) return offset === end ? null : 'bytes follow the value'
+      depth -= 1
+      itemsLeft = outerItemsLeft[depth] ?? 0
+      isMap = outerIsMap[depth] === 1
+    }
+    if (offset >= end) return cutShort
+    const first = bytes[offset] ?? 0
+    const kind = kinds[first] ?? refused
+    if (kind === refused) return refusal(first)
+    // Keys and values of a map take turns: an even number of items left means that a key comes.
+    if (isMap && itemsLeft % 2 === 0 && kind !== text) return 'a map key is not a string'
+    itemsLeft -= 1
     offset += 1
-    if (item.kind === 'refused') return item.reason
-    if (keyExpected && item.kind !== 'string') return 'a map key is not a string'
 
-    if (item.kind === 'scalar' || item.kind === 'integer') {
-      if (offset + item.bytes > bytes.length) return 'the value is cut short'
-      if (item.kind === 'integer' && !isSafeInteger64(view, offset)) return 'an integer beyond ±(2^53−1)'
-      offset += item.bytes
+    const width = widths[first] ?? 0
+    const bodyAt = offset + width
+    if (bodyAt > end) return cutShort
+    if (kind === integer64) {
+      if (!isSafeInteger64(bytes, offset, first === int64)) return 'an integer beyond ±(2^53−1)'
+      offset = bodyAt
+    } else if (kind === scalar) {
+      offset = bodyAt
     } else {
-      if (offset + item.lengthBytes > bytes.length) return 'the value is cut short'
-      const length = item.lengthBytes === 0 ? item.length : lengthAt(view, offset, item.lengthBytes)
-      offset += item.lengthBytes
-      if (item.kind === 'string') {
-        if (offset + length > bytes.length) return 'the value is cut short'
-        if (!isUtf8(bytes.subarray(offset, offset + length))) return 'a string is not valid UTF-8'
+      const length = width === 0 ? (lengths[first] ?? 0) : unsignedAt(bytes, offset, width)
+      offset = bodyAt
+      if (kind === text) {
         offset += length
+        if (offset > end) return cutShort
+        if (!isText(bytes, bodyAt, offset)) return 'a string is not valid UTF-8'
       } else {
-        if (open.length === depthMax) return `nested deeper than ${depthMax} levels`
-        open.push({ itemsLeft: item.isMap ? length * 2 : length, isMap: item.isMap })
+        if (depth === depthMax) return `nested deeper than ${depthMax} levels`
+        outerItemsLeft[depth] = itemsLeft
+        outerIsMap[depth] = isMap ? 1 : 0
+        depth += 1
+        isMap = kind === map
+        itemsLeft = isMap ? length * 2 : length
       }
     }
-    while (open.at(-1)?.itemsLeft === 0) open.pop()
-  } while (open.length > 0)
-  return offset === bytes.length ? null : 'bytes follow the value'
+  }
 }
 
-/** Source of the ranges: the msgpack specification, "Formats". */
-function itemAt(first: number): Item {
-  if (first <= 0x7f || first >= 0xe0) return { kind: 'scalar', bytes: 0 }
-  if (first <= 0x8f) return { kind: 'container', lengthBytes: 0, length: first & 0x0f, isMap: true }
-  if (first <= 0x9f) return { kind: 'container', lengthBytes: 0, length: first & 0x0f, isMap: false }
-  if (first <= 0xbf) return { kind: 'string', lengthBytes: 0, length: first & 0x1f }
-  return longItems[first - 0xc0] ?? { kind: 'refused', reason: 'an unknown msgpack format' }
+/** Source of the ranges: the msgpack specification, "Formats". What is not named here is refused. */
+function describeFormats(): void {
+  kinds.fill(scalar, 0x00, 0x80)
+  kinds.fill(map, 0x80, 0x90)
+  kinds.fill(array, 0x90, 0xa0)
+  kinds.fill(text, 0xa0, 0xc0)
+  kinds.fill(scalar, 0xe0)
+  for (let first = 0x80; first < 0xc0; first += 1) lengths[first] = first & (first < 0xa0 ? 0x0f : 0x1f)
+  const long: readonly (readonly [first: number, kind: number, ...widths: number[]])[] = [
+    [0xc0, scalar, 0],
+    [0xc2, scalar, 0, 0],
+    [0xcc, scalar, 1, 2, 4],
+    [0xcf, integer64, 8],
+    [0xd0, scalar, 1, 2, 4],
+    [int64, integer64, 8],
+    [0xd9, text, 1, 2, 4],
+    [0xdc, array, 2, 4],
+    [0xde, map, 2, 4],
+  ]
+  for (const [first, kind, ...bytesOfEach] of long) {
+    kinds.fill(kind, first, first + bytesOfEach.length)
+    widths.set(bytesOfEach, first)
+  }
 }
 
-const binary: Item = { kind: 'refused', reason: 'binary data' }
-const extension: Item = { kind: 'refused', reason: 'an extension type' }
-const float: Item = { kind: 'refused', reason: 'a float' }
-
-/** The formats 0xc0 … 0xdf in their order. */
-const longItems: readonly Item[] = [
-  { kind: 'scalar', bytes: 0 },
-  { kind: 'refused', reason: 'the unused format 0xc1' },
-  { kind: 'scalar', bytes: 0 },
-  { kind: 'scalar', bytes: 0 },
-  ...[binary, binary, binary, extension, extension, extension, float, float],
-  ...[1, 2, 4].map((bytes): Item => ({ kind: 'scalar', bytes })),
-  { kind: 'integer', bytes: 8 },
-  ...[1, 2, 4].map((bytes): Item => ({ kind: 'scalar', bytes })),
-  { kind: 'integer', bytes: 8 },
-  ...[extension, extension, extension, extension, extension],
-  ...[1, 2, 4].map((lengthBytes): Item => ({ kind: 'string', lengthBytes, length: 0 })),
-  ...[2, 4].map((lengthBytes): Item => ({ kind: 'container', lengthBytes, length: 0, isMap: false })),
-  ...[2, 4].map((lengthBytes): Item => ({ kind: 'container', lengthBytes, length: 0, isMap: true })),
-]
-
-function lengthAt(view: DataView, offset: number, lengthBytes: number): number {
-  if (lengthBytes === 1) return view.getUint8(offset)
-  return lengthBytes === 2 ? view.getUint16(offset) : view.getUint32(offset)
+function refusal(first: number): string {
+  if (first === 0xc1) return 'the unused format 0xc1'
+  if (first <= 0xc6) return 'binary data'
+  return first === 0xca || first === 0xcb ? 'a float' : 'an extension type'
 }
 
-function isSafeInteger64(view: DataView, offset: number): boolean {
-  const signed = view.getUint8(offset - 1) === 0xd3
-  return Number.isSafeInteger(Number(signed ? view.getBigInt64(offset) : view.getBigUint64(offset)))
+/** Big-endian, at most four bytes. */
+function unsignedAt(bytes: Uint8Array, offset: number, width: number): number {
+  let value = 0
+  for (let index = offset; index < offset + width; index += 1) value = value * 256 + (bytes[index] ?? 0)
+  return value
+}
+
+/** By its two halves: a bigint for each would cost more than the whole item. */
+function isSafeInteger64(bytes: Uint8Array, offset: number, isSigned: boolean): boolean {
+  const high = unsignedAt(bytes, offset, 4)
+  if (!isSigned || high < 0x8000_0000) return high < 0x20_0000
+  // −2^53 itself is the one value with this high half that is not safe.
+  return high > 0xffe0_0000 || (high === 0xffe0_0000 && unsignedAt(bytes, offset + 4, 4) > 0)
+}
+
+function isText(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start <= walkedBytesMax) {
+    let index = start
+    while (index < end && (bytes[index] ?? 0) < 0x80) index += 1
+    if (index === end) return true
+  }
+  return isUtf8(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
 }

@@ -1,7 +1,9 @@
 // The codec: typed values of the vectors both ways, and all that the wire refuses.
 
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodePayload, encodePayload, type WireValue } from '../../src/protocol/codec.ts'
+import { decodePayload, encodePayload, packPayload } from '../../src/protocol/codec.ts'
+import type { WireValue } from '../../src/protocol/wire-value.ts'
 import { fromHex, loadVectors, toHex } from './vectors.ts'
 
 type TypedValue =
@@ -39,6 +41,35 @@ describe('encodePayload', () => {
     expect(() => encodePayload({ value } as unknown as WireValue)).toThrowError(
       expect.objectContaining({ wireCode: 'bad_message' }),
     )
+  })
+
+  it('refuses 33 levels, and a key that is half a surrogate pair', () => {
+    const nested = (levels: number): WireValue => (levels === 0 ? null : [nested(levels - 1)])
+    expect(encodePayload(nested(32))).toHaveLength(33)
+    expect(() => encodePayload(nested(33))).toThrowError(/deeper than 32/)
+    expect(() => encodePayload({ '\udc00': 1 })).toThrowError(/map key/)
+  })
+
+  it('gives only what decodePayload takes, and packPayload gives the same', () => {
+    // Readers rename this one key: see below.
+    const key = fc.string().filter((name) => name !== '__proto__')
+    const leaf = fc.oneof(fc.constant(null), fc.boolean(), fc.maxSafeInteger(), fc.string({ unit: 'binary' }))
+    const { value: wireValue } = fc.letrec<{ value: WireValue }>((tie) => ({
+      value: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie('value')), fc.dictionary(key, tie('value'))),
+    }))
+    fc.assert(
+      fc.property(wireValue, (value) => {
+        const payload = encodePayload(value)
+        const packed = packPayload(value)
+        expect(decodePayload(payload)).toEqual(value)
+        expect(toHex(packed.subarray(packed.start, packed.end))).toBe(toHex(payload))
+      }),
+    )
+  })
+
+  it('keeps nothing of a giant message in the buffer that later ones share', () => {
+    packPayload('x'.repeat(1_000_000))
+    expect(packPayload('small').length).toBeLessThan(100_000)
   })
 })
 
