@@ -1,6 +1,6 @@
 // What is kept of a step that killed every process it ran in: a file with its request, and a failure that says how to replay it.
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { messageOf } from '../../model/host-error.ts'
 import { toJsonText } from '../../model/json-text.ts'
@@ -65,10 +65,14 @@ function storeRequest(request: StepRequest, directory: string | null): { file: s
   }
 }
 
-/** Step ids are version 7 UUIDs: their order is that of their creation. */
 function forgetOldest(directory: string): void {
-  const files = readdirSync(directory).filter((name) => name.endsWith('.json'))
-  for (const name of files.toSorted().slice(0, -filesMax)) rmSync(path.join(directory, name), { force: true })
+  const files = readdirSync(directory)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => path.join(directory, name))
+  if (files.length <= filesMax) return
+  const writtenAt = new Map(files.map((file) => [file, statSync(file).mtimeMs]))
+  const byAge = files.toSorted((left, right) => (writtenAt.get(left) ?? 0) - (writtenAt.get(right) ?? 0))
+  for (const file of byAge.slice(0, -filesMax)) rmSync(file, { force: true })
 }
 
 function replayLine(file: string, handlerRoots: readonly string[]): string {
