@@ -2,16 +2,18 @@
 
 import { WireError } from './wire-error.ts'
 
+/** Where a map stands in the message. It becomes text, `The message.results[0].error`, only when something is wrong there. */
+type Place = string | { readonly outer: Place; readonly name: string; readonly index: number | null }
+
 /** The fields of one map of a message, read by name and type. */
 export class Fields {
   readonly #map: Readonly<Record<string, unknown>>
-  /** Where this map stands in the message, for error texts: `result.results[0].error`. */
-  readonly #place: string
+  readonly #place: Place
 
   /** @throws WireError `bad_message` when the value is no map. */
-  constructor(value: unknown, place: string) {
+  constructor(value: unknown, place: Place) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw new WireError('bad_message', `${place} is not a map.`)
+      throw new WireError('bad_message', `${placeName(place)} is not a map.`)
     }
     this.#map = value as Record<string, unknown>
     this.#place = place
@@ -56,13 +58,13 @@ export class Fields {
   }
 
   map(name: string): Fields {
-    return new Fields(this.#read(name), `${this.#place}.${name}`)
+    return new Fields(this.#read(name), { outer: this.#place, name, index: null })
   }
 
   maps<Item>(name: string, read: (fields: Fields) => Item): readonly Item[] {
     const value = this.#read(name)
     if (!Array.isArray(value)) return this.#refuse(name, 'an array')
-    return value.map((item, index) => read(new Fields(item, `${this.#place}.${name}[${index}]`)))
+    return value.map((item, index) => read(new Fields(item, { outer: this.#place, name, index })))
   }
 
   /** Absent, undefined and nil are one. `Object.hasOwn`: a field named like a method of Object is not there. */
@@ -71,8 +73,14 @@ export class Fields {
   }
 
   #refuse(name: string, expected: string): never {
-    throw new WireError('bad_message', `${this.#place}.${name} must be ${expected}.`)
+    throw new WireError('bad_message', `${placeName(this.#place)}.${name} must be ${expected}.`)
   }
+}
+
+function placeName(place: Place): string {
+  if (typeof place === 'string') return place
+  const { outer, name, index } = place
+  return `${placeName(outer)}.${name}${index === null ? '' : `[${index}]`}`
 }
 
 function isInteger(value: unknown, min: number): value is number {

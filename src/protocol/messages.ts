@@ -239,24 +239,25 @@ function readResult(fields: Fields): ResultMessage {
 
 /** One entry of `result.results`. Documents stay unread: who stores them scans them. */
 function readEntry(fields: Fields): ResultEntry {
-  const base = {
-    step_uuid: fields.string('step_uuid'),
-    execution_time_ms: fields.integer('execution_time_ms', 0),
-    metadata: fields.string('metadata') as JsonText,
+  const stepUuid = fields.string('step_uuid')
+  const executionTimeMs = fields.integer('execution_time_ms', 0)
+  const metadata = fields.string('metadata') as JsonText
+  if (fields.boolean('success')) {
+    const result = fields.string('result') as JsonText
+    return { step_uuid: stepUuid, execution_time_ms: executionTimeMs, metadata, success: true, result }
   }
-  if (fields.boolean('success')) return { ...base, success: true, result: fields.string('result') as JsonText }
-  const error = fields.map('error')
+  const error = readError(fields.map('error'))
+  return { step_uuid: stepUuid, execution_time_ms: executionTimeMs, metadata, success: false, error }
+}
+
+function readError(fields: Fields): ResultError {
   return {
-    ...base,
-    success: false,
-    error: {
-      message: error.string('message'),
-      error_type: error.string('error_type'),
-      error_code: error.optionalString('error_code'),
-      retryable: error.boolean('retryable'),
-      retry_after_s: error.optionalInteger('retry_after_s', 0),
-      backtrace: error.strings('backtrace'),
-      context: error.string('context') as JsonText,
-    },
+    message: fields.string('message'),
+    error_type: fields.string('error_type'),
+    error_code: fields.optionalString('error_code'),
+    retryable: fields.boolean('retryable'),
+    retry_after_s: fields.optionalInteger('retry_after_s', 0),
+    backtrace: fields.strings('backtrace'),
+    context: fields.string('context') as JsonText,
   }
 }

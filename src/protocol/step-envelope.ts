@@ -22,11 +22,12 @@ export function executeMessage(call: HandlerCall, first: StepRequest, now: Monot
   }
 }
 
-/** W3C Trace Context: the task's correlation is the trace, the call its span. null where the ids are no UUIDs. */
+const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
+
+/** W3C Trace Context: the task's correlation is the trace, the first half of the call's id its span. null where the ids are no UUIDs. */
 function traceparent(correlationId: string, callId: string): string | null {
-  const trace = correlationId.replaceAll('-', '')
-  const span = callId.replaceAll('-', '').slice(0, 16)
-  return /^[\da-f]{32}$/.test(trace) && /^[\da-f]{16}$/.test(span) ? `00-${trace}-${span}-01` : null
+  if (!uuid.test(correlationId) || !uuid.test(callId)) return null
+  return `00-${correlationId.replaceAll('-', '')}-${callId.slice(0, 8)}${callId.slice(9, 13)}${callId.slice(14, 18)}-01`
 }
 
 function executeRequest(request: StepRequest): ExecuteRequest {
@@ -44,15 +45,14 @@ function executeRequest(request: StepRequest): ExecuteRequest {
 }
 
 export function stepResult(entry: ResultEntry): StepResult {
-  const outcome = {
-    stepId: entry.step_uuid as StepId,
-    executionTimeMs: entry.execution_time_ms,
-    metadata: entry.metadata,
-  }
-  if (entry.success) return { ...outcome, success: true, result: entry.result }
+  const stepId = entry.step_uuid as StepId
+  const { execution_time_ms: executionTimeMs, metadata } = entry
+  if (entry.success) return { stepId, executionTimeMs, metadata, success: true, result: entry.result }
   const { error } = entry
   return {
-    ...outcome,
+    stepId,
+    executionTimeMs,
+    metadata,
     success: false,
     message: error.message,
     errorType: error.error_type,

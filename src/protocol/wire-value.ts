@@ -26,8 +26,9 @@ function hasWideIntegers(value: unknown, depth: number): boolean {
       return false
     case 'object':
       return value !== null && containsWideIntegers(value, depth)
+    default:
+      return refuse(`a value of the type ${typeof value}`)
   }
-  return refuse(`a value of the type ${typeof value}`)
 }
 
 function containsWideIntegers(value: object, depth: number): boolean {
