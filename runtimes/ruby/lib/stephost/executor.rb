@@ -1,11 +1,11 @@
-# Runs calls in threads that stay, never more than the host was told, and gives exactly one result for each.
+# The calls that the guest holds: never more than the host was told, each announced before it runs, one result for each.
 require_relative "call"
 require_relative "fork_guard"
 require_relative "protocol_violation"
 
 module Stephost
-  # `admit` takes the calls of one read, `dispatch` lets them begin. Of what a call passes through, `@admitted` belongs to the
-  # session; `@waiting` holds calls beyond `threads`; `@ready` those that are announced as started and need only a thread.
+  # `admit` takes the calls of one read, `dispatch` announces them. Of what a call passes through, `@admitted` belongs to the
+  # session; `@waiting` holds calls beyond `threads`; `@ready` those that are announced as started, for the crew to run.
   class Executor
     # @param on_fault [#call] takes an exception of the runtime itself
     # @param on_drained [#call] all is finished after `drain`
@@ -16,15 +16,12 @@ module Stephost
       @max_in_flight = max_in_flight
       @on_fault = on_fault
       @on_drained = on_drained
-      @threads_max = threads
-      @threads = 0
+      @threads = threads
       @free = threads
       @calls = {}
       @admitted = []
       @waiting = []
       @ready = Thread::Queue.new
-      @wakes = Thread::Queue.new
-      @waking = false
       @mutex = Mutex.new
     end
 
@@ -41,17 +38,17 @@ module Stephost
       @admitted << call
     end
 
-    # Tells the host which of the admitted calls start and which wait, and only then lets them run.
+    # Tells the host which of the admitted calls start and which wait; those that start are then ready.
     def dispatch
       return if @admitted.empty?
 
       starting = take_free(@admitted)
       @outbox.send({"type" => "accepted", "call_ids" => @admitted.map(&:id)}) unless @admitted.empty?
-      start(starting)
+      announce(starting)
       @mutex.synchronize { @waiting.concat(@admitted) }
       @admitted.clear
       # Threads that became free meanwhile saw nobody waiting.
-      start(take_free(@waiting))
+      announce(take_free(@waiting))
     end
 
     # Unknown and finished ids are ignored. A call that waits for a thread is given back at once; a thread that waits on
@@ -88,6 +85,37 @@ module Stephost
       @calls.size
     end
 
+    # @return [Integer] calls that a thread of the crew runs now
+    def running
+      @threads - @free - @ready.size
+    end
+
+    # @return [Boolean] whether calls wait for the crew
+    def ready?
+      !@ready.empty?
+    end
+
+    # @return [Call, nil]
+    def next_ready
+      @ready.pop(true) unless @ready.empty?
+    rescue ThreadError
+      # Another thread was faster.
+      nil
+    end
+
+    # Runs it in this thread, which a cancel may then interrupt, but only in the handler's own code (see StepRun).
+    def run(call)
+      call.thread = Thread.current
+      # What is finished must not wait for what now begins.
+      @outbox.alarm
+      entries = call.run(@log_sink)
+    rescue Exception => error # rubocop:disable Lint/RescueException
+      @on_fault.call(error)
+    ensure
+      # Reached also when a handler ends its own thread (Thread.exit), which nothing can rescue.
+      finish(call, entries || call.lost)
+    end
+
     private
 
     def refuse(message)
@@ -105,82 +133,12 @@ module Stephost
       end
     end
 
-    def start(calls)
-      return if calls.empty?
-
-      announce(calls)
-      wake
-    end
-
     # `started` is written before any code of the author runs: a host that finds a dead guest knows which calls began.
     def announce(calls)
+      return if calls.empty?
+
       @outbox.send({"type" => "started", "call_ids" => calls.map(&:id)})
       calls.each { |call| @ready << call }
-    end
-
-    # Wakes one thread for any number of calls: it wakes the next before it runs one. So short calls cost one switch together,
-    # and a call that blocks never holds up those behind it.
-    def wake
-      return if @waking
-
-      @waking = true
-      @wakes << true unless @wakes.num_waiting.zero? && add_thread
-    end
-
-    # @return [Boolean] false when there are as many as there may be; then one of them comes for the calls
-    def add_thread
-      @mutex.synchronize do
-        return false if @threads == @threads_max
-
-        @threads += 1
-      end
-      Thread.new { work }.report_on_exception = false
-      true
-    end
-
-    # Only a handler's own code can be interrupted by a cancel (see StepRun), nothing here.
-    def work
-      Thread.handle_interrupt(Cancelled => :never) do
-        loop do
-          @waking = false
-          run_ready
-          @outbox.flush
-          @wakes.pop
-        end
-      end
-    ensure
-      # A handler ended its thread: another takes its place.
-      @mutex.synchronize { @threads -= 1 }
-      @outbox.alarm
-      @waking = false
-      wake unless @ready.empty?
-    end
-
-    def run_ready
-      until @ready.empty?
-        call = next_ready or break
-        wake unless @ready.empty?
-        run(call)
-      end
-    end
-
-    def next_ready
-      @ready.pop(true)
-    rescue ThreadError
-      # Another thread was faster.
-      nil
-    end
-
-    def run(call)
-      call.thread = Thread.current
-      # What is finished must not wait for what now begins.
-      @outbox.alarm
-      entries = call.run(@log_sink)
-    rescue Exception => error # rubocop:disable Lint/RescueException
-      @on_fault.call(error)
-    ensure
-      # Reached also when a handler ends its own thread (Thread.exit), which nothing can rescue.
-      finish(call, entries || call.lost)
     end
 
     # The slot is free before the host can know it, so the next call always finds it.

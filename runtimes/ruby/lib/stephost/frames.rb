@@ -7,10 +7,9 @@ module Stephost
     HEADER_BYTES = 4
 
     # @param payload [String] at least one byte
-    # @param bytes [String] binary; takes the frame at its end
-    def self.append(bytes, payload)
-      [payload.bytesize].pack("N", buffer: bytes)
-      bytes << payload
+    # @return [String] the frame
+    def self.encode(payload)
+      [payload.bytesize].pack("N") << payload
     end
 
     # Cuts a stream that arrives in any pieces into payloads.

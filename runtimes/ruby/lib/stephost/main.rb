@@ -18,7 +18,7 @@ module Stephost
       watch = Watch.start(descriptor: options.watch_descriptor, library: options.watch_library)
       # Only now: what it requires must come from the bundle.
       require_relative "runtime"
-      Process.exit!(Runtime.new(options: options, wire: wire, watch: watch, on_fault: method(:fail_with)).serve)
+      Runtime.new(options: options, wire: wire, watch: watch, on_fault: method(:fail_with)).serve
     rescue Options::Invalid => error
       warn "stephost-ruby: #{error.message}", Options::USAGE
       Process.exit!(EXIT_USAGE)

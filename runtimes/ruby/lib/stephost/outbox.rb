@@ -16,8 +16,9 @@ module Stephost
       @pending = String.new(encoding: Encoding::BINARY)
       @pending_mutex = Mutex.new
       @writing = Mutex.new
+      @packer = MessagePack::Packer.new
+      @packing = Mutex.new
       @alarms = Thread::Queue.new
-      @alarmed = false
     end
 
     # The thread that writes what others posted while they go on.
@@ -25,7 +26,6 @@ module Stephost
       @writer = Thread.new do
         loop do
           @alarms.pop
-          @alarmed = false
           flush
         end
       end
@@ -36,7 +36,7 @@ module Stephost
     # Writes it, and everything that came before, before it returns. Not for threads that a handler may interrupt.
     # @param message [Hash] any but `result`
     def send(message)
-      append(Messages.encode(message))
+      append(encode(message))
       flush
     end
 
@@ -45,14 +45,14 @@ module Stephost
     def post_log(message)
       return false if @pending.bytesize > PENDING_BYTES_MAX
 
-      append(Messages.encode(message))
+      append(encode(message))
       alarm
       true
     end
 
     # @raise [Errors::CheckpointNotStored] when no frame can hold it
     def post_checkpoint(call_id:, step_uuid:, checkpoint_id:, data:)
-      payload = Messages.encode(
+      payload = encode(
         {
           "type" => "checkpoint", "call_id" => call_id, "step_uuid" => step_uuid, "checkpoint_id" => checkpoint_id,
           "data" => data
@@ -70,7 +70,7 @@ module Stephost
     def add_result(call_id, entries)
       payload = encode_result(call_id, entries)
       while payload.bytesize > @frame_bytes_max
-        index = entries.each_index.max_by { |place| Messages.encode(entries[place]).bytesize }
+        index = entries.each_index.max_by { |place| encode(entries[place]).bytesize }
         entries[index] = too_large(entries[index])
         payload = encode_result(call_id, entries)
       end
@@ -79,10 +79,7 @@ module Stephost
 
     # The caller goes on with something that may take long: the writer sends what there is.
     def alarm
-      return if @alarmed || @pending.empty?
-
-      @alarmed = true
-      @alarms << true
+      @alarms << true if @alarms.empty? && !@pending.empty?
     end
 
     # Returns when all that was added before is written, or the host is gone.
@@ -101,11 +98,20 @@ module Stephost
     private
 
     def encode_result(call_id, entries)
-      Messages.encode({"type" => "result", "call_id" => call_id, "results" => entries})
+      encode({"type" => "result", "call_id" => call_id, "results" => entries})
+    end
+
+    # With one packer for all: making one costs more than using it.
+    def encode(message)
+      @packing.synchronize do
+        @packer.write(message).to_s
+      ensure
+        @packer.clear
+      end
     end
 
     def too_large(entry)
-      bytes = Messages.encode(entry).bytesize
+      bytes = encode(entry).bytesize
       WireResult.failure(
         entry["step_uuid"], "invalid_result",
         "The result has #{bytes} bytes, a frame holds #{@frame_bytes_max}; store the data elsewhere and return a reference.",
@@ -113,8 +119,10 @@ module Stephost
       )
     end
 
+    # In one step: a handler's own Timeout may end its thread anywhere, but never between a length and its payload.
     def append(payload)
-      @pending_mutex.synchronize { Frames.append(@pending, payload) }
+      frame = Frames.encode(payload)
+      @pending_mutex.synchronize { @pending << frame }
     end
 
     # Without waiting where the socket has room: a thread that keeps the interpreter's lock saves two switches.

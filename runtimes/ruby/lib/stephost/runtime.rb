@@ -1,5 +1,6 @@
 # The parts of the runtime and how they are joined: everything between the descriptors and the handlers.
 require_relative "../stephost"
+require_relative "crew"
 require_relative "executor"
 require_relative "fork_guard"
 require_relative "heartbeat"
@@ -12,6 +13,8 @@ require_relative "step_stream"
 module Stephost
   class Runtime
     PROTOCOL = 2
+    # Free places for objects that the collector should start with.
+    ROOM_OBJECTS = 50_000
 
     # @param wire [Descriptors::Taken]
     # @param watch [Boolean] for `hello`
@@ -26,16 +29,17 @@ module Stephost
       LogSink.current = @log_sink
     end
 
-    # Loads the handlers, says hello, and serves until the host is gone or done.
-    # @return [Integer] the exit code
+    # Loads the handlers, says hello, and serves until the host is gone or done. Never returns.
     def serve
       guard_output
       loader = Loader.new(ignore: @options.ignore).load(@options.handlers)
       directory = HandlerDirectory.new(loader.handlers)
-      session = session_of(directory)
+      crew = crew_of(directory)
       @outbox.send(hello(directory, loader.load_failures + directory.load_failures))
       suggest_names
-      session.run
+      make_room
+      crew.start
+      sleep
     end
 
     private
@@ -48,15 +52,19 @@ module Stephost
       end
     end
 
-    def session_of(directory)
+    def crew_of(directory)
       executor = Executor.new(
         directory: directory, outbox: @outbox, log_sink: @log_sink, threads: @options.threads,
         max_in_flight: @options.max_in_flight, on_fault: @on_fault, on_drained: method(:drained)
       )
       heartbeat = Heartbeat.new(executor: executor, outbox: @outbox, log_sink: @log_sink).start
-      Session.new(
+      session = Session.new(
         input: @wire.input, outbox: @outbox, executor: executor, heartbeat: heartbeat,
         frame_bytes_max: @options.frame_bytes_max
+      )
+      Crew.new(
+        turn: session.method(:turn), executor: executor, outbox: @outbox, threads: @options.threads,
+        on_end: Process.method(:exit!), on_fault: @on_fault
       )
     end
 
@@ -73,6 +81,11 @@ module Stephost
       require "did_you_mean"
     rescue LoadError
       nil
+    end
+
+    # Ruby grows its heap only as far as it must; a heap that is nearly full is collected every few calls.
+    def make_room
+      Array.new(ROOM_OBJECTS) { Object.new }
     end
 
     # The last call is finished after `reload`; the session still waits for the host.

@@ -4,7 +4,7 @@ require_relative "frames"
 
 module Stephost
   class Session
-    READ_BYTES = 262_144
+    READ_BYTES = 65_536
     EXIT_DONE = 0
     EXIT_FAULT = 70
 
@@ -19,14 +19,11 @@ module Stephost
       @decoder = Decoder.new
     end
 
-    # @return [Integer] the exit code: 0 when the host closed, said `shutdown`, or `reload` and nothing is left to finish;
+    # Reads once and does what the messages say. Never called by two threads at once.
+    # @return [Integer, nil] nil to go on; 0 when the host closed, said `shutdown`, or `reload` and nothing is left to finish;
     #   70 after a violation of the protocol
-    def run
-      bytes = String.new(capacity: READ_BYTES, encoding: Encoding::BINARY)
-      loop do
-        code = take(@input.readpartial(READ_BYTES, bytes))
-        return code if code
-      end
+    def turn
+      take(@input.readpartial(READ_BYTES))
     rescue EOFError, Errno::ECONNRESET
       EXIT_DONE
     rescue ProtocolViolation => violation

@@ -36,7 +36,7 @@ RSpec.describe "the shared vectors" do
       end
       next unless vector["error"].nil? && vector["incomplete"] == false
 
-      frames = expected.each_with_object("".b) { |payload, bytes| Stephost::Frames.append(bytes, payload) }
+      frames = expected.map { |payload| Stephost::Frames.encode(payload) }.join
       expect(frames).to eq(Vectors.bytes(vector["bytes"]))
     end
   end
