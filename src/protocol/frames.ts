@@ -2,7 +2,8 @@
 
 import { WireError } from './wire-error.ts'
 
-const headerBytes = 4
+/** Before each payload stands its length. */
+export const headerBytes = 4
 
 /** PROTOCOL.md §2: what both sides use unless they are configured otherwise. */
 export const frameBytesMaxDefault = 16_777_216
@@ -12,12 +13,26 @@ export const frameBytesMaxDefault = 16_777_216
  * @throws WireError `frame_empty`, or `frame_too_large` when the payload has more than `frameBytesMax` bytes.
  */
 export function encodeFrame(payload: Uint8Array, frameBytesMax: number): Uint8Array {
+  const frame = new Uint8Array(headerBytes + payload.length)
+  writeFrame(payload, { into: frame, at: 0, frameBytesMax })
+  return frame
+}
+
+/**
+ * Writes one frame around a payload into memory that has room for both; nothing is written when it throws.
+ * @throws WireError as `encodeFrame`.
+ */
+export function writeFrame(
+  payload: Uint8Array,
+  { into, at, frameBytesMax }: { readonly into: Uint8Array; readonly at: number; readonly frameBytesMax: number },
+): void {
   const violation = lengthViolation(payload.length, frameBytesMax)
   if (violation !== null) throw violation
-  const frame = new Uint8Array(headerBytes + payload.length)
-  new DataView(frame.buffer).setUint32(0, payload.length)
-  frame.set(payload, headerBytes)
-  return frame
+  into[at] = payload.length >>> 24
+  into[at + 1] = payload.length >>> 16
+  into[at + 2] = payload.length >>> 8
+  into[at + 3] = payload.length
+  into.set(payload, at + headerBytes)
 }
 
 /**

@@ -182,6 +182,7 @@ export class SidecarProcess {
     if (!this.#gone && this.#endedBy === null) {
       this.#endedBy = { reason: 'stopped', because: 'it was shut down' }
       if (this.channel.closedBy === null) this.channel.shutdown()
+      this.#pipe?.flush()
       this.#wire?.end()
       this.#after(graceMs, () => {
         this.#endedBy = { reason: 'stopped', because: `it did not shut down within ${graceMs} ms` }
