@@ -6,7 +6,7 @@ import { chooseHandler, findHandlers } from '../model/handler-choice.ts'
 import type { CallId } from '../model/ids.ts'
 import { nullDocument, toJsonText } from '../model/json-text.ts'
 import { suggestion } from '../model/nearest-name.ts'
-import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { StepRequest } from '../model/step-request.ts'
 import type { StepFailure, StepResult } from '../model/step-result.ts'
 import { type CliCommand, type CommandInput, textOption } from './cli-command.ts'
@@ -39,7 +39,8 @@ export const invokeCommand: CliCommand = {
         : secondsArgument('--timeout', timeout)
     const runtime = runtimeOption(input)
     const { config, handlerRoots, log } = context
-    const opened = await openAdapters({ config, handlerRoots, log: (record) => log.handler(record) })
+    const options = { config, handlerRoots, processesMax: 1, log: (record: LogRecord) => log.handler(record) }
+    const opened = await openAdapters(options)
     try {
       const handler = requireHandler(request, opened, runtime)
       const adapter = opened.adapters.find(({ name }) => name === handler.runtime)

@@ -47,7 +47,8 @@ export const runCommand: CliCommand = {
       const database = await openDatabase(config, { dataDir: context.dataDir, log: (line) => log.info({}, line) })
       try {
         const parts = { worker: true, orchestrator: true, rest: false }
-        host = new Host({ config, log, handlerRoots, databaseUrl: database.url, parts, strict: false })
+        const { dataDir } = context
+        host = new Host({ config, log, handlerRoots, dataDir, databaseUrl: database.url, parts, strict: false })
         await host.start()
         return signals.exitCode() ?? (await submitAndFollow(context, { host, run, signals }))
       } finally {
