@@ -41,8 +41,9 @@ export function writeFrame(
  */
 export class FrameDecoder {
   readonly #frameBytesMax: number
-  readonly #header = new Uint8Array(headerBytes)
   #headerFilled = 0
+  /** What the bytes of the header say so far. */
+  #length = 0
   /** The payload being collected; null while the header is incomplete. */
   #payload: Uint8Array | null = null
   #payloadFilled = 0
@@ -77,12 +78,16 @@ export class FrameDecoder {
   }
 
   #readHeader(chunk: Uint8Array, start: number, payloads: Uint8Array[]): number {
-    const end = Math.min(chunk.length, start + headerBytes - this.#headerFilled)
-    this.#header.set(chunk.subarray(start, end), this.#headerFilled)
-    this.#headerFilled += end - start
+    let end = start
+    while (end < chunk.length && this.#headerFilled < headerBytes) {
+      this.#length = this.#length * 256 + (chunk[end] ?? 0)
+      this.#headerFilled += 1
+      end += 1
+    }
     if (this.#headerFilled < headerBytes) return end
 
-    const length = new DataView(this.#header.buffer).getUint32(0)
+    const length = this.#length
+    this.#length = 0
     this.#violation = lengthViolation(length, this.#frameBytesMax)
     if (this.#violation !== null) return end
     if (chunk.length - end >= length) {
