@@ -1,14 +1,11 @@
 // The channel without a transport: order of messages, one settlement per call, and what closes it.
 
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HostError } from '../../src/model/host-error.ts'
-import type { CallId, StepId } from '../../src/model/ids.ts'
+import type { CallId } from '../../src/model/ids.ts'
 import type { HandlerCall } from '../../src/model/runtime-adapter.ts'
-import { Channel } from '../../src/protocol/channel.ts'
-import type { HostMessage } from '../../src/protocol/messages.ts'
 import { WireError } from '../../src/protocol/wire-error.ts'
-import { handlerCall } from '../fixtures/handler-call.ts'
+import { callOf, Guest, hello, success } from './guest.ts'
 import { loadVectors } from './vectors.ts'
 
 interface Conversation {
@@ -17,63 +14,6 @@ interface Conversation {
   guest: { type: string }[]
   error: string | null
   settled: string[]
-}
-
-const hello = {
-  type: 'hello',
-  protocol: 2,
-  runtime: 'ruby',
-  sdk_version: '0.1.0',
-  language_version: '3.1.7',
-  pid: 1,
-  watch: false,
-  max_in_flight: 2,
-  handlers: [],
-  load_failures: [],
-}
-
-/** A channel whose transport is two arrays. */
-class Guest {
-  readonly sent: HostMessage[] = []
-  readonly closes: HostError[] = []
-  readonly heard: unknown[] = []
-  refuse: HostError | null = null
-  readonly channel = new Channel({
-    runtime: 'ruby',
-    send: (message) => {
-      if (this.refuse !== null) throw this.refuse
-      this.sent.push(message)
-    },
-    close: (reason) => this.closes.push(reason),
-    log: (message) => this.heard.push(message.message),
-    heartbeat: (message) => this.heard.push(message.in_flight),
-    now: () => 0,
-  })
-  /** What a call tells, in order, as words; a checkpoint is refused as `no`. */
-  readonly observer = {
-    accepted: () => this.heard.push('accepted'),
-    started: () => this.heard.push('started'),
-    checkpoint: (step: StepId, data: string) => {
-      this.heard.push(`${step} ${data}`)
-      return Promise.resolve({ stored: false, message: 'no' })
-    },
-  }
-
-  execute(call: HandlerCall) {
-    return this.channel.execute(call, this.observer)
-  }
-}
-
-function callOf(callId: string, steps: string[]): HandlerCall {
-  const [request] = handlerCall({ callable: 'c' }).requests
-  if (request === undefined) throw new Error('The fixture has one request.')
-  const requests = steps.map((step) => ({ ...request, stepId: step as StepId }))
-  return { id: callId as CallId, requests, deadlineAt: 1000, mode: steps.length === 1 ? 'single' : 'batch' }
-}
-
-function success(callId: string, step: string): object {
-  const entry = { step_uuid: step, success: true, execution_time_ms: 1, metadata: '{}', result: 'null' }
-  return { type: 'result', call_id: callId, results: [entry] }
 }
 
 describe('Channel on the conversation vectors', () => {
@@ -235,52 +175,5 @@ describe('Channel', () => {
     await expect(guest.execute(callOf('b', ['s']))).rejects.toMatchObject({ code: 'ADAPTER_STOPPED' })
     guest.channel.receive(success('a', 's'))
     expect(await pending).toHaveLength(1)
-  })
-
-  it('whatever a guest says in whatever order, each call settles once and nothing is sent after the close', async () => {
-    const id = fc.constantFrom('a', 'b', 'nobody')
-    const message = fc.oneof(
-      fc.record({ type: fc.constantFrom('accepted', 'started'), call_ids: fc.array(id, { maxLength: 2 }) }),
-      fc.tuple(id, fc.constantFrom('s', 'other')).map(([call, step]) => success(call, step)),
-      fc.constantFrom<object>(
-        hello,
-        { type: 'pong', nonce: 1 },
-        { type: 'party' },
-        { type: 'heartbeat', in_flight: 1 },
-      ),
-      fc.record({
-        type: fc.constant('checkpoint'),
-        call_id: id,
-        step_uuid: fc.constant('s'),
-        checkpoint_id: fc.nat(),
-        data: fc.constant('{}'),
-      }),
-      fc.record({ type: fc.constant('error'), code: fc.string(), message: fc.string() }),
-      fc.jsonValue(),
-    )
-    await fc.assert(
-      fc.asyncProperty(fc.array(message, { maxLength: 12 }), async (messages) => {
-        const guest = new Guest()
-        guest.channel.receive(hello)
-        let settlements = 0
-        const calls = ['a', 'b'].map((call) =>
-          guest.execute(callOf(call, ['s'])).then(
-            () => (settlements += 1),
-            () => (settlements += 1),
-          ),
-        )
-        let sentAtClose: number | null = null
-        for (const each of messages) {
-          guest.channel.receive(each)
-          if (guest.closes.length > 0) sentAtClose ??= guest.sent.length
-        }
-        guest.channel.fail(new HostError('RUNTIME_DIED', 'end of the test'))
-        await Promise.all(calls)
-        await Promise.resolve()
-        expect(settlements).toBe(2)
-        expect(guest.closes).toHaveLength(1)
-        expect(guest.sent.length).toBe(sentAtClose ?? guest.sent.length)
-      }),
-    )
   })
 })
