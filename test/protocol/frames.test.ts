@@ -42,6 +42,24 @@ describe('encodeFrame and FrameDecoder', () => {
     )
   })
 
+  it('read any bytes alike however they are cut, up to the first violation', () => {
+    // Lengths about the limit, so that most streams hold a few frames and then one that is refused.
+    const stream = fc.array(fc.tuple(fc.integer({ min: 0, max: 6 }), fc.uint8Array({ maxLength: 6 })), { maxLength: 6 })
+    const cutPlaces = fc.array(fc.nat(60), { maxLength: 8 })
+    fc.assert(
+      fc.property(stream, cutPlaces, (items, cuts) => {
+        const bytes = Buffer.concat(items.flatMap(([length, body]) => [Uint8Array.of(0, 0, 0, length), body]))
+        const read = (places: readonly number[]) => {
+          const decoder = new FrameDecoder(5)
+          const payloads = pieces(bytes, places).flatMap((piece) => decoder.push(piece))
+          return { payloads: payloads.map(toHex), code: decoder.violation?.wireCode, torn: decoder.incomplete }
+        }
+        const sorted = cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b)
+        expect(read(sorted)).toEqual(read([]))
+      }),
+    )
+  })
+
   it('refuse to send what a reader would refuse', () => {
     expect(() => encodeFrame(new Uint8Array(0), 8)).toThrowError(expect.objectContaining({ wireCode: 'frame_empty' }))
     expect(() => encodeFrame(new Uint8Array(9), 8)).toThrowError(

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { CallId, CorrelationId } from '../../src/model/ids.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import { decodePayload, encodePayload } from '../../src/protocol/codec.ts'
 import { decodeGuestMessage, type ResultMessage, wireVersion } from '../../src/protocol/messages.ts'
@@ -62,6 +63,20 @@ describe('the host side', () => {
     expect(Object.keys(message).sort()).toEqual(Object.keys(vector).sort())
     expect(Object.keys(message.requests[0] ?? {}).sort()).toEqual(Object.keys(vector.requests[0] ?? {}).sort())
     expect(decodePayload(encodePayload(message))).toEqual(message)
+  })
+
+  it("makes the task's correlation the trace and the call its span, where both are UUIDs", () => {
+    const call = { ...handlerCall({ callable: 'c' }), id: '0199ab12-cd34-7ef0-8123-456789abcdef' as CallId }
+    const [request] = call.requests
+    if (request === undefined) throw new Error('The fixture has one request.')
+    const traceOf = (correlationId: string): string | null => {
+      const first = { ...request, correlationId: correlationId as CorrelationId }
+      return executeMessage(call, first, 0).traceparent
+    }
+    expect(traceOf('aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee')).toBe(
+      '00-aaaaaaaabbbb4ccc8dddeeeeeeeeeeee-0199ab12cd347ef0-01',
+    )
+    expect(traceOf('order-17')).toBeNull()
   })
 
   it('turns entries into step results', () => {
