@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 from stephost import StepContext
-from stephost.cancellation import Cancellation
 from support import request
 from tasker_core.step_handler.functional import depends_on, inputs, step_handler
 
@@ -19,7 +18,7 @@ class Order:
 
 def run(function: Any, task_context: dict[str, Any], dependencies: dict[str, Any] | None = None) -> Any:
     message = request("f", task_context, dependencies=dependencies or {})
-    return function._handler_class().call(StepContext.from_request(message, "f", Cancellation()))
+    return function._handler_class().call(StepContext.from_request(message, "f"))
 
 
 def test_dependencies_inputs_and_context() -> None:
@@ -37,7 +36,7 @@ def test_dependencies_inputs_and_context() -> None:
 
 
 def run_context() -> StepContext:
-    return StepContext.from_request(request("f"), "f", Cancellation())
+    return StepContext.from_request(request("f"), "f")
 
 
 def test_a_model_takes_the_fields_it_knows() -> None:

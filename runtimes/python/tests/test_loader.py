@@ -63,6 +63,8 @@ def test_names_of_handlers(tmp_path: Path) -> None:
         "file": "shop/ship.py",
         "root": root,
         "version": "2.1.0",
+        "capabilities": [],
+        "on_crash": "backoff",
     }
     assert announced["shop.pack.Pack"]["aliases"] == ["Pack"]
     assert announced["tax"]["file"] == "shop/tax.py"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import STEP_UUID, RuntimeProcess, execute, request
+from support import STEP_UUID, RuntimeProcess, execute, request, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,15 +72,6 @@ class Noise(StepHandler):
 '''
 
 
-def wait_for(path: Path) -> None:
-    import time
-
-    ends_at = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < ends_at, f"{path} did not appear"
-        time.sleep(0.005)
-
-
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[RuntimeProcess]:
     (tmp_path / "handlers").mkdir()
@@ -91,9 +81,7 @@ def runtime(tmp_path: Path) -> Iterator[RuntimeProcess]:
         "--handlers", str(tmp_path / "handlers"), "--max-in-flight", "2", "--frame-bytes-max", "100000"
     )
     yield process
-    if process.process.poll() is None:
-        process.process.kill()
-        process.process.communicate()
+    process.close()
 
 
 @pytest.fixture
@@ -104,7 +92,8 @@ def started(runtime: RuntimeProcess) -> RuntimeProcess:
 
 def test_hello(runtime: RuntimeProcess, tmp_path: Path) -> None:
     hello = runtime.receive()
-    assert hello["protocol"] == 1
+    assert hello["protocol"] == 2
+    assert hello["watch"] is True
     assert hello["runtime"] == "python"
     assert hello["sdk_version"] == "0.1.0"
     assert hello["pid"] == runtime.process.pid
@@ -158,9 +147,9 @@ def test_cancel(started: RuntimeProcess, tmp_path: Path, method: str | None, exp
     mark = tmp_path / "mark"
     started.send(execute("c1", "Gate", {"started": str(mark)}, method=method))
     wait_for(mark)
-    started.send({"type": "cancel", "call_id": "unknown", "reason": "timeout"})
-    started.send({"type": "cancel", "call_id": "c1", "reason": "timeout"})
-    message = started.receive()
+    started.send({"type": "cancel", "call_id": "unknown", "reason": "timeout", "grace_ms": 1000})
+    started.send({"type": "cancel", "call_id": "c1", "reason": "timeout", "grace_ms": 1000})
+    message = started.result()
     assert message["call_id"] == "c1"
     entry = message["results"][0]
     if expected is None:
@@ -175,32 +164,35 @@ def test_batch_keeps_the_order(started: RuntimeProcess) -> None:
     message = execute("b", "echo") | {"mode": "batch"}
     message["requests"] = [request("echo", {"value": n}) | {"step_uuid": f"s{n}"} for n in range(3)]
     started.send(message)
-    entries = started.receive()["results"]
+    entries = started.result()["results"]
     assert [(entry["step_uuid"], entry["result"]) for entry in entries] == [
         (f"s{n}", f'{{"value":{n}}}') for n in range(3)
     ]
 
 
 def test_output_never_reaches_the_wire(started: RuntimeProcess) -> None:
-    assert started.process.stdin is not None
-    assert started.process.stdout is not None
-    pipes = [os.fstat(pipe.fileno()).st_ino for pipe in (started.process.stdin, started.process.stdout)]
-    assert json.loads(started.run("Noise")["result"]) == {"stdin": ""}
-    code, printed = started.finish()
+    """Prints of the step are log messages, everything else goes to descriptors 1 and 2 (field notes 4, 5 and 6)."""
+    started.send(execute("call", "Noise"))
+    printed = []
+    while (message := started.receive("started"))["type"] == "log":
+        assert (message["step_uuid"], message["stream"], message["level"]) == (STEP_UUID, "stdout", "info")
+        printed.append(message["message"])
+    assert printed == ["by print", "unfinished"]
+    assert json.loads(message["results"][0]["result"]) == {"stdin": ""}
+    code, output = started.finish()
     assert code == 0
-    lines = printed.splitlines()
-    for line in ["by print", "by descriptor", "by C", "by child"]:
+    lines = output.splitlines()
+    for line in ["by descriptor", "by C", "by child"]:
         assert line in lines
-    assert "unfinished" in printed
-    assert any(line.startswith("pipe:") for line in lines)
-    assert not any(f"pipe:[{pipe}]" in lines for pipe in pipes)
+    # The child sees its three standard descriptors and nothing of the wire or the watch.
+    assert not any(line.startswith("socket:") for line in lines)
 
 
 def test_a_result_too_large_for_a_frame(started: RuntimeProcess) -> None:
     message = execute("b", "echo", {"chars": 120_000}, method="grow") | {"mode": "batch"}
     message["requests"] += [request("echo", {"chars": 1}), request("echo", {"chars": 99_999})]
     started.send(message)
-    entries = started.receive()["results"]
+    entries = started.result()["results"]
     assert [entry["success"] for entry in entries] == [False, True, False]
     assert entries[0]["error"]["error_type"] == "invalid_result"
     assert "a frame holds 100000" in entries[0]["error"]["message"]
@@ -209,7 +201,7 @@ def test_a_result_too_large_for_a_frame(started: RuntimeProcess) -> None:
 def test_too_many_calls_end_the_session(started: RuntimeProcess, tmp_path: Path) -> None:
     for number in range(3):
         started.send(execute(f"c{number}", "Gate", {"started": str(tmp_path / f"mark{number}")}))
-    assert started.receive()["code"] == "unexpected_message"
+    assert started.result()["code"] == "unexpected_message"
     assert started.receive() is None
     assert started.finish()[0] == 70
 

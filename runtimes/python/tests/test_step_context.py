@@ -5,14 +5,18 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from stephost import StepContext
+import pytest
+
+from stephost import CheckpointNotStored, StepContext
 from stephost.cancellation import Cancellation
 from stephost.step_context import StepEvent
 from support import STEP_UUID, TASK_UUID, request
 
 
 def context(task_context: Any = None, cancellation: Cancellation | None = None, **rest: Any) -> StepContext:
-    return StepContext.from_request(request("ship", task_context, **rest), "ship", cancellation or Cancellation())
+    message = request("ship", task_context, **rest)
+    event = StepEvent(message["task_uuid"], message["step_uuid"], message["correlation_id"], message)
+    return StepContext(event, "ship", cancellation)
 
 
 def test_identity() -> None:
@@ -88,3 +92,25 @@ def test_from_ffi_event() -> None:
     subject = StepContext.from_ffi_event(StepEvent(TASK_UUID, STEP_UUID, TASK_UUID, documents), "ship")
     assert subject.get_input("a") == 1
     assert subject.task_sequence_step.workflow_step == {"name": "step"}
+
+
+def test_without_a_host_there_is_no_deadline_and_checkpoints_are_recorded() -> None:
+    subject = context()
+    assert subject.deadline == float("inf")
+    assert subject.traceparent is None
+    subject.save_checkpoint(cursor={"row": 5}, items_processed=5)
+    subject.save_checkpoint(cursor=9, items_processed=9, accumulated_results=[1.5])
+    assert subject.recorded_checkpoints == [
+        {"cursor": {"row": 5}, "items_processed": 5},
+        {"cursor": 9, "items_processed": 9, "accumulated_results": [1.5]},
+    ]
+    with pytest.raises(CheckpointNotStored, match="no JSON form"):
+        subject.save_checkpoint(cursor=object(), items_processed=1)
+
+
+def test_documents_are_parsed_when_they_are_asked_for() -> None:
+    message = request("ship", {"customer": "Ada"}) | {"dependency_results": "no JSON at all"}
+    subject = StepContext.from_request(message, "ship")
+    assert subject.get_input("customer") == "Ada"
+    with pytest.raises(ValueError, match="Expecting value"):
+        subject.get_dependency_result("previous")

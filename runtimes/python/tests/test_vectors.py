@@ -7,7 +7,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from stephost import frames, messages
+from stephost import decoder, frames, messages
 from stephost.protocol_violation import ProtocolViolation
 from support import vector_bytes, vector_value, vectors
 
@@ -51,11 +51,11 @@ def test_values(vector: dict[str, Any]) -> None:
     if "error" in vector:
         for payload in payloads:
             with pytest.raises(ProtocolViolation) as violation:
-                messages.read(payload)
+                decoder.read(payload)
             assert violation.value.code == vector["error"]
         return
     value = vector_value(vector["value"])
-    assert [messages.read(payload) for payload in payloads] == [value] * len(payloads)
+    assert [decoder.read(payload) for payload in payloads] == [value] * len(payloads)
     assert messages.encode(value) in payloads
 
 
@@ -65,7 +65,7 @@ def test_values(vector: dict[str, Any]) -> None:
 def test_messages(vector: dict[str, Any]) -> None:
     code = None
     try:
-        messages.decode(msgpack.packb(vector["message"]))
+        decoder.decode(msgpack.packb(vector["message"]))
     except ProtocolViolation as violation:
         code = violation.code
     assert code == vector["error"]
