@@ -25,6 +25,14 @@ export class PermanentError extends Error {
   }
 }
 
+/** The host could not keep a checkpoint: the step lost its claim, or the data cannot be stored. Not one of Tasker's. */
+export class CheckpointNotStored extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'CheckpointNotStored'
+  }
+}
+
 /** A failure that a retry may cure. `metadata.retryAfter` asks for a wait of so many seconds. Source: handler-api §1.3. */
 export class RetryableError extends Error {
   readonly metadata: Metadata

@@ -1,5 +1,6 @@
 // Runs one request: resolves the handler, calls it, and turns whatever happens into one entry of `result`.
 
+import type { Call } from './call.ts'
 import { ErrorType, PermanentError, RetryableError } from './errors.ts'
 import { toStepResult } from './functional.ts'
 import type { HandlerDirectory, LoadedHandler } from './handler-directory.ts'
@@ -23,7 +24,7 @@ export class Executor {
   }
 
   /** Never rejects: a handler's failure is a value. */
-  async run(target: CallTarget, request: RequestEntry, isCancelled: () => boolean): Promise<ResultEntry> {
+  async run(target: CallTarget, request: RequestEntry, call: Call): Promise<ResultEntry> {
     const startedAt = performance.now()
     const done = (outcome: Outcome): ResultEntry => ({
       step_uuid: request.step_uuid,
@@ -36,7 +37,7 @@ export class Executor {
     }
     const where = `handler ${handler.callable} (${handler.file})`
     try {
-      const returned = await invoke(handler, target, request, isCancelled)
+      const returned = await invoke(handler, target, request, call)
       return done(toOutcome(toStepResult(returned), where))
     } catch (error) {
       return done(fromThrown(error, where))
@@ -48,12 +49,7 @@ type Outcome =
   | { readonly success: true; readonly metadata: string; readonly result: string }
   | { readonly success: false; readonly metadata: string; readonly error: ErrorEntry }
 
-async function invoke(
-  loaded: LoadedHandler,
-  target: CallTarget,
-  request: RequestEntry,
-  isCancelled: () => boolean,
-): Promise<unknown> {
+async function invoke(loaded: LoadedHandler, target: CallTarget, request: RequestEntry, call: Call): Promise<unknown> {
   const handler = new loaded.handlerClass()
   const method = target.method ?? 'call'
   const callee: unknown = Reflect.get(handler, method)
@@ -73,7 +69,7 @@ async function invoke(
       dependencyResults: request.dependency_results,
       stepDefinition: request.step_definition,
     }),
-    isCancelled,
+    call,
   })
   return (await Reflect.apply(callee, handler, [context])) as unknown
 }

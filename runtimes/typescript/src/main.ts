@@ -4,6 +4,7 @@ import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { Executor } from './executor.ts'
 import { HandlerDirectory } from './handler-directory.ts'
 import { type LoadOptions, loadHandlers } from './loader.ts'
+import { LogSink, linesPerSecondMaxDefault } from './log-sink.ts'
 import type { GuestMessage, HostMessage } from './messages.ts'
 import { Session } from './session.ts'
 import { StandardOutput } from './standard-output.ts'
@@ -18,7 +19,8 @@ export interface ThreadData extends LoadOptions {
 
 async function serve(port: NonNullable<typeof parentPort>, data: ThreadData): Promise<void> {
   const post = (message: GuestMessage): void => port.postMessage(message)
-  const output = new StandardOutput(post)
+  const sink = new LogSink({ post, linesPerSecondMax: linesPerSecondMaxDefault, now: () => performance.now() })
+  const output = new StandardOutput(sink)
   output.install()
   process.on('exit', () => output.flushAll())
   process.setSourceMapsEnabled(true)
@@ -27,7 +29,7 @@ async function serve(port: NonNullable<typeof parentPort>, data: ThreadData): Pr
   process.on('unhandledRejection', (reason) => console.error('Unhandled rejection in a handler:', reason))
   const { handlers, failures } = await loadHandlers(data)
   const directory = new HandlerDirectory(handlers)
-  const session = new Session({ executor: new Executor(directory), output, post, exit: () => process.exit(0) })
+  const session = new Session({ executor: new Executor(directory), output, sink, post, exit: () => process.exit(0) })
   port.on('message', (message: HostMessage) => void session.receive(message))
   post({
     type: 'hello',

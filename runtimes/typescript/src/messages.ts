@@ -46,8 +46,17 @@ export interface ExecuteMessage {
 
 export type CancelWord = 'timeout' | 'shutdown' | 'lease_lost'
 
+export interface CheckpointedMessage {
+  readonly type: 'checkpointed'
+  readonly call_id: string
+  readonly checkpoint_id: number
+  readonly stored: boolean
+  readonly message?: string | null
+}
+
 export type HostMessage =
   | ExecuteMessage
+  | CheckpointedMessage
   | { readonly type: 'cancel'; readonly call_id: string; readonly reason: CancelWord; readonly grace_ms: number }
   | { readonly type: 'ping'; readonly nonce: number }
   | { readonly type: 'reload' }
@@ -74,12 +83,12 @@ export type ResultEntry =
   | (Outcome & { readonly success: true; readonly result: Document })
   | (Outcome & { readonly success: false; readonly error: ErrorEntry })
 
-/** What a step prints; a thread has no log pipes of its own, so all of its lines travel so. */
+/** What a step prints or logs; a thread has no log pipes of its own, so all of its lines travel so. */
 export interface LogMessage {
   readonly type: 'log'
   readonly step_uuid: string | null
-  readonly stream: 'stdout' | 'stderr'
-  readonly level: 'info' | 'warn'
+  readonly stream: 'stdout' | 'stderr' | 'log'
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
   readonly message: string
   readonly fields: Document | null
 }
@@ -99,6 +108,13 @@ export type GuestMessage =
     }
   | { readonly type: 'started'; readonly call_ids: readonly string[] }
   | { readonly type: 'result'; readonly call_id: string; readonly results: readonly ResultEntry[] }
+  | {
+      readonly type: 'checkpoint'
+      readonly call_id: string
+      readonly step_uuid: string
+      readonly checkpoint_id: number
+      readonly data: Document
+    }
   | { readonly type: 'pong'; readonly nonce: number }
   | { readonly type: 'error'; readonly code: string; readonly message: string }
   | LogMessage

@@ -1,24 +1,20 @@
 // The guest's side of the conversation: hello once, one result per execute, cancelled or not (PROTOCOL.md §3).
 
+import { Call, type CallPorts } from './call.ts'
 import type { Executor } from './executor.ts'
-import type { CancelWord, ExecuteMessage, GuestMessage, HostMessage, RequestEntry, ResultEntry } from './messages.ts'
+import type { CancelWord, ExecuteMessage, HostMessage, RequestEntry, ResultEntry } from './messages.ts'
 import type { StandardOutput } from './standard-output.ts'
 
-export interface SessionOptions {
+export interface SessionOptions extends CallPorts {
   readonly executor: Pick<Executor, 'run'>
   readonly output: Pick<StandardOutput, 'during'>
-  post(message: GuestMessage): void
   /** Ends the thread. */
   exit(): void
 }
 
-interface ActiveCall {
-  cancelledBy: CancelWord | null
-}
-
 export class Session {
   readonly #options: SessionOptions
-  readonly #calls = new Map<string, ActiveCall>()
+  readonly #calls = new Map<string, Call>()
   /** A newer thread serves: this one ends with its last call. */
   #reloading = false
 
@@ -35,6 +31,9 @@ export class Session {
         if (call !== undefined) call.cancelledBy ??= message.reason
         return
       }
+      case 'checkpointed':
+        this.#calls.get(message.call_id)?.checkpoints.settle(message)
+        return
       case 'ping':
         this.#options.post({ type: 'pong', nonce: message.nonce })
         return
@@ -54,12 +53,12 @@ export class Session {
 
   /** The requests of a batch run one after the other: they share a handler and a deadline. */
   async #execute(message: ExecuteMessage): Promise<void> {
-    const call: ActiveCall = { cancelledBy: null }
+    const call = new Call(message, this.#options)
     this.#calls.set(message.call_id, call)
     this.#options.post({ type: 'started', call_ids: [message.call_id] })
     const results: ResultEntry[] = []
     for (const request of message.requests) {
-      const run = () => this.#options.executor.run(message, request, () => call.cancelledBy !== null)
+      const run = () => this.#options.executor.run(message, request, call)
       const { cancelledBy } = call
       results.push(
         cancelledBy === null
@@ -68,6 +67,7 @@ export class Session {
       )
     }
     this.#calls.delete(message.call_id)
+    call.checkpoints.end()
     this.#options.post({ type: 'result', call_id: message.call_id, results })
     this.#exitWhenDone()
   }

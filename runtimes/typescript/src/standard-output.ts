@@ -1,21 +1,21 @@
 // What handlers print becomes log lines, each tagged with the step whose code printed it.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { LogMessage } from './messages.ts'
+import type { LogSink } from './log-sink.ts'
 
-type Stream = LogMessage['stream']
+type Stream = 'stdout' | 'stderr'
 
-/** PROTOCOL.md §6. A longer line is cut; one without an end is passed on in pieces of this size. */
+/** A line without an end is passed on in pieces of this size. */
 const lineCharactersMax = 8192
 const levels = { stdout: 'info', stderr: 'warn' } as const
 
 export class StandardOutput {
   readonly #steps = new AsyncLocalStorage<string>()
-  readonly #post: (message: LogMessage) => void
+  readonly #sink: LogSink
   readonly #partial = new Map<string, { stream: Stream; step: string | null; text: string }>()
 
-  constructor(post: (message: LogMessage) => void) {
-    this.#post = post
+  constructor(sink: LogSink) {
+    this.#sink = sink
   }
 
   /** Takes over `process.stdout` and `process.stderr` of this thread, and with them the console. */
@@ -65,8 +65,7 @@ export class StandardOutput {
     for (const { step } of [...this.#partial.values()]) this.flush(step)
   }
 
-  #send(stream: Stream, line: string, step: string | null): void {
-    const message = line.length > lineCharactersMax ? `${line.slice(0, lineCharactersMax)}… (cut)` : line
-    this.#post({ type: 'log', step_uuid: step, stream, level: levels[stream], message, fields: null })
+  #send(stream: Stream, message: string, step: string | null): void {
+    this.#sink.write({ step_uuid: step, stream, level: levels[stream], message, fields: null })
   }
 }

@@ -1,7 +1,11 @@
 // What a handler sees of its step. Accessors and their rules: handler-api §1.3.
 
+import type { Call } from './call.ts'
+import { CheckpointNotStored } from './errors.ts'
+import { JsonTextError, writeJson } from './json-text.ts'
 import { type JsonPath, type RawJson, sliceJson, toJsonPath } from './raw-json.ts'
 import { isObject, type JsonObject, objectOf, StepDocuments } from './step-documents.ts'
+import { consoleLogger, StepLogger } from './step-logger.ts'
 
 /** The event behind a context. Source: handler-api §0.1. */
 export interface StepEvent {
@@ -19,8 +23,15 @@ export interface StepContextFields {
   readonly correlationId: string
   readonly handlerName: string
   readonly documents: StepDocuments
-  /** Asked each time the handler looks at `cancelled`. */
-  readonly isCancelled?: () => boolean
+  /** Absent in unit tests of a handler: nothing cancels it, and its checkpoints are recorded. */
+  readonly call?: Call
+}
+
+export interface CheckpointFields {
+  /** Where a later run of the step goes on. */
+  readonly cursor: unknown
+  readonly itemsProcessed: number
+  readonly accumulatedResults?: unknown
 }
 
 /** Where `raw` begins: the accessor's name → the document and the path inside it. */
@@ -38,7 +49,10 @@ export class StepContext {
   readonly handlerName: string
   readonly #eventId: string
   readonly #documents: StepDocuments
-  readonly #isCancelled: () => boolean
+  readonly #call: Call | null
+  #logger: StepLogger | null = null
+  /** What was saved where no host is there to store it. */
+  readonly recordedCheckpoints: CheckpointFields[] = []
 
   constructor(fields: StepContextFields) {
     this.#eventId = fields.eventId
@@ -47,7 +61,7 @@ export class StepContext {
     this.correlationId = fields.correlationId
     this.handlerName = fields.handlerName
     this.#documents = fields.documents
-    this.#isCancelled = fields.isCancelled ?? (() => false)
+    this.#call = fields.call ?? null
   }
 
   static fromFfiEvent(event: StepEvent, handlerName: string): StepContext {
@@ -79,7 +93,30 @@ export class StepContext {
 
   /** True once the host wants the step to stop. Look at it in long loops and between slow calls, then fail or return. */
   get cancelled(): boolean {
-    return this.#isCancelled()
+    return (this.#call?.cancelledBy ?? null) !== null
+  }
+
+  /** Seconds until the host wants the handler to stop; negative when that is over, infinite without a host. */
+  get deadline(): number {
+    return this.#call?.deadline ?? Number.POSITIVE_INFINITY
+  }
+
+  /** W3C Trace Context of the call. */
+  get traceparent(): string | null {
+    return this.#call?.traceparent ?? null
+  }
+
+  /** Its lines reach the host with this step's id, a level and fields. */
+  get logger(): StepLogger {
+    this.#logger ??= this.#call === null ? consoleLogger() : loggerOf(this.#call, this.stepUuid)
+    return this.#logger
+  }
+
+  /** Resolves when the host has stored it; a later run of this step begins with it. Rejects with CheckpointNotStored. */
+  async saveCheckpoint(fields: CheckpointFields): Promise<void> {
+    const text = checkpointText(fields)
+    if (this.#call === null) this.recordedCheckpoints.push(fields)
+    else await this.#call.checkpoints.save(this.stepUuid, text)
   }
 
   /** The context of the task. */
@@ -164,6 +201,7 @@ export class StepContext {
     return this.retryCount >= this.maxRetries - 1
   }
 
+  /** What the step had when this run of it began. */
   get checkpoint(): JsonObject | null {
     const checkpoint = this.#documents.workflowStep['checkpoint']
     return isObject(checkpoint) ? checkpoint : null
@@ -199,6 +237,24 @@ export class StepContext {
       )
     }
     return sliceJson(this.#documents.texts[known.document], [...known.path, ...rest])
+  }
+}
+
+function loggerOf({ sink }: Call, stepUuid: string): StepLogger {
+  return new StepLogger((level, message, fields) =>
+    sink.write({ step_uuid: stepUuid, stream: 'log', level, message, fields }),
+  )
+}
+
+function checkpointText({ cursor, itemsProcessed, accumulatedResults }: CheckpointFields): string {
+  const accumulated = accumulatedResults === undefined ? {} : { accumulated_results: accumulatedResults }
+  try {
+    return writeJson({ cursor: cursor ?? null, items_processed: itemsProcessed, ...accumulated })
+  } catch (error) {
+    if (!(error instanceof JsonTextError)) throw error
+    throw new CheckpointNotStored(
+      `The checkpoint has no JSON form: ${error.path.replace('$', 'checkpoint')} is ${error.problem}.`,
+    )
   }
 }
 

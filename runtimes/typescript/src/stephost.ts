@@ -1,8 +1,9 @@
 // The package entry: all that handlers import, as `stephost` or as `@tasker-systems/tasker`.
 
-export { ErrorType, type Metadata, PermanentError, RetryableError } from './errors.ts'
+export { CheckpointNotStored, ErrorType, type Metadata, PermanentError, RetryableError } from './errors.ts'
 export { type DefineHandlerOptions, defineHandler, type HandlerArguments } from './functional.ts'
 export { type JsonPath, RawJson } from './raw-json.ts'
-export { StepContext, type StepEvent } from './step-context.ts'
+export { type CheckpointFields, StepContext, type StepEvent } from './step-context.ts'
 export { StepHandler, type StepHandlerClass } from './step-handler.ts'
+export { StepLogger } from './step-logger.ts'
 export { type OrchestrationMetadata, StepHandlerResult, type StepHandlerResultFields } from './step-result.ts'

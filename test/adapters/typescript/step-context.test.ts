@@ -1,5 +1,6 @@
 // The accessors of a step's context (handler-api §1.3).
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { CheckpointNotStored } from '../../../runtimes/typescript/src/errors.ts'
 import { StepContext } from '../../../runtimes/typescript/src/step-context.ts'
 import { StepDocuments } from '../../../runtimes/typescript/src/step-documents.ts'
 
@@ -95,6 +96,26 @@ describe('attempts and checkpoints', () => {
     expect(context.accumulatedResults).toEqual({ sum: 1 })
     expect(contextOf({}).hasCheckpoint()).toBe(false)
     expect(contextOf({}).checkpointItemsProcessed).toBe(0)
+  })
+})
+
+describe('without a host', () => {
+  it('records checkpoints, and says which have no JSON form', async () => {
+    const context = contextOf({})
+    await context.saveCheckpoint({ cursor: 7, itemsProcessed: 3, accumulatedResults: { sum: 1 } })
+    expect(context.recordedCheckpoints).toEqual([{ cursor: 7, itemsProcessed: 3, accumulatedResults: { sum: 1 } }])
+    const unwritable = context.saveCheckpoint({ cursor: Number.NaN, itemsProcessed: 0 })
+    await expect(unwritable).rejects.toBeInstanceOf(CheckpointNotStored)
+    await expect(unwritable).rejects.toThrowError('The checkpoint has no JSON form: checkpoint.cursor is NaN')
+  })
+
+  it('has no deadline and no trace, and logs to the console', () => {
+    const context = contextOf({})
+    expect([context.deadline, context.traceparent, context.cancelled]).toEqual([Number.POSITIVE_INFINITY, null, false])
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    context.logger.warn('low stock', { sku: 'a1' })
+    expect(warn.mock.calls).toEqual([['low stock {"sku":"a1"}']])
+    warn.mockRestore()
   })
 })
 

@@ -15,7 +15,7 @@ import { handlerCall } from '../../fixtures/handler-call.ts'
 const handlers = `
   import { appendFileSync } from 'node:fs'
   import { setTimeout as delay } from 'node:timers/promises'
-  import { defineHandler, PermanentError, RetryableError, StepHandler } from 'stephost'
+  import { CheckpointNotStored, defineHandler, PermanentError, RetryableError, StepHandler } from 'stephost'
   export const echo = defineHandler('t.echo', { inputs: { value: 'value' } }, async ({ value }) => ({ value }))
   export const raw = defineHandler('t.raw', {}, async ({ context }) => ({ value: context.raw('inputData.value') }))
   export const env = defineHandler('t.env', {}, async () => process.env)
@@ -47,6 +47,34 @@ const handlers = `
     setTimeout(() => console.log('after'), 20)
     return {}
   })
+  export const log = defineHandler('t.log', {}, async ({ context }) => {
+    context.logger.error('reserved', { sku: 'a1', count: 9007199254740993n })
+    context.logger.debug('two\\nlines')
+    return {}
+  })
+  export const save = defineHandler('t.save', {}, async ({ context }) => {
+    const saved: string[] = []
+    for (const cursor of [{ page: 1.5 }, 'refused']) {
+      try {
+        await context.saveCheckpoint({ cursor, itemsProcessed: 3 })
+        saved.push('stored')
+      } catch (error) {
+        saved.push(error instanceof CheckpointNotStored ? error.message : 'another error')
+      }
+    }
+    return { saved }
+  })
+  let left: Promise<unknown> | null = null
+  export const leave = defineHandler('t.leave', {}, async ({ context }) => {
+    const result = await left?.catch((error: Error) => error.message)
+    left = context.saveCheckpoint({ cursor: 'never answered', itemsProcessed: 1 })
+    left.catch(() => {})
+    return { result: result ?? null }
+  })
+  export const call = defineHandler('t.call', {}, async ({ context }) => ({
+    traceparent: context.traceparent,
+    seconds: Math.round(context.deadline),
+  }))
   export const hoard = defineHandler('t.hoard', {}, async () => {
     const all: unknown[] = []
     for (;;) all.push(new Array(100_000).fill(all.length))
@@ -152,6 +180,57 @@ describe('a call', () => {
     await expect
       .poll(() => lines.at(-1))
       .toMatchObject({ runtime: 'typescript', stream: 'stdout', level: 'info', line: 'after', pid: null, step })
+  })
+})
+
+describe('what a handler tells while it runs', () => {
+  it('is stored as checkpoints, or refused with the reason', async () => {
+    await started()
+    const seen: unknown[] = []
+    const checkpoint: CallEvents['checkpoint'] = (step, data) => {
+      seen.push([step, data])
+      const refused = data.includes('refused')
+      return Promise.resolve({ stored: !refused, message: refused ? 'The claim is lost.' : null })
+    }
+    const call = callOf('t.save')
+    const [result] = await adapter.execute(call, { ...events, checkpoint })
+    expect(result).toMatchObject({ success: true, result: '{"saved":["stored","The claim is lost."]}' })
+    const step = call.requests[0]?.stepId
+    expect(seen).toEqual([
+      [step, '{"cursor":{"page":1.5},"items_processed":3}'],
+      [step, '{"cursor":"refused","items_processed":3}'],
+    ])
+  })
+
+  it('waits for no answer that comes after its call', async () => {
+    await started()
+    const checkpoint: CallEvents['checkpoint'] = () => new Promise(() => {})
+    await adapter.execute(callOf('t.leave'), { ...events, checkpoint })
+    const [second] = await adapter.execute(callOf('t.leave'), { ...events, checkpoint })
+    expect(second).toMatchObject({ success: true, result: '{"result":"The call is over."}' })
+  })
+
+  it('is logged with level, fields and whose it is', async () => {
+    await started()
+    const call = callOf('t.log')
+    await adapter.execute(call, events)
+    const [request] = call.requests
+    const whose = { step: request?.stepId, task: request?.taskId, correlationId: request?.correlationId }
+    const line = { runtime: 'typescript', stream: 'log', handler: 't.log', pid: null, ...whose }
+    expect(lines).toEqual([
+      { ...line, level: 'error', line: 'reserved', fields: '{"sku":"a1","count":9007199254740993}' },
+      { ...line, level: 'debug', line: 'two', fields: null },
+      { ...line, level: 'debug', line: 'lines', fields: null },
+    ])
+  })
+
+  it('knows its trace and its deadline', async () => {
+    await started()
+    const call = { ...callOf('t.call'), deadlineAt: performance.now() + 600_000 }
+    const trace = call.requests[0]?.correlationId.replaceAll('-', '')
+    const [result] = await adapter.execute(call, events)
+    expect(result).toMatchObject({ result: expect.stringMatching(`"traceparent":"00-${trace}-[0-9a-f]{16}-01"`) })
+    expect(result).toMatchObject({ result: expect.stringMatching(/"seconds":(600|59\d)\b/) })
   })
 })
 
