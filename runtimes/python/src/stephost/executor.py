@@ -1,9 +1,9 @@
-"""Runs calls in threads that stay, or as tasks of the asyncio loop, and gives exactly one result for each."""
+"""The calls that the guest holds: never more than the host was told, each announced before it runs, one result each."""
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from . import fork_guard
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 class Executor:
-    """`admit` takes the calls of one read, `dispatch` lets them begin.
+    """`admit` takes the calls of one read, `dispatch` announces them.
 
-    `_waiting` holds calls beyond `threads`; `_ready` those that are announced as started and need only a thread.
+    `_waiting` holds calls beyond `threads`; `_ready` those that are announced as started, for the crew to run.
+    Calls of `async def` handlers run as tasks of the loop and need no thread.
     `on_fault` takes an exception of the runtime itself; `on_drained` is called when all is finished after `drain`.
     """
 
@@ -46,19 +47,28 @@ class Executor:
         self._on_fault = on_fault
         self._on_drained = on_drained
         self._loop = AsyncLoop()
-        self._threads_max = threads
-        self._threads = 0
+        self._threads = threads
         self._free = threads
         self._calls: dict[str, Call] = {}
         self._admitted: list[Call] = []
         self._waiting: list[Call] = []
-        self._ready: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._ready: deque[Call] = deque()
         self._draining = False
         self._lock = threading.Lock()
 
     @property
     def in_flight(self) -> int:
         return len(self._calls)
+
+    @property
+    def running(self) -> int:
+        """Calls that a thread of the crew runs now."""
+        return self._threads - self._free - len(self._ready)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls wait for the crew."""
+        return bool(self._ready)
 
     @property
     def drained(self) -> bool:
@@ -78,7 +88,7 @@ class Executor:
         self._admitted.append(call)
 
     def dispatch(self) -> None:
-        """Tells the host which of the admitted calls start and which wait, and only then lets them run."""
+        """Tells the host which of the admitted calls start and which wait; those that start are then ready."""
         if not self._admitted:
             return
         admitted, self._admitted = self._admitted, []
@@ -90,14 +100,14 @@ class Executor:
         self._announce(tasks + starting)
         if tasks:
             self._loop.begin([self._task(call) for call in tasks])
-        self._hand_over(starting)
+        self._ready += starting
         if threaded:
             with self._lock:
                 self._waiting += threaded
             # Threads that became free meanwhile saw nobody waiting.
             late = self._take_free(self._waiting)
             self._announce(late)
-            self._hand_over(late)
+            self._ready += late
 
     def cancel(self, call_id: str, reason: str) -> None:
         """Unknown and finished ids are ignored. A call that waits for a thread is given back at once."""
@@ -120,6 +130,19 @@ class Executor:
         if call is not None:
             call.checkpoints.settle(message)
 
+    def next_ready(self) -> Call | None:
+        try:
+            return self._ready.popleft()
+        except IndexError:
+            # Another thread was faster.
+            return None
+
+    def run(self, call: Call) -> None:
+        """Runs it in this thread."""
+        # What is finished must not wait for what now begins.
+        self._outbox.alarm()
+        self._finish(call, call.run(self._log_sink))
+
     def drain(self) -> None:
         """No call comes any more; `on_drained` is called when the last one is finished."""
         self._draining = True
@@ -136,29 +159,6 @@ class Executor:
         """`started` is written before any code of the author runs: a host that finds a dead guest knows which began."""
         if calls:
             self._outbox.send({"type": "started", "call_ids": [call.id for call in calls]})
-
-    def _hand_over(self, calls: list[Call]) -> None:
-        for call in calls:
-            self._ready.put(call)
-        # A thread for each call that is announced, so that none waits behind one that blocks.
-        while self._threads < self._threads_max - self._free:
-            self._threads += 1
-            threading.Thread(target=self._work, name="stephost-handler", daemon=True).start()
-
-    def _work(self) -> None:
-        try:
-            while True:
-                call = self._next()
-                # What is finished must not wait for what now begins.
-                self._outbox.alarm()
-                self._finish(call, call.run(self._log_sink))
-        except BaseException as error:
-            self._on_fault(error)
-
-    def _next(self) -> Call:
-        if self._ready.empty():
-            self._outbox.flush()
-        return self._ready.get()
 
     async def _task(self, call: Call) -> None:
         try:
@@ -185,7 +185,7 @@ class Executor:
         self._outbox.add_result(call.id, entries)
         if following is not None:
             self._announce([following])
-            self._ready.put(following)
+            self._ready.append(following)
         self._end_if_drained()
 
     def _end_if_drained(self) -> None:

@@ -29,7 +29,7 @@ def run(arguments: list[str]) -> NoReturn:
         # Only now: the watch runs before anything that may take long.
         from .runtime import Runtime
 
-        os._exit(Runtime(options, descriptors, watched, _fail_with).serve())
+        Runtime(options, descriptors, watched, _fail_with).serve()
     except BaseException as error:
         _fail_with(error)
 

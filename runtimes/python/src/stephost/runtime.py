@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from . import fork_guard, step_stream
+from .crew import Crew
 from .executor import Executor
 from .handler_directory import HandlerDirectory
 from .heartbeat import Heartbeat
@@ -40,17 +42,20 @@ class Runtime:
         self._log_sink = LogSink(self._outbox, options.log_lines_per_second)
         LogSink.current = self._log_sink
 
-    def serve(self) -> int:
-        """Loads the handlers, says hello, and serves until the host is gone or done. Returns the exit code."""
+    def serve(self) -> NoReturn:
+        """Loads the handlers, says hello, and serves until the host is gone or done; then the process ends."""
         self._guard_output()
         loader = Loader(self._options.ignore).load(self._options.handlers)
         # A handler that logs has imported it; the import alone costs a fifth of the start.
         if "logging" in sys.modules:
             _capture_logging()
         directory = HandlerDirectory(loader.handlers)
-        session = self._session(directory)
+        crew = self._crew(directory)
         self._outbox.send(self._hello(directory, loader.load_failures + directory.load_failures))
-        return session.run()
+        crew.start()
+        # Signals are for the main thread, so it does nothing else.
+        while True:
+            signal.pause()
 
     def _guard_output(self) -> None:
         step_stream.install()
@@ -61,7 +66,7 @@ class Runtime:
 
         fork_guard.install(in_child)
 
-    def _session(self, directory: HandlerDirectory) -> Session:
+    def _crew(self, directory: HandlerDirectory) -> Crew:
         options = self._options
         executor = Executor(
             directory,
@@ -70,10 +75,18 @@ class Runtime:
             threads=options.threads,
             max_in_flight=options.max_in_flight,
             on_fault=self._on_fault,
-            on_drained=self._drained,
+            on_drained=lambda: self._end(EXIT_DONE),
         )
         heartbeat = Heartbeat(executor, self._outbox, self._log_sink)
-        return Session(self._descriptors.wire, self._outbox, executor, heartbeat, options.frame_bytes_max)
+        session = Session(self._descriptors.wire, self._outbox, executor, heartbeat, options.frame_bytes_max)
+        return Crew(
+            session.turn,
+            executor,
+            self._outbox,
+            threads=options.threads,
+            on_end=self._end,
+            on_fault=self._on_fault,
+        )
 
     def _hello(self, directory: HandlerDirectory, load_failures: list[dict[str, str]]) -> Message:
         return {
@@ -89,10 +102,11 @@ class Runtime:
             "load_failures": load_failures,
         }
 
-    def _drained(self) -> None:
-        """The last call is finished after `reload`; the session still waits for the host."""
+    def _end(self, code: int) -> None:
+        """What is finished leaves before the process ends; a host that is gone takes nothing any more."""
         self._outbox.flush()
-        os._exit(EXIT_DONE)
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def _capture_logging() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .messages import Message
     from .outbox import Outbox
 
-READ_BYTES = 262_144
+READ_BYTES = 65_536
 EXIT_DONE = 0
 EXIT_FAULT = 70
 
@@ -33,23 +33,21 @@ class Session:
         self._heartbeat = heartbeat
         self._frames = FrameReader(frame_bytes_max)
 
-    def run(self) -> int:
-        """The exit code: 0 when the host closed, said `shutdown`, or `reload` and nothing is left to finish.
+    def turn(self) -> int | None:
+        """Reads once and does what the messages say. Never called by two threads at once.
 
-        70 after a violation of the protocol.
+        None to go on; 0 when the host closed, said `shutdown`, or `reload` and nothing is left to finish; 70 after a
+        violation of the protocol.
         """
         try:
-            while chunk := os.read(self._descriptor, READ_BYTES):
-                code = self._take(chunk)
-                if code is not None:
-                    return code
+            chunk = os.read(self._descriptor, READ_BYTES)
+            return self._take(chunk) if chunk else EXIT_DONE
         except ConnectionResetError:
             return EXIT_DONE
         except ProtocolViolation as violation:
             print(f"stephost: {violation.code}: {violation.message}", file=sys.stderr, flush=True)
             self._outbox.send({"type": "error", "code": violation.code, "message": violation.message})
             return EXIT_FAULT
-        return EXIT_DONE
 
     def _take(self, chunk: bytes) -> int | None:
         """The calls of one read begin together. An exit code when the session is over."""

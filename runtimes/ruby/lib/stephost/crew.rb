@@ -31,10 +31,8 @@ module Stephost
 
     # Wakes one thread for any amount of work: it wakes the next before it does something that may take long.
     def wake
-      return unless @wakes.empty?
-
-      @wakes << true
-      # One that is neither reading nor in a call takes the token, now or as the next thing it does.
+      @wakes << true if @wakes.empty?
+      # One that is neither reading nor in a call takes the token; where there is none, the token may be an old one.
       add_thread if @threads <= @executor.running + (@reading ? 1 : 0)
     end
 
