@@ -1,8 +1,10 @@
 // Prints what a no-op call through the sidecar adapter costs beside a bare msgpack pipe, and a warm start: `npm run bench:sidecars`.
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { SidecarAdapter } from '../../src/adapters/sidecar/sidecar-adapter.ts'
 import { packageRoot } from '../../src/config/package-root.ts'
 import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
+import type { CallId } from '../../src/model/ids.ts'
 import type { CallEvents, HandlerCall } from '../../src/model/runtime-adapter.ts'
 import { handlerCall } from '../fixtures/handler-call.ts'
 import { BarePipe } from './sidecars/bare-pipe.ts'
@@ -14,6 +16,7 @@ const callsAlone = 3000
 const callsTogether = 60_000
 const together = 64
 const starts = 11
+const deadlineMs = 60_000
 const here = join(packageRoot(), 'test/bench/sidecars')
 const handlers = join(here, 'handlers')
 
@@ -43,21 +46,30 @@ function through(adapter: SidecarAdapter): Call {
   }
 }
 
-function calls(count: number): HandlerCall[] {
-  return Array.from({ length: count }, () => handlerCall({ callable: 'bench.noop' }))
+/** A worker holds a few dozen requests, not tens of thousands: the same ones come again, under new call ids. */
+const requests = Array.from({ length: 1000 }, () => handlerCall({ callable: 'bench.noop' }))
+
+function nextCall(number: number): HandlerCall {
+  const call = requests[number % requests.length]
+  if (call === undefined) throw new Error('There are requests.')
+  return { ...call, id: randomUUID() as string as CallId, deadlineAt: performance.now() + deadlineMs }
 }
 
 async function measure(call: Call): Promise<Round> {
   const times: number[] = []
-  for (const each of calls(callsAlone)) {
+  for (let number = 0; number < callsAlone; number += 1) {
+    const next = nextCall(number)
     const startedAt = performance.now()
-    await call(each)
+    await call(next)
     times.push((performance.now() - startedAt) * 1000)
   }
-  const waiting = calls(callsTogether)
+  let number = 0
   const startedAt = performance.now()
   const lane = async (): Promise<void> => {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await call(next)
+    while (number < callsTogether) {
+      number += 1
+      await call(nextCall(number))
+    }
   }
   await Promise.all(Array.from({ length: together }, lane))
   const perSecond = (callsTogether / (performance.now() - startedAt)) * 1000

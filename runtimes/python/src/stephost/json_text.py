@@ -12,6 +12,8 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _STRING_OR_LARGE_FLOAT = re.compile(_STRING + r"|-?\d+(?:\.\d+)?e\+\d+")
 
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=data_form)
+
 
 class Unwritable(Exception):
     """A value that has no JSON form; the message names the place, the reason and the cure."""
@@ -27,8 +29,11 @@ def write(value: Any, root: str = "result") -> str:
 
     The C encoder writes it in one go. Only when the text cannot be right is the value searched for the offender.
     """
+    # Most metadata is empty.
+    if value == {} and type(value) is dict:
+        return "{}"
     try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=data_form)
+        text = _ENCODER.encode(value)
         text.encode()
     except Exception as error:
         raise Unwritable(offence(value, root) or f"`{root}` cannot be written as JSON: {error}.") from None
