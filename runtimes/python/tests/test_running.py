@@ -20,6 +20,15 @@ HANDLERS = """
 import asyncio, ctypes, logging, os, signal, subprocess, sys, threading, time
 from stephost import CheckpointNotStored, StepHandler
 
+def sockets():
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            links.append(os.readlink("/proc/self/fd/" + number))
+        except OSError:
+            pass
+    return [link for link in links if link.startswith("socket:")]
+
 class Work(StepHandler):
     handler_name = "work"
     on_crash = "retry"
@@ -77,9 +86,22 @@ class Work(StepHandler):
     def fork(self, context):
         pid = os.fork()
         if pid == 0:
+            with open(context.get_input("sockets"), "w") as file:
+                file.write(" ".join(sockets()))
             return {"from": "the child"}
-        os.waitpid(pid, 0)
-        return {"from": "the parent"}
+        _, status = os.waitpid(pid, 0)
+        return {"child ended with": os.waitstatus_to_exitcode(status), "sockets": sockets()}
+
+    def spawn(self, context):
+        command = ["sh", "-c", "readlink /proc/self/fd/* | grep socket: || true"]
+        return {"sockets": subprocess.run(command, close_fds=False, capture_output=True, text=True).stdout.split()}
+
+    async def leave_task(self, context):
+        async def later():
+            while not os.path.exists(context.get_input("gate")):
+                await asyncio.sleep(0.005)
+            print("after the end")
+        Work.left = asyncio.create_task(later())
 
     def keep_lock(self, context):
         child = subprocess.Popen(["sleep", "600"])
@@ -230,12 +252,29 @@ def test_an_async_checkpoint(start: Any) -> None:
     assert process.receive("heartbeat")["results"][0]["success"] is True
 
 
-def test_a_forked_child_never_speaks_to_the_host(start: Any) -> None:
+def test_a_forked_child_gives_up_the_wire_and_ends_without_a_result(start: Any, tmp_path: Path) -> None:
     """Field note 6: libraries fork; what returns there must not become a second result."""
     process = start()
-    assert json.loads(process.run("work", method="fork")["result"]) == {"from": "the parent"}
+    held = tmp_path / "sockets"
+    result = json.loads(process.run("work", {"sockets": str(held)}, method="fork")["result"])
+    assert result["child ended with"] == 0
+    assert len(result["sockets"]) == 2
+    assert not set(result["sockets"]) & set(held.read_text().split())
     process.send({"type": "ping", "nonce": 1})
     assert process.receive("heartbeat") == {"type": "pong", "nonce": 1}
+
+
+def test_programs_that_handlers_start_inherit_neither_wire_nor_watch(start: Any) -> None:
+    """Field note 6."""
+    assert json.loads(start().run("work", method="spawn")["result"]) == {"sockets": []}
+
+
+def test_what_is_printed_after_the_end_of_a_step_is_not_its_own(start: Any, tmp_path: Path) -> None:
+    process = start()
+    assert process.run("work", {"gate": str(tmp_path / "gate")}, method="leave_task")["success"] is True
+    (tmp_path / "gate").touch()
+    assert process.process.stdout is not None
+    assert process.process.stdout.readline() == b"after the end\n"
 
 
 def test_reload_finishes_what_is_held_and_exits(start: Any, tmp_path: Path) -> None:
