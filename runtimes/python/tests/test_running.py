@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -274,6 +275,7 @@ def test_what_is_printed_after_the_end_of_a_step_is_not_its_own(start: Any, tmp_
     assert process.run("work", {"gate": str(tmp_path / "gate")}, method="leave_task")["success"] is True
     (tmp_path / "gate").touch()
     assert process.process.stdout is not None
+    assert select.select([process.process.stdout], [], [], WAIT_S)[0], "the line did not come on descriptor 1"
     assert process.process.stdout.readline() == b"after the end\n"
 
 
