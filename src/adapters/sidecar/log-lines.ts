@@ -13,14 +13,13 @@ const newline = 0x0a
 
 export class LogLines {
   readonly #options: LogLinesOptions
-  /** The line being collected; never longer than `lineBytesMax`. */
-  readonly #line: Uint8Array
+  /** The line being collected; never longer than `lineBytesMax`. Most guests print nothing, and get no memory for it. */
+  #line = new Uint8Array()
   #filled = 0
   #cut = false
 
   constructor(options: LogLinesOptions) {
     this.#options = options
-    this.#line = new Uint8Array(options.lineBytesMax)
   }
 
   push(chunk: Uint8Array): void {
@@ -41,6 +40,7 @@ export class LogLines {
   }
 
   #collect(piece: Uint8Array): void {
+    if (this.#line.length === 0) this.#line = new Uint8Array(this.#options.lineBytesMax)
     const room = this.#line.length - this.#filled
     if (piece.length > room) this.#cut = true
     this.#line.set(piece.subarray(0, room), this.#filled)
