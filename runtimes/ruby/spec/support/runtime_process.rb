@@ -48,11 +48,13 @@ class RuntimeProcess
     nil
   end
 
-  # Heartbeats come when time passes, so what a spec waits for may come with or without them.
+  # Heartbeats come when time passes, so what a spec waits for may come with or without them; they prolong no wait.
   def receive
-    loop do
-      message = receive_any
-      return message unless message && message["type"] == "heartbeat"
+    Timeout.timeout(WAIT_S) do
+      loop do
+        message = receive_any
+        return message unless message && message["type"] == "heartbeat"
+      end
     end
   end
 
