@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -24,11 +25,20 @@ static void end_group(int signal_number) {
 static void *answer(void *argument) {
   const int descriptor = (int)(intptr_t)argument;
   unsigned char token[token_bytes];
+  size_t filled = 0;
   for (;;) {
-    const ssize_t read_bytes = recv(descriptor, token, sizeof token, MSG_WAITALL);
-    if (read_bytes < 0 && errno == EINTR) continue;
-    if (read_bytes != token_bytes) break;
-    if (send(descriptor, token, sizeof token, MSG_NOSIGNAL) < 0 && errno != EINTR) break;
+    const ssize_t read_bytes = recv(descriptor, token + filled, sizeof token - filled, 0);
+    if (read_bytes < 0 && (errno == EINTR || errno == EAGAIN)) {
+      /* Somebody may have made the socket non-blocking: that is no end of file. */
+      struct pollfd readable = {.fd = descriptor, .events = POLLIN};
+      poll(&readable, 1, -1);
+      continue;
+    }
+    if (read_bytes <= 0) break;
+    filled += (size_t)read_bytes;
+    if (filled < sizeof token) continue;
+    filled = 0;
+    if (send(descriptor, token, sizeof token, MSG_NOSIGNAL) < 0 && errno != EINTR && errno != EAGAIN) break;
   }
   end_group(0);
   return NULL;

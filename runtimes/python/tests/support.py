@@ -110,6 +110,8 @@ class RuntimeProcess:
         self.wire.settimeout(WAIT_S)
         self.watch.settimeout(WAIT_S)
         self._reader = self.wire.makefile("rb")
+        # Both ends of a socket may be found non-blocking; the watch must not take that for the end of the host.
+        watch.setblocking(False)
         descriptors = ["--wire-descriptor", str(WIRE), "--watch-descriptor", str(WATCH)]
         library = ["--watch-library", str(PINGER)] if PINGER.exists() else []
         self.process = _spawn([*descriptors, *library, *arguments], wire, watch)
