@@ -120,8 +120,10 @@ export async function openGatedProject(): Promise<GatedProject> {
         await api<{ name: string; attempts: number; current_state: string }[]>(`/v1/tasks/${taskId}/workflow_steps`)
       ).map(({ name, attempts, current_state }) => [name, attempts, current_state]),
     async handlerStarted() {
-      await eventually('the gated handler runs', () => existsSync(`${gate}.started`), bootMs)
-      return Number(readFileSync(`${gate}.started`, 'utf8').trim().split('\n').at(-1))
+      // The file is there a moment before its line is: only a whole line counts.
+      const lines = () => (existsSync(`${gate}.started`) ? readFileSync(`${gate}.started`, 'utf8') : '')
+      const written = await eventually('the gated handler runs', () => lines().endsWith('\n') && lines(), bootMs)
+      return Number(written.trim().split('\n').at(-1))
     },
     openGate: () => writeFileSync(gate, ''),
     async close() {
@@ -136,7 +138,11 @@ export async function openGatedProject(): Promise<GatedProject> {
 
 /** A zombie has a directory too, but no command line any more. */
 export function isAlive(pid: number): boolean {
-  return existsSync(`/proc/${pid}`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== ''
+  } catch {
+    return false
+  }
 }
 
 async function call<T>(url: string, body: unknown): Promise<T> {
