@@ -33,6 +33,12 @@ class ScriptedRuntime implements RuntimeAdapter {
   handlers(): readonly never[] {
     return []
   }
+  publishers(): readonly never[] {
+    return []
+  }
+  subscribers(): readonly never[] {
+    return []
+  }
   loadFailures(): readonly never[] {
     return []
   }

@@ -98,7 +98,7 @@ async function call(
   try {
     const deadlineAt = performance.now() + timeoutMs
     const [result] = await adapter.execute(
-      { id, requests: [request], deadlineAt, mode: 'single' },
+      { id, requests: [request], deadlineAt, mode: 'single', event: null },
       {
         started: () => {},
         log: (record) => log.handler(record),

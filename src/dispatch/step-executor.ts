@@ -150,7 +150,7 @@ export class StepExecutor {
     this.#parts.logs.open(step.stepId)
     const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
     try {
-      const results = await this.#execute(call, { id, requests: [request], deadlineAt, mode: 'single' })
+      const results = await this.#execute(call, { id, requests: [request], deadlineAt, mode: 'single', event: null })
       if (results instanceof HostError) {
         this.#parts.notStarted(step, results.message)
         return

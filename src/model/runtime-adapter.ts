@@ -1,6 +1,12 @@
 // The seam to the languages: one adapter per way of reaching a runtime, all alike to the flow.
 
-import type { HandlerDescriptor, LoadFailure, RuntimeName } from './handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  RuntimeName,
+  SubscriberDescriptor,
+} from './handler.ts'
 import type { CallId, CorrelationId, StepId, TaskId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { Lifecycle } from './lifecycle.ts'
@@ -10,11 +16,19 @@ import type { StepResult } from './step-result.ts'
 /** Milliseconds of the monotonic clock (`performance.now()`); comparable within this process only. */
 export type MonotonicMs = number
 
+/**
+ * `single`, `batch`: steps for a handler. The others reach code of authors that is no handler, with one request: `publish` asks a publisher
+ * which events a finished step has, `published` tells it what became of one, `deliver` hands an event to a subscriber.
+ */
+export type CallMode = 'single' | 'batch' | 'publish' | 'published' | 'deliver'
+
 export interface HandlerCall {
   readonly id: CallId
   readonly requests: readonly StepRequest[]
   readonly deadlineAt: MonotonicMs
-  readonly mode: 'single' | 'batch'
+  readonly mode: CallMode
+  /** What `publish`, `published` and `deliver` are about: one JSON object, its shape in PROTOCOL.md §3.2; null for steps. */
+  readonly event: JsonText | null
 }
 
 export type CancelReason = 'timeout' | 'shutdown' | 'lease_lost'
@@ -71,6 +85,8 @@ export interface RuntimeAdapter extends Lifecycle {
   /** Calls the runtime can hold at once; the flow never sends more. */
   readonly inFlightMax: number
   handlers(): readonly HandlerDescriptor[]
+  publishers(): readonly PublisherDescriptor[]
+  subscribers(): readonly SubscriberDescriptor[]
   loadFailures(): readonly LoadFailure[]
   /**
    * One result per request, in the same order. Resolves for every outcome of a handler: a raise, a panic, a timeout inside it.

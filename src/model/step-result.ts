@@ -10,9 +10,20 @@ interface Outcome {
   readonly metadata: JsonText
 }
 
+/**
+ * What a success asks for beyond its result: `decision` and `batches` are also in the result under Tasker's keys (wire-protocol §6.1, §6.2);
+ * `checkpoint` means that the step is not done: it is stored and the step runs on in the same claim (§6.3).
+ */
+export interface StepOutcome {
+  readonly kind: 'decision' | 'batches' | 'checkpoint'
+  /** One untrusted JSON object in Tasker's shape. */
+  readonly document: JsonText
+}
+
 export interface StepSuccess extends Outcome {
   readonly success: true
   readonly result: JsonText
+  readonly outcome: StepOutcome | null
 }
 
 export interface StepFailure extends Outcome {

@@ -1,13 +1,15 @@
 // What the processes or threads of a language announce together, and whether changed files may replace what serves.
 
 import path from 'node:path'
-import type { HandlerDescriptor, LoadFailure } from '../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../model/handler.ts'
 import type { HelloMessage } from './messages.ts'
-import { announcedHandlers, announcedLoadFailures } from './step-envelope.ts'
+import { announcedHandlers, announcedLoadFailures, announcedPublishers, announcedSubscribers } from './step-envelope.ts'
 
 export class Announcement {
   /** The same arrays until a guest announces something else: the flow compares them by identity. */
   handlers: readonly HandlerDescriptor[] = []
+  publishers: readonly PublisherDescriptor[] = []
+  subscribers: readonly SubscriberDescriptor[] = []
   /** A first guest without handlers announces something too: why there are none. */
   #adopted = false
   #loadFailures: readonly LoadFailure[] = []
@@ -21,12 +23,18 @@ export class Announcement {
 
   /** True when the guest's tables are those that are announced. */
   is(hello: HelloMessage): boolean {
-    return this.#adopted && JSON.stringify(announcedHandlers(hello)) === JSON.stringify(this.handlers)
+    if (!this.#adopted) return false
+    const tables = [announcedHandlers(hello), announcedPublishers(hello), announcedSubscribers(hello)]
+    return JSON.stringify(tables) === JSON.stringify([this.handlers, this.publishers, this.subscribers])
   }
 
   /** A guest's tables serve from now on. */
   adopt(hello: HelloMessage): void {
-    if (!this.is(hello)) this.handlers = announcedHandlers(hello)
+    if (!this.is(hello)) {
+      this.handlers = announcedHandlers(hello)
+      this.publishers = announcedPublishers(hello)
+      this.subscribers = announcedSubscribers(hello)
+    }
     this.#adopted = true
     this.#loadFailures = announcedLoadFailures(hello)
     this.#show([])

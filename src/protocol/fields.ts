@@ -57,6 +57,20 @@ export class Fields {
     return isStrings ? value : this.#refuse(name, 'an array of strings')
   }
 
+  /** Absent is empty. */
+  optionalStrings(name: string): readonly string[] {
+    return this.#read(name) === null ? [] : this.strings(name)
+  }
+
+  optionalMap(name: string): Fields | null {
+    return this.#read(name) === null ? null : this.map(name)
+  }
+
+  /** Absent is empty. */
+  optionalMaps<Item>(name: string, read: (fields: Fields) => Item): readonly Item[] {
+    return this.#read(name) === null ? [] : this.maps(name, read)
+  }
+
   map(name: string): Fields {
     return new Fields(this.#read(name), { outer: this.#place, name, index: null })
   }

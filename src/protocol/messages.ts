@@ -2,7 +2,8 @@
 
 import { type RuntimeName, runtimeNames } from '../model/handler.ts'
 import type { JsonText } from '../model/json-text.ts'
-import type { CancelReason, HandlerCall, LogLevel, LogRecord } from '../model/runtime-adapter.ts'
+import type { CallMode, CancelReason, LogLevel, LogRecord } from '../model/runtime-adapter.ts'
+import type { StepOutcome } from '../model/step-result.ts'
 import { Fields } from './fields.ts'
 import { WireError, type WireErrorCode } from './wire-error.ts'
 
@@ -18,7 +19,12 @@ export type AnnouncedHandler = {
   readonly version: string
   readonly capabilities: readonly string[]
   readonly on_crash: 'backoff' | 'retry'
+  readonly depends_on: readonly string[]
+  readonly batch: { readonly max_size: number; readonly max_wait_ms: number } | null
 }
+
+export type AnnouncedPublisher = { readonly name: string; readonly file: string; readonly root: string }
+export type AnnouncedSubscriber = AnnouncedPublisher & { readonly patterns: readonly string[] }
 
 export type AnnouncedLoadFailure = { readonly file: string; readonly message: string }
 
@@ -34,6 +40,8 @@ export type HelloMessage = {
   readonly max_in_flight: number
   readonly handlers: readonly AnnouncedHandler[]
   readonly load_failures: readonly AnnouncedLoadFailure[]
+  readonly publishers: readonly AnnouncedPublisher[]
+  readonly subscribers: readonly AnnouncedSubscriber[]
 }
 
 /** `accepted`: the calls wait inside the guest. `started`: code of their authors is about to run. */
@@ -71,8 +79,9 @@ export type ResultError = {
 }
 
 type EntryBase = { readonly step_uuid: string; readonly execution_time_ms: number; readonly metadata: JsonText }
+export type ResultOutcome = { readonly kind: StepOutcome['kind']; readonly document: JsonText }
 export type ResultEntry =
-  | (EntryBase & { readonly success: true; readonly result: JsonText })
+  | (EntryBase & { readonly success: true; readonly result: JsonText; readonly outcome: ResultOutcome | null })
   | (EntryBase & { readonly success: false; readonly error: ResultError })
 
 export type ResultMessage = {
@@ -102,12 +111,14 @@ export type ExecuteRequest = {
 export type ExecuteMessage = {
   readonly type: 'execute'
   readonly call_id: string
-  readonly mode: HandlerCall['mode']
+  readonly mode: CallMode
   readonly callable: string
   readonly method: string | null
   readonly resolver: string | null
   readonly deadline_ms: number
   readonly traceparent: string | null
+  /** Only where the mode has one. */
+  readonly event?: JsonText
   readonly requests: readonly ExecuteRequest[]
 }
 
@@ -148,6 +159,7 @@ export type HostMessage =
   | ErrorMessage<WireErrorCode>
 
 const streams = ['stdout', 'stderr', 'log'] as const
+const outcomeKinds = ['decision', 'batches', 'checkpoint'] as const
 const levels = ['debug', 'info', 'warn', 'error'] as const
 
 /**
@@ -196,20 +208,37 @@ function readHello(fields: Fields): HelloMessage {
     pid: fields.integer('pid', 0),
     watch: fields.boolean('watch'),
     max_in_flight: fields.integer('max_in_flight', 1),
-    handlers: fields.maps('handlers', (handler) => ({
-      callable: handler.string('callable'),
-      aliases: handler.strings('aliases'),
-      file: handler.string('file'),
-      root: handler.string('root'),
-      version: handler.string('version'),
-      capabilities: handler.strings('capabilities'),
-      on_crash: handler.oneOf('on_crash', ['backoff', 'retry']),
-    })),
+    handlers: fields.maps('handlers', readHandler),
     load_failures: fields.maps('load_failures', (failure) => ({
       file: failure.string('file'),
       message: failure.string('message'),
     })),
+    publishers: fields.optionalMaps('publishers', readPublisher),
+    subscribers: fields.optionalMaps('subscribers', (subscriber) => ({
+      ...readPublisher(subscriber),
+      patterns: subscriber.strings('patterns'),
+    })),
   }
+}
+
+function readHandler(handler: Fields): AnnouncedHandler {
+  const batch = handler.optionalMap('batch')
+  return {
+    callable: handler.string('callable'),
+    aliases: handler.strings('aliases'),
+    file: handler.string('file'),
+    root: handler.string('root'),
+    version: handler.string('version'),
+    capabilities: handler.strings('capabilities'),
+    on_crash: handler.oneOf('on_crash', ['backoff', 'retry']),
+    depends_on: handler.optionalStrings('depends_on'),
+    batch:
+      batch === null ? null : { max_size: batch.integer('max_size', 1), max_wait_ms: batch.integer('max_wait_ms', 0) },
+  }
+}
+
+function readPublisher(fields: Fields): AnnouncedPublisher {
+  return { name: fields.string('name'), file: fields.string('file'), root: fields.string('root') }
 }
 
 function readLog(fields: Fields): LogMessage {
@@ -244,10 +273,16 @@ function readEntry(fields: Fields): ResultEntry {
   const metadata = fields.string('metadata') as JsonText
   if (fields.boolean('success')) {
     const result = fields.string('result') as JsonText
-    return { step_uuid: stepUuid, execution_time_ms: executionTimeMs, metadata, success: true, result }
+    const outcome = readOutcome(fields.optionalMap('outcome'))
+    return { step_uuid: stepUuid, execution_time_ms: executionTimeMs, metadata, success: true, result, outcome }
   }
   const error = readError(fields.map('error'))
   return { step_uuid: stepUuid, execution_time_ms: executionTimeMs, metadata, success: false, error }
+}
+
+function readOutcome(fields: Fields | null): ResultOutcome | null {
+  if (fields === null) return null
+  return { kind: fields.oneOf('kind', outcomeKinds), document: fields.string('document') as JsonText }
 }
 
 function readError(fields: Fields): ResultError {

@@ -1,6 +1,6 @@
 // Between the host's vocabulary and the wire's: a call becomes `execute`, an entry of `result` becomes a StepResult.
 
-import type { HandlerDescriptor, LoadFailure } from '../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../model/handler.ts'
 import type { StepId } from '../model/ids.ts'
 import type { HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
 import type { StepRequest } from '../model/step-request.ts'
@@ -9,7 +9,7 @@ import type { ExecuteMessage, ExecuteRequest, HelloMessage, ResultEntry } from '
 
 /** `execute` for a call whose requests all name the handler of the first; the deadline becomes the time left at `now`. */
 export function executeMessage(call: HandlerCall, first: StepRequest, now: MonotonicMs): ExecuteMessage {
-  return {
+  const message: ExecuteMessage = {
     type: 'execute',
     call_id: call.id,
     mode: call.mode,
@@ -20,6 +20,7 @@ export function executeMessage(call: HandlerCall, first: StepRequest, now: Monot
     traceparent: traceparent(first.correlationId, call.id),
     requests: call.requests.map(executeRequest),
   }
+  return call.event === null ? message : { ...message, event: call.event }
 }
 
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/
@@ -47,7 +48,9 @@ function executeRequest(request: StepRequest): ExecuteRequest {
 export function stepResult(entry: ResultEntry): StepResult {
   const stepId = entry.step_uuid as StepId
   const { execution_time_ms: executionTimeMs, metadata } = entry
-  if (entry.success) return { stepId, executionTimeMs, metadata, success: true, result: entry.result }
+  if (entry.success) {
+    return { stepId, executionTimeMs, metadata, success: true, result: entry.result, outcome: entry.outcome }
+  }
   const { error } = entry
   return {
     stepId,
@@ -65,7 +68,21 @@ export function stepResult(entry: ResultEntry): StepResult {
 }
 
 export function announcedHandlers(hello: HelloMessage): readonly HandlerDescriptor[] {
-  return hello.handlers.map(({ on_crash: onCrash, ...handler }) => ({ ...handler, onCrash, runtime: hello.runtime }))
+  return hello.handlers.map(({ on_crash: onCrash, depends_on: dependsOn, batch, ...handler }) => ({
+    ...handler,
+    onCrash,
+    dependsOn,
+    batch: batch === null ? null : { sizeMax: batch.max_size, waitMaxMs: batch.max_wait_ms },
+    runtime: hello.runtime,
+  }))
+}
+
+export function announcedPublishers(hello: HelloMessage): readonly PublisherDescriptor[] {
+  return hello.publishers.map((publisher) => ({ ...publisher, runtime: hello.runtime }))
+}
+
+export function announcedSubscribers(hello: HelloMessage): readonly SubscriberDescriptor[] {
+  return hello.subscribers.map((subscriber) => ({ ...subscriber, runtime: hello.runtime }))
 }
 
 export function announcedLoadFailures(hello: HelloMessage): readonly LoadFailure[] {

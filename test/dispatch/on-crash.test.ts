@@ -41,7 +41,7 @@ async function crashOnce(onCrash: HandlerDescriptor['onCrash']): Promise<{ step:
   const adapter = new ScriptedAdapter(async (request, _cancelled, events) => {
     const { stepId } = request
     if (request.attempts > 0)
-      return { stepId, success: true, result: emptyObject, metadata: emptyObject, executionTimeMs: 1 }
+      return { stepId, success: true, outcome: null, result: emptyObject, metadata: emptyObject, executionTimeMs: 1 }
     events.started(stepId)
     await events.checkpoint(stepId, '{"cursor":7,"items_processed":7}' as JsonText)
     return hostFailure(stepId, 'handler_lost', 'The process was killed by SIGSEGV.')

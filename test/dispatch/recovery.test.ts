@@ -33,6 +33,7 @@ async function start(...[adapter, options]: [ScriptedAdapter, Parameters<typeof 
 const succeed = async (request: StepRequest): Promise<StepResult> => ({
   stepId: request.stepId,
   success: true,
+  outcome: null,
   result: emptyObject,
   metadata: emptyObject,
   executionTimeMs: 1,

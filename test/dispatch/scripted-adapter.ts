@@ -33,6 +33,12 @@ export class ScriptedAdapter implements RuntimeAdapter {
   handlers(): readonly HandlerDescriptor[] {
     return [...this.announced]
   }
+  publishers(): readonly never[] {
+    return []
+  }
+  subscribers(): readonly never[] {
+    return []
+  }
   loadFailures(): readonly never[] {
     return []
   }
@@ -63,6 +69,8 @@ export function handlerDescriptor(callable: string, more: Partial<HandlerDescrip
     root: '/handlers',
     version: '1.0.0',
     capabilities: [],
+    dependsOn: [],
+    batch: null,
     onCrash: 'backoff',
     ...more,
   }

@@ -26,6 +26,7 @@ function result(stepId: StepId, text: string): StepResult {
   return {
     stepId,
     success: true,
+    outcome: null,
     result: text as JsonText,
     metadata: '{"made_by":"test"}' as JsonText,
     executionTimeMs: 7,

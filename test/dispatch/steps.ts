@@ -44,7 +44,14 @@ export function stepRequest(step: ClaimedStep, more: Partial<StepRequest> = {}):
 }
 
 export function success(step: ClaimedStep): StepResult {
-  return { stepId: step.stepId, success: true, result: emptyObject, metadata: emptyObject, executionTimeMs: 1 }
+  return {
+    stepId: step.stepId,
+    success: true,
+    outcome: null,
+    result: emptyObject,
+    metadata: emptyObject,
+    executionTimeMs: 1,
+  }
 }
 
 export function logRecord(more: Partial<LogRecord> = {}): LogRecord {

@@ -13,7 +13,18 @@ function templates(callable: string, root: string | null = null): LoadedTemplate
 
 function handler(callable: string, runtime: RuntimeName, root = 'handlers'): HandlerDescriptor {
   const file = `${root}/${callable}.${runtime}`
-  return { callable, aliases: [], runtime, file, root, version: '1.0.0', capabilities: [], onCrash: 'backoff' }
+  return {
+    callable,
+    aliases: [],
+    runtime,
+    file,
+    root,
+    version: '1.0.0',
+    capabilities: [],
+    dependsOn: [],
+    batch: null,
+    onCrash: 'backoff',
+  }
 }
 
 const lenient = { namespaces: {}, strict: false }

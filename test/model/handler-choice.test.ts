@@ -6,7 +6,7 @@ import { chooseHandler, findHandlers } from '../../src/model/handler-choice.ts'
 function handler(runtime: RuntimeName, callable: string, more: Partial<HandlerDescriptor> = {}): HandlerDescriptor {
   return {
     ...{ runtime, callable, aliases: [], file: `${callable}.x`, root: '/a', version: '1.0.0' },
-    ...{ capabilities: [], onCrash: 'backoff' },
+    ...{ capabilities: [], dependsOn: [], batch: null, onCrash: 'backoff' },
     ...more,
   }
 }

@@ -56,7 +56,13 @@ export function callOf(callId: string, steps: string[]): HandlerCall {
   const [request] = handlerCall({ callable: 'c' }).requests
   if (request === undefined) throw new Error('The fixture has one request.')
   const requests = steps.map((step) => ({ ...request, stepId: step as StepId }))
-  return { id: callId as CallId, requests, deadlineAt: 1000, mode: steps.length === 1 ? 'single' : 'batch' }
+  return {
+    id: callId as CallId,
+    requests,
+    deadlineAt: 1000,
+    mode: steps.length === 1 ? 'single' : 'batch',
+    event: null,
+  }
 }
 
 export function success(callId: string, step: string): object {

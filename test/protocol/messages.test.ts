@@ -5,10 +5,12 @@ import { describe, expect, it } from 'vitest'
 import type { CallId, CorrelationId } from '../../src/model/ids.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import { decodePayload, encodePayload } from '../../src/protocol/codec.ts'
-import { decodeGuestMessage, type ResultMessage, wireVersion } from '../../src/protocol/messages.ts'
+import { decodeGuestMessage, type HelloMessage, type ResultMessage, wireVersion } from '../../src/protocol/messages.ts'
 import {
   announcedHandlers,
   announcedLoadFailures,
+  announcedPublishers,
+  announcedSubscribers,
   executeMessage,
   stepResult,
 } from '../../src/protocol/step-envelope.ts'
@@ -30,7 +32,7 @@ function accepted(name: string): unknown {
 
 describe('decodeGuestMessage on the message vectors', () => {
   it.each(vectors.filter(({ from }) => from === 'guest'))('$name', ({ message, error }) => {
-    if (error === null) expect(message).toMatchObject(withoutNulls(decodeGuestMessage(message)))
+    if (error === null) expect(message).toMatchObject(withoutEmptyOptions(decodeGuestMessage(message)))
     else expect(() => decodeGuestMessage(message)).toThrowError(expect.objectContaining({ wireCode: error }))
   })
 
@@ -83,7 +85,7 @@ describe('the host side', () => {
     const results = (name: string): StepResult[] =>
       (decodeGuestMessage(accepted(name)) as ResultMessage).results.map(stepResult)
     expect(results('a success')).toEqual([
-      { stepId: 's1', success: true, executionTimeMs: 12, metadata: '{}', result: '{"total":1.0}' },
+      { stepId: 's1', success: true, executionTimeMs: 12, metadata: '{}', result: '{"total":1.0}', outcome: null },
     ])
     expect(results('a failure')).toEqual([
       {
@@ -100,6 +102,9 @@ describe('the host side', () => {
         context: '{}',
       },
     ])
+    expect(results('a success that decides')).toMatchObject([
+      { outcome: { kind: 'decision', document: '{"type":"create_steps","step_names":["approve"]}' } },
+    ])
     expect(results('a failure that asks for a wait')).toMatchObject([{ retryable: true, retryAfterS: 30 }])
   })
 
@@ -113,15 +118,31 @@ describe('the host side', () => {
         file: 'orders.rb',
         capabilities: ['batchable'],
         onCrash: 'backoff',
+        dependsOn: [],
+        batch: null,
       },
     ])
     expect(announcedLoadFailures(hello)).toEqual([
       { runtime: 'ruby', file: 'broken.rb', message: 'Line 3: unexpected end.' },
     ])
   })
+
+  it('names publishers, subscribers and what a handler takes in one call', () => {
+    const hello = (name: string): HelloMessage => decodeGuestMessage(accepted(name)) as HelloMessage
+    const place = { runtime: 'ruby', name: 'payments', file: 'payments.rb', root: 'handlers' }
+    expect(announcedPublishers(hello('hello with publishers and subscribers'))).toEqual([place])
+    expect(announcedSubscribers(hello('hello with publishers and subscribers'))).toEqual([
+      { ...place, patterns: ['payment.*'] },
+    ])
+    expect(announcedHandlers(hello('a handler with dependencies and a batch'))).toMatchObject([
+      { dependsOn: ['reserve_stock'], batch: { sizeMax: 100, waitMaxMs: 50 } },
+    ])
+  })
 })
 
-/** The decoder writes null for optional fields that the vector leaves out. */
-function withoutNulls<Value>(value: Value): object {
-  return JSON.parse(JSON.stringify(value, (_, item) => (item === null ? undefined : item))) as object
+/** The decoder writes null or an empty list for optional fields that the vector leaves out. */
+function withoutEmptyOptions<Value>(value: Value): object {
+  const optional = (key: string, item: unknown): boolean =>
+    item === null || (['depends_on', 'publishers', 'subscribers'].includes(key) && (item as unknown[]).length === 0)
+  return JSON.parse(JSON.stringify(value, (key, item) => (optional(key, item) ? undefined : item))) as object
 }

@@ -100,10 +100,15 @@ impl Execute {
         let mode = fields.text("mode")?;
         let requests = fields.array("requests")?.into_iter().map(Request::read).collect::<Result<Vec<_>, _>>()?;
         match mode.as_str() {
-            "single" if requests.len() != 1 => return Err("single takes one request".to_owned()),
+            "single" | "publish" | "published" | "deliver" if requests.len() != 1 => {
+                return Err(format!("{mode} takes one request"));
+            }
             "single" | "batch" => {}
-            _ => return Err("mode must be single or batch".to_owned()),
+            // Checked like every mode; crates announce neither publishers nor subscribers, so none of these is ever for them.
+            "publish" | "published" | "deliver" => drop(fields.text("event")?),
+            _ => return Err(format!("no mode is called {mode:?}")),
         }
+        fields.optional_text("event")?;
         // The resolver chooses among several ways to find a handler; here there is one.
         fields.optional_text("resolver")?;
         // Checked like every field, though handlers in the host have no use for it yet.

@@ -1,6 +1,6 @@
 // Runs handlers of native libraries (Rust, C) inside this process, on the addon's own threads (design D6).
 
-import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
 import { HostError } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
@@ -79,6 +79,14 @@ export class NativeAdapter implements RuntimeAdapter {
 
   handlers(): readonly HandlerDescriptor[] {
     return this.#handlers
+  }
+
+  publishers(): readonly PublisherDescriptor[] {
+    return []
+  }
+
+  subscribers(): readonly SubscriberDescriptor[] {
+    return []
   }
 
   loadFailures(): readonly LoadFailure[] {

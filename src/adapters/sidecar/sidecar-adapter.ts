@@ -1,6 +1,6 @@
 // Reaches a language through a pool of long-lived child processes; whatever happens to one of them, each call settles once.
 
-import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
@@ -55,6 +55,14 @@ export class SidecarAdapter implements RuntimeAdapter {
 
   handlers(): readonly HandlerDescriptor[] {
     return this.#pool.handlers
+  }
+
+  publishers(): readonly PublisherDescriptor[] {
+    return this.#pool.publishers
+  }
+
+  subscribers(): readonly SubscriberDescriptor[] {
+    return this.#pool.subscribers
   }
 
   loadFailures(): readonly LoadFailure[] {

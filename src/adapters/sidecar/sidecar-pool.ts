@@ -1,6 +1,6 @@
 // The processes of one language: which of them gets the next call, which are ended, and which version of the handlers they serve.
 
-import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
 import { messageOf } from '../../model/host-error.ts'
 import type { AdapterHealth, ReloadOutcome } from '../../model/runtime-adapter.ts'
 import { Announcement } from '../../protocol/announcement.ts'
@@ -56,6 +56,14 @@ export class SidecarPool {
 
   get handlers(): readonly HandlerDescriptor[] {
     return this.#announcement.handlers
+  }
+
+  get publishers(): readonly PublisherDescriptor[] {
+    return this.#announcement.publishers
+  }
+
+  get subscribers(): readonly SubscriberDescriptor[] {
+    return this.#announcement.subscribers
   }
 
   get loadFailures(): readonly LoadFailure[] {

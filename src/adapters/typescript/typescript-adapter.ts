@@ -2,7 +2,7 @@
 
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import type { HandlerDescriptor, LoadFailure } from '../../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
@@ -72,6 +72,14 @@ export class TypeScriptAdapter implements RuntimeAdapter {
 
   handlers(): readonly HandlerDescriptor[] {
     return this.#announcement.handlers
+  }
+
+  publishers(): readonly PublisherDescriptor[] {
+    return this.#announcement.publishers
+  }
+
+  subscribers(): readonly SubscriberDescriptor[] {
+    return this.#announcement.subscribers
   }
 
   loadFailures(): readonly LoadFailure[] {
