@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 TYPE = "execute"
 MODES = ("single", "batch")
+# For publishers and subscribers: rare, so they take the closer look.
+EVENT_MODES = ("publish", "published", "deliver")
 INTEGER_MAX = 2**53 - 1
 FIELDS = ("type", "mode", "requests", "deadline_ms", "call_id", "callable", "method", "resolver", "traceparent")
 OPTIONAL_TEXTS = ("method", "resolver", "traceparent")
@@ -64,7 +66,9 @@ def check(message: Message) -> None:
     for name in OPTIONAL_TEXTS:
         _require(name, message.get(name) is None or isinstance(message.get(name), str))
     mode, requests = message.get("mode"), message.get("requests")
-    _require("mode", mode in MODES)
+    _require("mode", mode in MODES or mode in EVENT_MODES)
+    event = message.get("event")
+    _require("event", isinstance(event, str) or (event is None and mode in MODES))
     _require("deadline_ms", _is_integer(message.get("deadline_ms")))
     if not isinstance(requests, list):
         bad_message("The field `requests` of `execute` is missing or ill-typed.")

@@ -5,6 +5,8 @@ module Stephost
   module ExecuteMessage
     TYPE = "execute"
     MODES = %w[single batch].freeze
+    # For publishers and subscribers: rare, so they take the closer look.
+    EVENT_MODES = %w[publish published deliver].freeze
     FIELDS = %w[type call_id mode callable method resolver deadline_ms traceparent requests].freeze
     REQUEST_TEXTS = %w[
       step_uuid task_uuid correlation_id step_name task workflow_step dependency_results step_definition
@@ -29,12 +31,19 @@ module Stephost
       texts.each { |name, value| value.is_a?(String) or ill_typed(name) }
       optional = {"method" => method, "resolver" => resolver, "traceparent" => trace}
       optional.each { |name, value| value.nil? || value.is_a?(String) or ill_typed(name) }
-      MODES.include?(mode) or ill_typed("mode")
+      check_mode(mode, message["event"])
       deadline.is_a?(Integer) or ill_typed("deadline_ms")
       requests.is_a?(Array) or ill_typed("requests")
       counted?(mode, requests) or Messages.bad("`#{mode}` has #{requests.size} requests.")
       requests.each { |request| check_request(request) }
     end
+
+    def self.check_mode(mode, event)
+      has_event = EVENT_MODES.include?(mode)
+      has_event || MODES.include?(mode) or ill_typed("mode")
+      (event.nil? && !has_event) || event.is_a?(String) or ill_typed("event")
+    end
+    private_class_method :check_mode
 
     def self.counted?(mode, requests)
       requests.size == 1 || (mode == "batch" && !requests.empty?)
