@@ -57,6 +57,12 @@ function sidecarOptions(
     recycle: sidecars.recycle,
     restart: restartDefaults,
     evidenceDirectory,
+    replayOptions: replayOptions(config, handlerRoots),
     log,
   }
+}
+
+function replayOptions({ file, environment }: Config, handlerRoots: readonly string[]): readonly string[] {
+  const roots = handlerRoots.flatMap((root) => ['--handlers', root])
+  return [...roots, ...(file === null ? [] : ['--config', file]), '--env', environment]
 }

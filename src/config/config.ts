@@ -18,6 +18,8 @@ import { checkedSettings } from './validation.ts'
 export interface Config {
   /** `development`, `test` or `production`. */
   readonly environment: string
+  /** The file above the shipped ones; null: none. */
+  readonly file: string | null
   readonly database: DatabaseConfig
   readonly queues: QueuesConfig
   readonly backoff: BackoffConfig
@@ -53,6 +55,7 @@ export function loadConfig(options: ConfigOptions): Config {
   const { values, namespaces } = checkedSettings(stated, environment)
   return freeze({
     environment: name,
+    file,
     database: databaseConfig(values.common.database),
     queues: queuesConfig(values.common.queues, values.queues),
     backoff: backoffConfig(values.common.backoff),

@@ -315,6 +315,7 @@ function exerciseEndings(session: () => Session, traits: AdapterTraits): void {
         expect(result).toMatchObject({ success: false, errorType: 'handler_lost', retryable: true })
         expect(result).toMatchObject({ message: expect.stringContaining('SIGKILL') })
       }
+      expect(lost[0]).toMatchObject({ message: expect.stringContaining('last words') })
       await serves(session())
       expect(adapter.health().status).toBe('healthy')
     })

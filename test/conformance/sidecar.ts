@@ -34,6 +34,7 @@ export async function openSidecar(
     recycle: { callsMax: null, rssSoftMaxBytes: null, rssHardMaxBytes: null, idleMaxMs: null },
     restart: restartDefaults,
     evidenceDirectory: null,
+    replayOptions: [],
   })
   await adapter.start()
   return adapter

@@ -22,7 +22,8 @@ export interface PoisonedStep {
 
 export interface EvidenceOptions {
   readonly directory: string | null
-  readonly handlerRoots: readonly string[]
+  /** What `stephost invoke` must be told to load the same handlers in the same way. */
+  readonly replayOptions: readonly string[]
 }
 
 /** A bound on the disk: the oldest file goes. */
@@ -32,9 +33,9 @@ const filesMax = 200
 export function poisonFailure(step: PoisonedStep, options: EvidenceOptions): StepFailure {
   const { request, deaths, problem, death, lastLines, ranMs } = step
   const stored = storeRequest(request, options.directory)
-  const replay = stored.file === null ? null : replayLine(stored.file, options.handlerRoots)
+  const replay = stored.file === null ? null : replayLine(stored.file, options.replayOptions)
   const cure = replay === null ? stored.problem : `Replay it: ${replay}`
-  const message = `The handler ended its process ${deaths} times, the last time alone in it: ${problem} ${cure}`
+  const message = `The handler ended its process ${deaths} times, the last time alone in it: ${sentence(problem)} ${cure}`
   const evidence = {
     deaths,
     exit_code: death?.exitCode ?? null,
@@ -49,6 +50,10 @@ export function poisonFailure(step: PoisonedStep, options: EvidenceOptions): Ste
     retryable: false,
     context: toJsonText(evidence),
   }
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 function storeRequest(request: StepRequest, directory: string | null): { file: string | null; problem: string } {
@@ -75,9 +80,8 @@ function forgetOldest(directory: string): void {
   for (const file of byAge.slice(0, -filesMax)) rmSync(file, { force: true })
 }
 
-function replayLine(file: string, handlerRoots: readonly string[]): string {
-  const roots = handlerRoots.map((root) => ` --handlers ${quoted(root)}`).join('')
-  return `stephost invoke --request ${quoted(file)}${roots}`
+function replayLine(file: string, options: readonly string[]): string {
+  return ['stephost', 'invoke', '--request', file, ...options].map(quoted).join(' ')
 }
 
 function quoted(word: string): string {

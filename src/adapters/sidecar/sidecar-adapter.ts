@@ -210,13 +210,13 @@ export class SidecarAdapter implements RuntimeAdapter {
   }
 
   #poisoned(running: SidecarCall, process: SidecarProcess): readonly StepResult[] {
-    const { evidenceDirectory: directory, handlerRoots } = this.#options
+    const { evidenceDirectory: directory, replayOptions } = this.#options
     const { lastLines, ranMs } = running
     const problem = problemOf(process.channel.closedBy, this.name)
     return running.call.requests.map((request) => {
       const deaths = this.#suspects.deathsOf(request.stepId)
       const step = { request, deaths, problem, death: process.death, lastLines, ranMs }
-      return poisonFailure(step, { directory, handlerRoots })
+      return poisonFailure(step, { directory, replayOptions })
     })
   }
 

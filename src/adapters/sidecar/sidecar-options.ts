@@ -53,6 +53,8 @@ export interface SidecarOptions {
   readonly restart: RestartOptions
   /** Where the requests of steps that kill their process are kept; null: nowhere. */
   readonly evidenceDirectory: string | null
+  /** What `stephost invoke` must be told to load the same handlers in the same way. */
+  readonly replayOptions: readonly string[]
   /** Takes the lines that belong to no single call. */
   log(record: LogRecord): void
 }

@@ -19,15 +19,26 @@ afterEach(() => rmSync(path.dirname(directory), { recursive: true }))
 function poisoned(stepId = 'step') {
   const [request] = handlerCall({ callable: 'kills' }).requests
   const step = { ...(request as StepRequest), stepId: stepId as StepId }
-  const facts = { deaths: 3, problem: 'It was ended by SIGSEGV.', death: null, lastLines: ['last'], ranMs: 12 }
-  return poisonFailure({ request: step, ...facts }, { directory, handlerRoots: ["it's here"] })
+  const facts = {
+    deaths: 3,
+    problem: 'It was ended by SIGSEGV; its last lines: last',
+    death: null,
+    lastLines: ['last'],
+    ranMs: 12,
+  }
+  return poisonFailure(
+    { request: step, ...facts },
+    { directory, replayOptions: ['--handlers', "it's here", '--config', 'own.toml'] },
+  )
 }
 
 describe('poisonFailure', () => {
   it('is permanent and can be replayed by a line for the shell', () => {
     const failure = poisoned()
     expect(failure).toMatchObject({ errorType: 'handler_lost', retryable: false, executionTimeMs: 12 })
-    expect(failure.message).toContain(`stephost invoke --request '${directory}/step.json' --handlers 'it'\\''s here'`)
+    expect(failure.message).toContain(
+      `; its last lines: last. Replay it: stephost invoke --request '${directory}/step.json' --handlers 'it'\\''s here' --config own.toml`,
+    )
     expect(JSON.parse(failure.context)).toMatchObject({ deaths: 3, last_output: ['last'], signal: null })
   })
 

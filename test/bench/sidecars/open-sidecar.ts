@@ -35,6 +35,7 @@ export function openSidecar(
     recycle: { callsMax: null, rssSoftMaxBytes: null, rssHardMaxBytes: null, idleMaxMs: null },
     restart: restartDefaults,
     evidenceDirectory: null,
+    replayOptions: [],
     log: ({ line }) => console.error(line),
     ...options,
   })

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import select
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Log lines above this, because the host does not read, are refused; everything else is bounded by the calls in flight.
 PENDING_BYTES_MAX = 4_194_304
+# A thread of a handler writes its lines itself up to this: it fits into the socket, so it never waits for the host.
+DIRECT_BYTES_MAX = 65_536
 
 
 class Outbox:
@@ -30,6 +33,8 @@ class Outbox:
         self._writing = threading.Lock()
         self._alarms: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._alarmed = False
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
         threading.Thread(target=self._serve, name="stephost-outbox", daemon=True).start()
 
     def send(self, message: Message) -> None:
@@ -38,11 +43,15 @@ class Outbox:
         self.flush()
 
     def post_log(self, message: Message) -> bool:
-        """Leaves the writing to the writer. False when it was refused, because the host reads too slowly."""
+        """At once where nobody else writes and the socket has room: what the handler does next may end this process.
+
+        Else it is left to the writer. False when it was refused, because the host reads too slowly.
+        """
         if self._pending_bytes > PENDING_BYTES_MAX:
             return False
         self._append(messages.encode(message))
-        self.alarm()
+        if not self._write_at_once():
+            self.alarm()
         return True
 
     def post_checkpoint(self, call_id: str, step_uuid: str, checkpoint_id: int, data: str) -> None:
@@ -75,10 +84,25 @@ class Outbox:
     def flush(self) -> None:
         """Returns when all that was added before is written, or the host is gone."""
         with self._writing:
-            while self._pending:
-                with self._pending_lock:
-                    pending, self._pending, self._pending_bytes = self._pending, [], 0
-                self._write(b"".join(pending))
+            self._write_pending()
+
+    def _write_at_once(self) -> bool:
+        """Whether nothing is left to write."""
+        if self._pending_bytes > DIRECT_BYTES_MAX or not self._writing.acquire(blocking=False):
+            return False
+        try:
+            # One at a time: a poll object is not for several threads.
+            if self._room.poll(0):
+                self._write_pending()
+        finally:
+            self._writing.release()
+        return not self._pending
+
+    def _write_pending(self) -> None:
+        while self._pending:
+            with self._pending_lock:
+                pending, self._pending, self._pending_bytes = self._pending, [], 0
+            self._write(b"".join(pending))
 
     def _serve(self) -> None:
         while True:

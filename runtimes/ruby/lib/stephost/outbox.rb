@@ -8,6 +8,8 @@ module Stephost
   class Outbox
     # Log lines above this, because the host does not read, are refused; everything else is bounded by the calls in flight.
     PENDING_BYTES_MAX = 4_194_304
+    # A thread of a handler writes its lines itself up to this: it fits into the socket, so it never waits for the host.
+    DIRECT_BYTES_MAX = 65_536
 
     # @param output [IO] the wire, binary
     def initialize(output, frame_bytes_max)
@@ -40,13 +42,14 @@ module Stephost
       flush
     end
 
-    # Leaves the writing to the writer, so that a handler's own thread never holds half a frame.
+    # At once where nobody else writes and the socket has room, because the next thing that the handler does may be the end of
+    # this process; else it is left to the writer.
     # @return [Boolean] false when it was refused, because the host reads too slowly
     def post_log(message)
       return false if @pending.bytesize > PENDING_BYTES_MAX
 
       append(encode(message))
-      alarm
+      write_at_once or alarm
       true
     end
 
@@ -84,18 +87,27 @@ module Stephost
 
     # Returns when all that was added before is written, or the host is gone.
     def flush
-      @writing.synchronize do
-        until @pending.empty?
-          write(@pending_mutex.synchronize do
-            bytes = @pending
-            @pending = String.new(encoding: Encoding::BINARY)
-            bytes
-          end)
-        end
-      end
+      @writing.synchronize { write_pending }
     end
 
     private
+
+    # Nothing may end the thread in the middle of a frame: neither a cancel nor a Timeout of the handler's own.
+    # @return [Boolean] whether nothing is left to write
+    def write_at_once
+      return false unless @pending.bytesize <= DIRECT_BYTES_MAX && @output.wait_writable(0)
+
+      Thread.handle_interrupt(Object => :never) do
+        next false unless @writing.try_lock
+
+        begin
+          write_pending
+        ensure
+          @writing.unlock
+        end
+        @pending.empty?
+      end
+    end
 
     def encode_result(call_id, entries)
       encode({"type" => "result", "call_id" => call_id, "results" => entries})
@@ -117,6 +129,16 @@ module Stephost
         "The result has #{bytes} bytes, a frame holds #{@frame_bytes_max}; store the data elsewhere and return a reference.",
         execution_time_ms: entry["execution_time_ms"]
       )
+    end
+
+    def write_pending
+      until @pending.empty?
+        write(@pending_mutex.synchronize do
+          bytes = @pending
+          @pending = String.new(encoding: Encoding::BINARY)
+          bytes
+        end)
+      end
     end
 
     # In one step: a handler's own Timeout may end its thread anywhere, but never between a length and its payload.
