@@ -75,7 +75,7 @@ export class SidecarSlot {
 
   /** Starts a process, and again after a wait if that fails. */
   wake(): void {
-    this.#restartTimer = null
+    this.#forgetRestart()
     this.launch().catch((error: unknown) => {
       if (this.#stopping) return
       this.#options.warn(`The runtime could not be started again: ${messageOf(error)}`)
@@ -86,7 +86,6 @@ export class SidecarSlot {
   /** A process of a newer version takes over; what runs in the old one ends there. */
   exchange(fresh: SidecarProcess): void {
     this.#version += 1
-    this.#letGo()
     this.#serve(fresh)
   }
 
@@ -102,11 +101,12 @@ export class SidecarSlot {
     if (this.#renewing || this.#stopping || this.#serving === null) return
     this.#renewing = true
     try {
-      const fresh = await this.#start()
-      this.#letGo()
-      this.#serve(fresh)
+      this.#serve(await this.#start())
     } catch (error) {
-      if (!this.#stopping) this.#options.warn(`A process could not be replaced and goes on: ${messageOf(error)}`)
+      if (this.#stopping) return
+      this.#options.warn(`A process could not be replaced: ${messageOf(error)}`)
+      // A reload that came meanwhile has let the old one go, and left it to this start to bring the next.
+      if (this.#serving === null) this.#restartAfter(0)
     } finally {
       this.#renewing = false
     }
@@ -122,8 +122,7 @@ export class SidecarSlot {
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true
     this.#downBecause = 'it is stopping'
-    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer)
-    this.#restartTimer = null
+    this.#forgetRestart()
     await Promise.all([this.#serving?.shutDown(graceMs), this.#starting?.shutDown(graceMs)])
   }
 
@@ -144,7 +143,10 @@ export class SidecarSlot {
     }
   }
 
+  /** Whoever served here before is let go: two starts may end side by side, after a death during a reload. */
   #serve(process: SidecarProcess): void {
+    this.#forgetRestart()
+    this.#letGo()
     this.#serving = process
     void process.exited.then(() => this.#ended(process))
     this.#options.changed()
@@ -154,6 +156,11 @@ export class SidecarSlot {
     const old = this.#serving
     this.#serving = null
     if (old !== null) this.#options.retire(old)
+  }
+
+  #forgetRestart(): void {
+    if (this.#restartTimer !== null) clearTimeout(this.#restartTimer)
+    this.#restartTimer = null
   }
 
   #ended(process: SidecarProcess): void {
