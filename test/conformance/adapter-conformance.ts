@@ -15,6 +15,8 @@ export interface AdapterTraits {
   readonly numbers: 'exact' | 'javascript'
   readonly badResults: readonly ('nan' | 'nul' | 'cycle')[]
   readonly printRoutes: readonly ('print' | 'descriptor' | 'subprocess')[]
+  /** Whether a handler may have `process` and `process_results` instead of `call`. */
+  readonly halves: boolean
   readonly exits: boolean
   readonly dies: boolean
   readonly brokenFile: string | null
@@ -165,6 +167,23 @@ function exerciseOutcomes(session: () => Session, traits: AdapterTraits): void {
     if (backtrace) expect(result.success ? [] : result.backtrace).not.toEqual([])
     await serves(session())
   })
+
+  if (traits.halves) {
+    it('what process_results makes of the output of process', async () => {
+      const { run, adapter } = session()
+      expect(resultValue(await run('conformance.halves', { text: 'two words' }))).toEqual({
+        words: 2,
+        text: 'two words',
+      })
+      const announced = adapter.handlers().find(({ callable }) => callable === 'conformance.halves')
+      expect(announced?.capabilities).toEqual(['process_results'])
+    })
+
+    it('a result object from process, which process_results never sees', async () => {
+      const result = await session().run('conformance.halves')
+      expect(result).toMatchObject({ success: false, message: 'There is no text.', retryable: false })
+    })
+  }
 
   it('an unknown handler', async () => {
     const result = await session().run('conformance.absent')

@@ -2,13 +2,14 @@
 
 import type { Call } from './call.ts'
 import { ErrorType, PermanentError, RetryableError } from './errors.ts'
-import { toStepResult } from './functional.ts'
 import type { HandlerDirectory, LoadedHandler } from './handler-directory.ts'
 import { JsonTextError, writeJson } from './json-text.ts'
 import type { ErrorEntry, ExecuteMessage, RequestEntry, ResultEntry } from './messages.ts'
+import { hasProcess, runHalves } from './process-handler.ts'
 import { StepContext } from './step-context.ts'
 import { StepDocuments } from './step-documents.ts'
-import type { StepHandlerResult } from './step-result.ts'
+import type { StepHandler } from './step-handler.ts'
+import { type StepHandlerResult, toStepResult } from './step-result.ts'
 
 const backtraceLinesMax = 50
 const ownDirectory = new URL('.', import.meta.url).href
@@ -52,8 +53,8 @@ type Outcome =
 async function invoke(loaded: LoadedHandler, target: CallTarget, request: RequestEntry, call: Call): Promise<unknown> {
   const handler = new loaded.handlerClass()
   const method = target.method ?? 'call'
-  const callee: unknown = Reflect.get(handler, method)
-  if (typeof callee !== 'function') {
+  const run = entryOf(handler, method)
+  if (run === null) {
     const cure = `add the method to the class or correct \`handler.method\` in the template`
     throw new PermanentError(`Handler ${loaded.callable} (${loaded.file}) has no method "${method}"; ${cure}.`)
   }
@@ -71,7 +72,14 @@ async function invoke(loaded: LoadedHandler, target: CallTarget, request: Reques
     }),
     call,
   })
-  return (await Reflect.apply(callee, handler, [context])) as unknown
+  return await run(context)
+}
+
+/** The author's method; a class that has only `process` is called by it. */
+function entryOf(handler: StepHandler, method: string): ((context: StepContext) => unknown) | null {
+  const callee: unknown = Reflect.get(handler, method)
+  if (typeof callee === 'function') return (context) => Reflect.apply(callee, handler, [context]) as unknown
+  return method === 'call' && hasProcess(handler) ? (context) => runHalves(handler, context) : null
 }
 
 function toOutcome(result: StepHandlerResult, where: string): Outcome {

@@ -2,7 +2,7 @@
 
 import type { StepContext } from './step-context.ts'
 import { isSynchronous, StepHandler, type StepHandlerClass } from './step-handler.ts'
-import { StepHandlerResult } from './step-result.ts'
+import { type StepHandlerResult, toStepResult } from './step-result.ts'
 
 type ArgumentName<Arguments> = Exclude<keyof Arguments & string, 'context'>
 
@@ -50,14 +50,4 @@ export function defineHandler<Arguments extends object = Record<string, unknown>
   // The class is an implementation detail: the handler's own name serves in its place.
   Object.defineProperty(FunctionHandler, 'name', { value: name })
   return FunctionHandler
-}
-
-/** What a handler returned, as a result. Source: handler-api §1.3. */
-export function toStepResult(returned: unknown): StepHandlerResult {
-  if (returned instanceof StepHandlerResult) return returned
-  if (returned === null || returned === undefined) return StepHandlerResult.success({})
-  // A function would vanish inside an object; at the top it is refused with a reason.
-  if (typeof returned === 'function' || typeof returned === 'symbol') return StepHandlerResult.success(returned)
-  const plain = typeof returned === 'object' && !Array.isArray(returned)
-  return StepHandlerResult.success(plain ? returned : { result: returned })
 }

@@ -1,7 +1,8 @@
 // Callable → handler class, with the same rules of resolution in every runtime.
 
 import type { HandlerEntry } from './messages.ts'
-import { isSynchronous, type StepHandlerClass } from './step-handler.ts'
+import { holdsThread } from './process-handler.ts'
+import type { StepHandlerClass } from './step-handler.ts'
 
 export interface LoadedHandler {
   readonly handlerClass: StepHandlerClass
@@ -44,9 +45,9 @@ export class HandlerDirectory {
       file: handler.file,
       root: handler.root,
       version: handler.version,
-      capabilities: [],
+      capabilities: capabilitiesOf(handler.handlerClass),
       on_crash: handler.handlerClass.onCrash,
-      synchronous: handler.handlerClass.synchronous ?? isSynchronous(handler.handlerClass.prototype.call),
+      synchronous: holdsThread(handler.handlerClass),
     }))
   }
 
@@ -63,5 +64,15 @@ export class HandlerDirectory {
       handler: null,
       problem: `no TypeScript handler "${callable}" is found${asked}; \`stephost handlers\` lists those that are loaded`,
     }
+  }
+}
+
+/** A getter is asked without running the constructor. Every handler can `process`; saying so would tell the host nothing. */
+function capabilitiesOf(handlerClass: StepHandlerClass): string[] {
+  try {
+    const bare = Object.create(handlerClass.prototype) as StepHandlerClass['prototype']
+    return bare.capabilities.map(String).filter((word) => word !== 'process')
+  } catch {
+    return []
   }
 }

@@ -32,6 +32,11 @@ export abstract class StepHandler {
   /** Does the step's work. Throw or return `failure(…)` when it cannot; check `context.cancelled` in long loops. */
   abstract call(context: StepContext): Promise<StepHandlerResult> | StepHandlerResult
 
+  /** What the class can do beside `process`; `api`, `batchable` and `decision` say more about it. */
+  get capabilities(): string[] {
+    return ['process', ...('processResults' in this ? ['process_results'] : [])]
+  }
+
   get name(): string {
     return (this.constructor as unknown as StepHandlerClass).handlerName || this.constructor.name
   }

@@ -79,3 +79,13 @@ export class StepHandlerResult {
     }
   }
 }
+
+/** What a handler returned, as a result. Source: handler-api §1.3. */
+export function toStepResult(returned: unknown): StepHandlerResult {
+  if (returned instanceof StepHandlerResult) return returned
+  if (returned === null || returned === undefined) return StepHandlerResult.success({})
+  // A function would vanish inside an object; at the top it is refused with a reason.
+  if (typeof returned === 'function' || typeof returned === 'symbol') return StepHandlerResult.success(returned)
+  const plain = typeof returned === 'object' && !Array.isArray(returned)
+  return StepHandlerResult.success(plain ? returned : { result: returned })
+}

@@ -2,6 +2,7 @@
 
 export { CheckpointNotStored, ErrorType, type Metadata, PermanentError, RetryableError } from './errors.ts'
 export { type DefineHandlerOptions, defineHandler, type HandlerArguments } from './functional.ts'
+export { ProcessHandler } from './process-handler.ts'
 export { type JsonPath, RawJson } from './raw-json.ts'
 export { type CheckpointFields, StepContext, type StepEvent } from './step-context.ts'
 export { StepHandler, type StepHandlerClass } from './step-handler.ts'

@@ -1,10 +1,10 @@
 // Handlers as functions: what they get, and what their return values mean.
 import { describe, expect, it } from 'vitest'
 import { PermanentError, RetryableError } from '../../../runtimes/typescript/src/errors.ts'
-import { defineHandler, toStepResult } from '../../../runtimes/typescript/src/functional.ts'
+import { defineHandler } from '../../../runtimes/typescript/src/functional.ts'
 import { StepContext } from '../../../runtimes/typescript/src/step-context.ts'
 import { StepHandler } from '../../../runtimes/typescript/src/step-handler.ts'
-import { StepHandlerResult } from '../../../runtimes/typescript/src/step-result.ts'
+import { StepHandlerResult, toStepResult } from '../../../runtimes/typescript/src/step-result.ts'
 
 function context(): StepContext {
   const step = {

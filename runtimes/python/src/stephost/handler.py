@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .step_handler import StepHandler
+from .target import METHOD_DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +47,9 @@ class Handler:
         self.aliases = [alias for alias in self.aliases if alias not in names]
 
     def has_method(self, name: str) -> bool:
-        """Whether the class offers `name` as a public handler method of its own."""
+        """Whether the class offers `name` as a public handler method of its own; `process` stands for `call`."""
+        if name == METHOD_DEFAULT and hasattr(self.handler_class, "process"):
+            return True
         method = getattr(self.handler_class, name, None)
         return not name.startswith("_") and callable(method) and method is not getattr(StepHandler, name, None)
 
@@ -61,6 +64,7 @@ def _capabilities(handler_class: type[StepHandler]) -> list[str]:
     try:
         read = declared.fget if isinstance(declared, property) else None
         value: Any = declared if read is None else read(object.__new__(handler_class))
-        return [str(word) for word in value or []]
+        # Every handler can `process`; saying so would tell the host nothing.
+        return [str(word) for word in value or [] if word != "process"]
     except Exception:
         return []

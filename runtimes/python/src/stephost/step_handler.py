@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigurationError, ErrorType
+from . import halves
+from .errors import ErrorType
 from .step_result import StepHandlerResult
 
 if TYPE_CHECKING:
@@ -12,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class StepHandler:
-    """Subclasses define `call`, plain or `async`; a new instance runs every step."""
+    """Subclasses define `call`, plain or `async`; a new instance runs every step.
+
+    Instead of `call` they may define `process(self, context)` and, to make the step's result of its output,
+    `process_results(self, context, output)`; both plain or `async`.
+    """
 
     handler_name: str = ""
     handler_version: str = "1.0.0"
@@ -21,12 +26,12 @@ class StepHandler:
 
     def call(self, context: StepContext) -> Any:
         """Returns a StepHandlerResult, a dict, a model, or an awaitable of one of these."""
-        raise ConfigurationError(f"{type(self).__name__} does not define `call(self, context)`.")
+        return halves.run(self, context)
 
     @property
     def capabilities(self) -> list[str]:
-        """Declared traits; the host shows them."""
-        return []
+        """What the class can do beside `process`; `api`, `batchable`, `decision` say more about it."""
+        return ["process", *(["process_results"] if hasattr(self, "process_results") else [])]
 
     @property
     def name(self) -> str:

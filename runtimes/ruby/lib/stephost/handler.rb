@@ -36,9 +36,10 @@ module Stephost
       @aliases -= names
     end
 
-    # @return [Boolean] whether the class offers `name` as a handler method of its own
+    # @return [Boolean] whether the class offers `name` as a handler method of its own; `process` stands for `call`
     def method?(name)
       return false unless handler_class.public_method_defined?(name)
+      return true if name.to_s == Target::METHOD_DEFAULT && handler_class.public_method_defined?(:process)
 
       !StepHandler::Base.ancestors.include?(handler_class.instance_method(name).owner)
     end
@@ -78,10 +79,9 @@ module Stephost
       warn "stephost: #{handler_class}#handler_name needs more than a bare object (#{error.message}); its class name serves."
     end
 
+    # Every handler can `process`; saying so would tell the host nothing.
     def find_capabilities
-      return [] if handler_class.instance_method(:capabilities).owner == StepHandler::Base
-
-      Array(handler_class.allocate.capabilities).map(&:to_s)
+      Array(handler_class.allocate.capabilities).map(&:to_s) - ["process"]
     rescue => error
       warn "stephost: #{handler_class}#capabilities needs more than a bare object (#{error.message}); none are announced."
       []

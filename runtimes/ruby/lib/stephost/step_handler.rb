@@ -1,5 +1,6 @@
 # The base class of handlers. Source of names and defaults: handler-api §1.1.
 require_relative "declarations"
+require_relative "halves"
 require_relative "step_result"
 
 module Stephost
@@ -43,15 +44,16 @@ module Stephost
         @config ||= @stephost_context ? @stephost_context.step_config : {}
       end
 
-      # @return [Array<String>] `api`, `batchable`, `decision`: what the class says about itself
+      # @return [Array<String>] what the class can do beside `process`; `api`, `batchable`, `decision` say more about it
       def capabilities
-        []
+        ["process", *(["process_results"] if respond_to?(:process_results))]
       end
 
+      # Define it, or define `process(context)` and, to make the result of its output, `process_results(context, output)`.
       # @param context [Types::StepContext]
       # @return [Types::StepHandlerCallResult::Success, Types::StepHandlerCallResult::Error, Object]
-      def call(_context)
-        raise Errors::ConfigurationError, "#{self.class} does not define `call(context)`."
+      def call(context)
+        Halves.run(self, context)
       end
 
       def handler_name

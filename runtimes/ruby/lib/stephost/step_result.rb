@@ -47,6 +47,11 @@ module Stephost
         error(error_type: error_type, message: message, **rest)
       end
 
+      # @return [Boolean] whether a value already says how the step ended
+      def self.result?(value)
+        value.is_a?(Success) || value.is_a?(Error)
+      end
+
       # @param output [Object] a result is kept; a hash with `success: true|false` says what it is;
       #   anything else is the result itself
       def self.from_handler_output(output)
