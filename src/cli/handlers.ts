@@ -1,6 +1,7 @@
 // `stephost handlers`: what is loaded, in which language, from which file, and what failed to load and why.
 import { openAdapters } from '../host-adapters.ts'
 import { interpreterOf } from '../host-interpreters.ts'
+import type { HandlerDescriptor } from '../model/handler.ts'
 import type { LogRecord } from '../model/runtime-adapter.ts'
 import { type CliCommand, flagOption } from './cli-command.ts'
 import { exitCodes } from './failure.ts'
@@ -29,8 +30,8 @@ export const handlersCommand: CliCommand = {
         const programs = Object.fromEntries(interpreters)
         output.write(jsonDocument({ handlers, load_failures: failures, unavailable: missing, interpreters: programs }))
       } else {
-        const rows = handlers.map(({ callable, runtime, file }) => [callable, runtime, file])
-        output.write(rows.length === 0 ? 'no handlers\n' : table([['CALLABLE', 'LANGUAGE', 'FILE'], ...rows]))
+        const rows = handlers.map((handler) => [handler.callable, handler.runtime, handler.file, traitsOf(handler)])
+        output.write(rows.length === 0 ? 'no handlers\n' : table([['CALLABLE', 'LANGUAGE', 'FILE', 'TRAITS'], ...rows]))
         for (const [name, program] of interpreters) output.write(`${name} is run by ${program}\n`)
         for (const { runtime, file, message } of failures)
           output.write(`not loaded: ${file} (${runtime}): ${message}\n`)
@@ -42,4 +43,11 @@ export const handlersCommand: CliCommand = {
       await Promise.all(adapters.map((adapter) => adapter.stop()))
     }
   },
+}
+
+/** What a handler says about itself, in few words. */
+function traitsOf({ capabilities, batch, dependsOn }: HandlerDescriptor): string {
+  const rows = batch === null ? [] : [`up to ${batch.sizeMax} steps within ${batch.waitMaxMs} ms`]
+  const steps = dependsOn.length === 0 ? [] : [`needs ${dependsOn.join(', ')}`]
+  return [...capabilities, ...rows, ...steps].join('; ')
 }

@@ -36,6 +36,10 @@ export class HandlerDirectory {
     return this.#adapters.flatMap((adapter) => adapter.handlers())
   }
 
+  get anyTakesBatches(): boolean {
+    return this.#adapters.some((adapter) => adapter.handlers().some(({ batch }) => batch !== null))
+  }
+
   loadFailures(): readonly LoadFailure[] {
     return this.#adapters.flatMap((adapter) => adapter.loadFailures())
   }

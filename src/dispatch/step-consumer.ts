@@ -6,8 +6,10 @@ import { messageOf } from '../model/host-error.ts'
 import type { ClaimId, StepId, WorkerId } from '../model/ids.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type { StepStore } from '../model/step-store.ts'
+import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
 import type { HeldSteps } from './held-steps.ts'
+import { type Handover, type HydratedStep, RowBatches } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import type { Semaphore } from './semaphore.ts'
 import type { StepExecutor } from './step-executor.ts'
@@ -29,6 +31,7 @@ export interface StepConsumerParts {
   readonly runnable: RunnableSteps
   readonly semaphore: Semaphore
   readonly executor: StepExecutor
+  readonly deadlines: DeadlineWheel
   readonly held: HeldSteps
   readonly events: DispatchEvents
   readonly counters: DispatchCounters
@@ -39,16 +42,12 @@ export interface StepConsumerParts {
   claimUnknown(): void
 }
 
-interface HydratedStep {
-  readonly step: ClaimedStep
-  readonly request: StepRequest | null
-}
-
 export class StepConsumer {
   readonly #options: StepConsumerOptions
   readonly #parts: StepConsumerParts
   readonly #signal = new WakeSignal()
-  readonly #prefetched: HydratedStep[] = []
+  readonly #prefetched: Handover[] = []
+  readonly #batches: RowBatches
   #loop: Promise<void> | null = null
   #claiming = false
   #unclaimedWork = true
@@ -57,6 +56,14 @@ export class StepConsumer {
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#options = options
     this.#parts = parts
+    this.#batches = new RowBatches({
+      deadlines: parts.deadlines,
+      placeOf: (hydrated) => parts.executor.batchPlaceOf(hydrated),
+      ready: (handover) => {
+        this.#begin([handover])
+        if (this.#unclaimedWork) this.#signal.ring()
+      },
+    })
   }
 
   /** Why the last claim failed; null when it did not. */
@@ -91,7 +98,8 @@ export class StepConsumer {
   }
 
   dropPrefetched(): readonly ClaimedStep[] {
-    return this.#prefetched.splice(0).map(({ step }) => step)
+    const handovers = [...this.#prefetched.splice(0), ...this.#batches.flush()]
+    return handovers.flatMap((handover) => handover.map(({ step }) => step))
   }
 
   async #run(): Promise<void> {
@@ -114,16 +122,31 @@ export class StepConsumer {
 
   /** Resolves with true when another claim is worth its while right now. */
   async #claimOnce(): Promise<boolean> {
-    // Only this loop and prefetched steps take permits, and there are no prefetched steps while a permit is free.
-    const free = this.#parts.semaphore.free
-    const prefetch = this.#options.prefetchMax - this.#prefetched.length
+    const { free, prefetch } = this.#room()
     if (free + prefetch <= 0 || !this.#parts.hasRoom()) return false
     this.#unclaimedWork = false
     const claim = await this.#claim(free, prefetch)
     this.#unclaimedWork ||= claim.more || claim.leftBehind
-    this.#begin(await this.#hydrate(claim.steps))
+    this.#begin(this.#batches.add(await this.#hydrate(claim.steps)))
+    // Those that could fill the batches will not be claimed.
+    if (!this.#hasRoom()) this.#begin(this.#batches.flush())
     await this.#parts.runnable.refreshIfOld(claim)
     return claim.more
+  }
+
+  /**
+   * Steps that wait for others of their batch hold no permit and count as prefetched; where they are more than that, they take the place of
+   * free permits. Nothing is prefetched while a permit is free.
+   */
+  #room(): { free: number; prefetch: number } {
+    const waiting = this.#prefetched.reduce((sum, handover) => sum + handover.length, this.#batches.waiting)
+    const prefetch = this.#options.prefetchMax - waiting
+    return { free: this.#parts.semaphore.free + Math.min(prefetch, 0), prefetch: Math.max(prefetch, 0) }
+  }
+
+  #hasRoom(): boolean {
+    const { free, prefetch } = this.#room()
+    return free + prefetch > 0
   }
 
   async #claim(free: number, prefetch: number): Promise<Claim> {
@@ -164,13 +187,13 @@ export class StepConsumer {
       .map((step) => ({ step, request: requests.get(step.stepId) ?? null }))
   }
 
-  /** Those with their last attempt come first in a claim, so they never end up among the prefetched. */
-  #begin(steps: readonly HydratedStep[]): void {
-    const permits = this.#parts.semaphore.take(steps.length)
-    steps.forEach((hydrated, index) => {
+  /** Those with their last attempt come first, so they never end up among the prefetched. */
+  #begin(handovers: readonly Handover[]): void {
+    const permits = this.#parts.semaphore.take(handovers.length)
+    handovers.forEach((handover, index) => {
       const permit = permits[index]
-      if (permit === undefined) this.#prefetched.push(hydrated)
-      else void this.#parts.executor.run(hydrated.step, hydrated.request, permit)
+      if (permit === undefined) this.#prefetched.push(handover)
+      else void this.#parts.executor.run(handover, permit)
     })
   }
 
@@ -180,7 +203,7 @@ export class StepConsumer {
       if (permit === undefined) return
       const next = this.#prefetched.shift()
       if (next === undefined) permit.release()
-      else void this.#parts.executor.run(next.step, next.request, permit)
+      else void this.#parts.executor.run(next, permit)
     }
   }
 }

@@ -12,6 +12,7 @@ import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
 import type { HandlerDirectory, ResolvedHandler } from './handler-directory.ts'
+import type { BatchPlace, Handover, HydratedStep } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import { RuntimeTurns } from './runtime-turns.ts'
 import type { Permit } from './semaphore.ts'
@@ -46,11 +47,23 @@ export interface RunningStep {
   readonly startedAt: MonotonicMs | null
 }
 
-interface RunningCall {
+/** A step that its template still has. */
+interface Member {
   readonly step: ClaimedStep
+  readonly request: StepRequest
+}
+
+interface RunningCall {
+  readonly members: readonly Member[]
   readonly handler: ResolvedHandler
   startedAt: MonotonicMs | null
   cancelled: CancelReason | null
+}
+
+interface Settled {
+  readonly result: StepResult | null
+  readonly timeoutMs: number
+  readonly ranMs: number
 }
 
 export class StepExecutor {
@@ -73,18 +86,34 @@ export class StepExecutor {
 
   /** The steps that runtimes have, in the order in which they got them. */
   runningSteps(): readonly RunningStep[] {
-    return [...this.#running.values()].map(({ step, handler: { descriptor }, startedAt }) => ({
-      stepId: step.stepId,
-      callable: descriptor.callable,
-      runtime: descriptor.runtime,
-      startedAt,
-    }))
+    return [...this.#running.values()].flatMap(({ members, handler: { descriptor }, startedAt }) =>
+      members.map(({ step }) => ({
+        stepId: step.stepId,
+        callable: descriptor.callable,
+        runtime: descriptor.runtime,
+        startedAt,
+      })),
+    )
   }
 
-  /** Never rejects. `request` is null when the template lost the step. */
-  async run(step: ClaimedStep, request: StepRequest | null, permit: Permit): Promise<void> {
+  /**
+   * Steps of one callable, deadline and handler share calls. A step that is tried again runs by itself: what killed a whole batch is then
+   * known, and the others are rid of it.
+   */
+  batchPlaceOf({ step, request }: HydratedStep): BatchPlace | null {
+    if (request === null || step.attempts > 0 || !this.#parts.directory.anyTakesBatches) return null
+    const { callable, method, resolver } = request.handler
+    const descriptor = this.#resolve(step, request)?.descriptor ?? null
+    if (descriptor === null || descriptor.batch === null || (method ?? 'call') !== 'call') return null
+    const { runtime, file, root } = descriptor
+    const key = JSON.stringify([runtime, root, file, callable, resolver, step.namespace, request.timeoutMs])
+    return { key, limits: descriptor.batch }
+  }
+
+  /** Never rejects. */
+  async run(handover: Handover, permit: Permit): Promise<void> {
     try {
-      await this.#run(step, request)
+      await this.#run(handover)
     } finally {
       permit.release()
     }
@@ -96,20 +125,32 @@ export class StepExecutor {
     for (const callId of this.#running.keys()) this.#cancel(callId, reason)
   }
 
-  async #run(step: ClaimedStep, request: StepRequest | null): Promise<void> {
-    if (request === null) {
-      const message = `The registered template has no step "${step.templateStep}" with a handler.callable; register the template again.`
-      this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
-      return
-    }
-    const resolved = this.#parts.directory.resolve({
+  async #run(handover: Handover): Promise<void> {
+    const members = handover.filter((hydrated): hydrated is Member => hydrated.request !== null)
+    for (const { step, request } of handover) if (request === null) this.#templateless(step)
+    const [first] = members
+    if (first === undefined) return
+    const resolved = this.#resolve(first.step, first.request)
+    if (resolved === null) {
+      for (const { step, request } of members) this.#unserved(step, request.handler.callable)
+    } else if (members.length > 1 && resolved.descriptor.batch === null) {
+      const reason = `the handler "${resolved.descriptor.callable}" was reloaded and takes no batches any more`
+      for (const { step } of members) this.#parts.notStarted(step, reason)
+    } else await this.#takeTurn(members, resolved)
+  }
+
+  #resolve(step: ClaimedStep, request: StepRequest): ResolvedHandler | null {
+    return this.#parts.directory.resolve({
       callable: request.handler.callable,
       namespace: step.namespace,
       templateStep: step.templateStep,
       root: this.#parts.runnable.rootOf(step.namedTaskId),
     })
-    if (resolved === null) this.#unserved(step, request.handler.callable)
-    else await this.#takeTurn(step, request, resolved)
+  }
+
+  #templateless(step: ClaimedStep): void {
+    const message = `The registered template has no step "${step.templateStep}" with a handler.callable; register the template again.`
+    this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
   }
 
   /** Handlers may go between the claim and the run: then the step is another worker's, or comes back as one that nobody takes. */
@@ -123,47 +164,52 @@ export class StepExecutor {
     this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
   }
 
-  async #takeTurn(step: ClaimedStep, request: StepRequest, handler: ResolvedHandler): Promise<void> {
-    this.#unsettled += 1
+  async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<void> {
+    this.#unsettled += members.length
     try {
       await this.#turns.enter(handler.adapter)
     } catch (error) {
-      this.#unsettled -= 1
-      this.#parts.notStarted(step, messageOf(error))
+      this.#unsettled -= members.length
+      for (const { step } of members) this.#parts.notStarted(step, messageOf(error))
       return
     }
     try {
-      await this.#call(step, request, handler)
+      await this.#call(members, handler)
     } finally {
-      this.#unsettled -= 1
+      this.#unsettled -= members.length
       this.#turns.leave(handler.adapter)
     }
   }
 
-  async #call(step: ClaimedStep, request: StepRequest, handler: ResolvedHandler): Promise<void> {
+  /** Members of a batch have the same limit. */
+  async #call(members: readonly Member[], handler: ResolvedHandler): Promise<void> {
     const id = randomUUID() as string as CallId
-    const call: RunningCall = { step, handler, startedAt: null, cancelled: null }
-    const timeoutMs = request.timeoutMs ?? this.#options.handlerTimeoutMs
+    const call: RunningCall = { members, handler, startedAt: null, cancelled: null }
+    const timeoutMs = members[0]?.request.timeoutMs ?? this.#options.handlerTimeoutMs
     const sentAt = performance.now()
     const deadlineAt = sentAt + timeoutMs
+    const requests = members.map(({ request }) => request)
+    const mode = members.length > 1 ? 'batch' : 'single'
     this.#running.set(id, call)
-    this.#parts.logs.open(step.stepId)
+    for (const { step } of members) this.#parts.logs.open(step.stepId)
     const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
     try {
-      const results = await this.#execute(call, { id, requests: [request], deadlineAt, mode: 'single', event: null })
-      if (results instanceof HostError) {
-        this.#parts.notStarted(step, results.message)
-        return
-      }
-      const [result] = results
-      const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
-      const checked = checkedResult(settled, this.#options.resultLimits)
+      const results = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
       const ranMs = performance.now() - (call.startedAt ?? sentAt)
-      this.#parts.finished(step, explained(checked, call, { timeoutMs, ranMs }), handler.adapter.name)
+      members.forEach(({ step }, index) => {
+        if (results instanceof HostError) this.#parts.notStarted(step, results.message)
+        else this.#settle(call, step, { result: results[index] ?? null, timeoutMs, ranMs })
+      })
     } finally {
       deadline.clear()
       this.#running.delete(id)
     }
+  }
+
+  #settle(call: RunningCall, step: ClaimedStep, { result, timeoutMs, ranMs }: Settled): void {
+    const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
+    const checked = checkedResult(settled, this.#options.resultLimits)
+    this.#parts.finished(step, explained(checked, call, { timeoutMs, ranMs }), call.handler.adapter.name)
   }
 
   /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
@@ -188,7 +234,11 @@ export class StepExecutor {
         logs.add(record)
         events.handlerLog(record)
       },
-      checkpoint: (_step, data) => checkpoints.write(running.step, data),
+      checkpoint: (stepId, data) => {
+        const member = running.members.find(({ step }) => step.stepId === stepId)
+        if (member !== undefined) return checkpoints.write(member.step, data)
+        return Promise.resolve({ stored: false, message: 'The call has no such step.' })
+      },
     }
   }
 

@@ -122,6 +122,7 @@ export class Worker implements Lifecycle {
         runnable: this.#runnable,
         semaphore: this.#semaphore,
         executor: this.#executor,
+        deadlines: this.#deadlines,
         hasRoom: () => this.#completer.hasRoom,
         claimUnknown: () => this.#recovery.claimUnknown(),
       },

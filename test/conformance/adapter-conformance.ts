@@ -15,6 +15,8 @@ export interface AdapterTraits {
   readonly numbers: 'exact' | 'javascript'
   readonly badResults: readonly ('nan' | 'nul' | 'cycle')[]
   readonly printRoutes: readonly ('print' | 'descriptor' | 'subprocess')[]
+  /** Whether a handler may take several steps in one call. */
+  readonly rowBatches: boolean
   /** Whether a handler may have `process` and `process_results` instead of `call`. */
   readonly halves: boolean
   readonly exits: boolean
@@ -57,6 +59,7 @@ export function exerciseAdapter({ name, traits, open }: Exercise): void {
 
     describe('announces', () => exerciseAnnouncements(session, traits))
     describe('outcomes', () => exerciseOutcomes(session, traits))
+    if (traits.rowBatches) describe('batches of rows', () => exerciseRowBatches(session))
     describe('documents', () => exerciseDocuments(session, traits))
     describe('output', () => exerciseOutput(session, traits))
     describe('load', () => exerciseLoad(session))
@@ -205,6 +208,58 @@ function exerciseOutcomes(session: () => Session, traits: AdapterTraits): void {
       ...{ retry_count: 1, max_retries: 3, is_retry: true, is_last_retry: false },
       ...{ task_uuid: call.requests[0]?.taskId, step_uuid: call.requests[0]?.stepId },
     })
+  })
+}
+
+function exerciseRowBatches(session: () => Session): void {
+  const together = async (rows: readonly unknown[]) => {
+    const contexts = rows.map((row) => JSON.stringify({ row }) as JsonText)
+    const requests = contexts.flatMap((context) => handlerCall({ callable: 'conformance.rows', context }).requests)
+    const call = { ...handlerCall({ callable: 'conformance.rows' }), mode: 'batch' as const, requests }
+    const results = await session().adapter.execute(call, {
+      started: () => {},
+      log: () => {},
+      checkpoint: () => Promise.resolve({ stored: false, message: 'The suite stores none.' }),
+    })
+    expect(results.map(({ stepId }) => stepId)).toEqual(requests.map(({ stepId }) => stepId))
+    return results
+  }
+
+  it('are announced with their limits', () => {
+    const announced = session().adapter.handlers()
+    expect(announced.find(({ callable }) => callable === 'conformance.rows')).toMatchObject({
+      batch: { sizeMax: 10, waitMaxMs: 20 },
+      capabilities: ['process_batch'],
+    })
+    expect(announced.find(({ callable }) => callable === 'conformance.echo')?.batch).toBeNull()
+  })
+
+  it('come in one call, and each step has its own result', async () => {
+    const [first, failed, absent, last] = await together([1, -2, null, 4])
+    expect(first && resultValue(first)).toEqual({ row: 1, size: 4 })
+    expect(failed).toMatchObject({ success: false, message: 'row -2', retryable: false })
+    expect(absent).toMatchObject({ success: false, errorType: 'missing_result', retryable: true })
+    expect(last && resultValue(last)).toEqual({ row: 4, size: 4 })
+  })
+
+  it('run one by one when the code throws', async () => {
+    const [first, thirteen, last] = await together([1, 13, 3])
+    expect(first && resultValue(first)).toEqual({ row: 1, size: 1 })
+    expect(thirteen).toMatchObject({ success: false, message: expect.stringContaining('row 13'), retryable: true })
+    expect(last && resultValue(last)).toEqual({ row: 3, size: 1 })
+  })
+
+  it('fail together when what comes back is no list of results', async () => {
+    for (const result of await together([1, 'shape'])) {
+      expect(result).toMatchObject({ success: false, errorType: 'invalid_result', retryable: false })
+      expect(result).toMatchObject({ message: expect.stringContaining('in the order of the contexts') })
+    }
+  })
+
+  it('may be a batch of one', async () => {
+    const { run } = session()
+    expect(resultValue(await run('conformance.rows', { row: 5 }))).toEqual({ row: 5, size: 1 })
+    expect(await run('conformance.rows', { row: null })).toMatchObject({ success: false, errorType: 'missing_result' })
   })
 }
 

@@ -24,6 +24,7 @@ exerciseAdapter({
     badResults: ['nan', 'nul', 'cycle'],
     // Descriptor 1 and children's output are the host's own: a thread has no descriptors to itself.
     printRoutes: ['print'],
+    rowBatches: true,
     halves: true,
     exits: true,
     // A signal would end the host; threads that end by themselves are in the adapter's own test.

@@ -20,6 +20,7 @@ export class ScriptedAdapter implements RuntimeAdapter {
   status: AdapterHealth['status'] = 'healthy'
   announced: readonly HandlerDescriptor[] = [handlerDescriptor('work')]
   readonly seen: StepRequest[] = []
+  readonly calls: HandlerCall[] = []
   readonly #script: Script
   readonly #cancels = new Map<CallId, (reason: CancelReason) => void>()
 
@@ -52,6 +53,7 @@ export class ScriptedAdapter implements RuntimeAdapter {
   async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     const cancelled = new Promise<CancelReason>((resolve) => this.#cancels.set(call.id, resolve))
     this.seen.push(...call.requests)
+    this.calls.push(call)
     return Promise.all(call.requests.map((request) => this.#script(request, cancelled, events)))
   }
 

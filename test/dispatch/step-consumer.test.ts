@@ -1,8 +1,10 @@
 // Permits, prefetch and wake-ups against a scripted source: how much is claimed, and when.
 import { afterEach, describe, expect, it } from 'vitest'
+import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
 import { newDispatchCounters } from '../../src/dispatch/dispatch-events.ts'
 import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
 import { HeldSteps } from '../../src/dispatch/held-steps.ts'
+import type { BatchPlace, Handover } from '../../src/dispatch/row-batches.ts'
 import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
 import { type Permit, Semaphore } from '../../src/dispatch/semaphore.ts'
 import { StepConsumer } from '../../src/dispatch/step-consumer.ts'
@@ -16,8 +18,10 @@ import { eventually } from '../fixtures/eventually.ts'
 import { claimedStep, quietEvents, stepRequest } from './steps.ts'
 
 const consumers: StepConsumer[] = []
+const wheels: DeadlineWheel[] = []
 afterEach(async () => {
   await Promise.all(consumers.splice(0).map((consumer) => consumer.stop()))
+  for (const wheel of wheels.splice(0)) wheel.stop()
 })
 
 interface Script {
@@ -25,13 +29,17 @@ interface Script {
   readonly hydrate?: () => void
   readonly permits?: number
   readonly prefetchMax?: number
+  /** All steps have a handler that takes batches. */
+  readonly place?: BatchPlace
   readonly workerId?: () => WorkerId
 }
 
 function setUp(script: Script) {
   const waiting: ClaimedStep[] = []
   const requests: ClaimRequest[] = []
-  const running: { step: ClaimedStep; permit: Permit }[] = []
+  const running: { steps: ClaimedStep[]; permit: Permit }[] = []
+  const deadlines = new DeadlineWheel()
+  wheels.push(deadlines)
   const seen = { unknown: 0, room: true }
   const held = new HeldSteps()
   const directory = new HandlerDirectory([], { namespaceRuntimes: {} })
@@ -47,6 +55,7 @@ function setUp(script: Script) {
     {
       runnable,
       semaphore,
+      deadlines,
       held,
       events: quietEvents,
       counters: newDispatchCounters(),
@@ -75,9 +84,10 @@ function setUp(script: Script) {
         },
       } as unknown as StepStore,
       executor: {
-        run: async (step: ClaimedStep, _request: unknown, permit: Permit) => {
-          running.push({ step, permit })
+        run: async (handover: Handover, permit: Permit) => {
+          running.push({ steps: handover.map(({ step }) => step), permit })
         },
+        batchPlaceOf: () => script.place ?? null,
       } as unknown as StepExecutor,
     },
   )
@@ -87,7 +97,7 @@ function setUp(script: Script) {
     consumer.wake()
   }
   const finishOne = () => running.shift()?.permit.release()
-  const names = () => running.map(({ step }) => step.stepId)
+  const names = () => running.map(({ steps }) => steps.map(({ stepId }) => stepId).join(' '))
   return { consumer, enqueue, finishOne, names, requests, seen, held, semaphore }
 }
 
@@ -109,6 +119,44 @@ describe('StepConsumer', () => {
     await eventually('the prefetched one runs', () => names()[0] === 'b')
     finishOne()
     await eventually('the one left behind runs', () => names()[0] === 'c')
+  })
+
+  it('gathers steps without a permit, as prefetched ones, and hands a batch over under one', async () => {
+    const place = { key: 'rows', limits: { sizeMax: 3, waitMaxMs: 60_000 } }
+    const { consumer, enqueue, names, requests, semaphore, held } = setUp({ permits: 2, prefetchMax: 3, place })
+    consumer.start()
+    enqueue('a', 'b')
+    await eventually('two wait', () => held.size === 2)
+    enqueue('c')
+    await eventually('the batch runs', () => names()[0] === 'a b c')
+    expect(semaphore.free).toBe(1)
+    expect(requests.map(({ prefetch }) => prefetch)).toContain(1)
+  })
+
+  it('hands a batch over that waited its time, and one that no other step can join', async () => {
+    const place = { key: 'rows', limits: { sizeMax: 100, waitMaxMs: 20 } }
+    const timed = setUp({ permits: 2, prefetchMax: 30, place })
+    timed.consumer.start()
+    timed.enqueue('a', 'b')
+    await eventually('its time is over', () => timed.names()[0] === 'a b')
+    const crowded = setUp({
+      permits: 2,
+      prefetchMax: 1,
+      place: { ...place, limits: { sizeMax: 100, waitMaxMs: 60_000 } },
+    })
+    crowded.consumer.start()
+    crowded.enqueue('a', 'b', 'c')
+    await eventually('there is no room for more', () => crowded.names()[0] === 'a b c')
+  })
+
+  it('hands gathered steps back when it stops', async () => {
+    const place = { key: 'rows', limits: { sizeMax: 100, waitMaxMs: 60_000 } }
+    const { consumer, enqueue, names, held, semaphore } = setUp({ permits: 2, prefetchMax: 30, place })
+    consumer.start()
+    enqueue('a', 'b')
+    await eventually('both are held', () => held.size === 2)
+    expect((await consumer.stop()).map(({ stepId }) => stepId)).toEqual(['a', 'b'])
+    expect([names(), semaphore.free]).toEqual([[], 2])
   })
 
   it('hands back what it never started when it stops', async () => {

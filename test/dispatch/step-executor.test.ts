@@ -10,6 +10,7 @@ import { StepLogs } from '../../src/dispatch/step-logs.ts'
 import { HostError } from '../../src/model/host-error.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { CheckpointAck } from '../../src/model/runtime-adapter.ts'
+import type { StepRequest } from '../../src/model/step-request.ts'
 import { hostFailure, type StepResult } from '../../src/model/step-result.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { handlerDescriptor, ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
@@ -52,10 +53,10 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
     },
   )
   const semaphore = new Semaphore(1)
-  const run = async (request: Parameters<StepExecutor['run']>[1], step = claimedStep('a')) => {
+  const run = async (request: StepRequest | null, step = claimedStep('a')) => {
     const [permit] = semaphore.take(1)
     if (permit === undefined) throw new Error('no permit')
-    await executor.run(step, request, permit)
+    await executor.run([{ step, request }], permit)
     expect(semaphore.free).toBe(1)
   }
   return { executor, results, givenBack, logs, stored, run }
@@ -66,6 +67,45 @@ describe('StepExecutor', () => {
     const { results, run } = setUp(new ScriptedAdapter(async () => success(claimedStep('a'))))
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([{ success: true }])
+  })
+
+  it('gives several steps to a handler in one call, and each its own result', async () => {
+    const script = async ({ stepId }: StepRequest) =>
+      stepId === 'b' ? hostFailure(stepId, 'handler_error', 'b failed') : success(claimedStep(stepId))
+    const adapter = new ScriptedAdapter(script)
+    adapter.announced = [handlerDescriptor('work', { batch: { sizeMax: 10, waitMaxMs: 10 } })]
+    const { executor, results } = setUp(adapter)
+    const members = ['a', 'b', 'c']
+      .map((name) => claimedStep(name))
+      .map((step) => ({ step, request: stepRequest(step) }))
+    await executor.run(members, { release: () => {} })
+    expect(adapter.calls).toMatchObject([{ mode: 'batch', requests: [{}, {}, {}] }])
+    expect(results.map(({ stepId, success: good }) => `${stepId} ${good}`)).toEqual(['a true', 'b false', 'c true'])
+    expect(executor.running).toBe(0)
+  })
+
+  it('gives a batch back whose handler was reloaded without batches', async () => {
+    const adapter = new ScriptedAdapter(untilCancelled)
+    const { executor, givenBack } = setUp(adapter)
+    const members = ['a', 'b'].map((name) => claimedStep(name)).map((step) => ({ step, request: stepRequest(step) }))
+    await executor.run(members, { release: () => {} })
+    expect(adapter.calls).toEqual([])
+    expect(givenBack).toEqual([expect.stringContaining('takes no batches any more'), expect.any(String)])
+  })
+
+  it('lets first attempts of one callable and one limit share a call, and nothing else', () => {
+    const adapter = new ScriptedAdapter(untilCancelled)
+    const { executor } = setUp(adapter)
+    const step = claimedStep('a')
+    const place = (more: Partial<StepRequest> = {}, attempts = 0) =>
+      executor.batchPlaceOf({ step: { ...step, attempts }, request: stepRequest(step, more) })
+    expect(place()).toBeNull()
+    adapter.announced = [handlerDescriptor('work', { batch: { sizeMax: 10, waitMaxMs: 10 } })]
+    expect(place()).toMatchObject({ limits: { sizeMax: 10, waitMaxMs: 10 } })
+    expect(place({}, 1)).toBeNull()
+    expect(place({ handler: { callable: 'work', method: 'refund', resolver: null } })).toBeNull()
+    expect(place({ timeoutMs: 5 })?.key).not.toBe(place()?.key)
+    expect(place({ handler: { callable: 'work', method: 'call', resolver: null } })?.key).toBe(place()?.key)
   })
 
   it('fails a step whose template lost it, and one without a handler', async () => {
@@ -196,7 +236,7 @@ describe('StepExecutor', () => {
     const { executor, results, givenBack } = setUp(adapter)
     const release = { release: () => {} }
     const steps = ['a', 'b'].map((name) => claimedStep(name))
-    const running = steps.map((step) => executor.run(step, stepRequest(step), release))
+    const running = steps.map((step) => executor.run([{ step, request: stepRequest(step) }], release))
     await eventually('the first runs', () => adapter.seen.length === 1)
     expect(executor.running).toBe(2)
     executor.cancelAll('shutdown')
@@ -211,7 +251,7 @@ describe('StepExecutor', () => {
     adapter.inFlightMax = 1
     const { executor, results } = setUp(adapter)
     const steps = ['a', 'b', 'c'].map((name) => claimedStep(name))
-    await Promise.all(steps.map((step) => executor.run(step, stepRequest(step), { release: () => {} })))
+    await Promise.all(steps.map((step) => executor.run([{ step, request: stepRequest(step) }], { release: () => {} })))
     expect(results.map(({ stepId }) => stepId)).toEqual(['a', 'b', 'c'])
     expect(executor.running).toBe(0)
   })

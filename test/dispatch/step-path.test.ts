@@ -38,6 +38,24 @@ async function finished(step: StepId, state = 'enqueued_for_orchestration'): Pro
 }
 
 describe('the step path', () => {
+  it('runs rows in one call, stores each result, and gives waiting ones back with their attempt', async () => {
+    const adapter = new ScriptedAdapter(async ({ stepId }) => result(stepId, '{}'))
+    adapter.announced = [handlerDescriptor('work', { batch: { sizeMax: 3, waitMaxMs: 60_000 } })]
+    const rows = [await steps.enqueue('{}'), await steps.enqueue('{}'), await steps.enqueue('{}')]
+    worker = await startWorker(steps, adapter, { concurrentHandlersMax: 1, prefetchMax: 10 })
+    for (const row of rows) await finished(row)
+    expect(adapter.calls).toMatchObject([{ mode: 'batch', requests: [{}, {}, {}] }])
+    const waiting = await steps.enqueue('{}')
+    await finished(waiting, 'in_progress')
+    await worker.stop()
+    expect(await steps.state(waiting)).toBe('enqueued')
+    expect((await steps.row(waiting)).attempts).toBe(0)
+    expect(adapter.calls).toHaveLength(1)
+    adapter.announced = [handlerDescriptor('work')]
+    worker = await startWorker(steps, adapter)
+    await finished(waiting)
+  })
+
   it('stores the result in Tasker’s envelope and tells orchestration', async () => {
     const step = await steps.enqueue('{"amount": 9223372036854775807, "rate": 1.0}')
     const adapter = new ScriptedAdapter(async (request) => result(request.stepId, '{"n":9223372036854775807,"f":1.0}'))

@@ -6,6 +6,7 @@ import type { HandlerDirectory, LoadedHandler } from './handler-directory.ts'
 import { JsonTextError, writeJson } from './json-text.ts'
 import type { ErrorEntry, ExecuteMessage, RequestEntry, ResultEntry } from './messages.ts'
 import { hasProcess, runHalves } from './process-handler.ts'
+import { hasProcessBatch, runBatch } from './row-batch.ts'
 import { StepContext } from './step-context.ts'
 import { StepDocuments } from './step-documents.ts'
 import type { StepHandler } from './step-handler.ts'
@@ -44,6 +45,29 @@ export class Executor {
       return done(fromThrown(error, where))
     }
   }
+
+  /** One entry for each request; null: the handler takes steps one by one, or its code threw. Never rejects. */
+  async runBatch(message: ExecuteMessage, call: Call): Promise<readonly ResultEntry[] | null> {
+    const { handler: loaded } = this.#directory.resolve(message.callable, message.resolver ?? null)
+    if (loaded === null || !hasProcessBatch(loaded.handlerClass.prototype)) return null
+    const where = `handler ${loaded.callable} (${loaded.file})`
+    const startedAt = performance.now()
+    try {
+      const handler = new loaded.handlerClass()
+      if (!hasProcessBatch(handler)) return null
+      const contexts = message.requests.map((request) => stepContext(loaded, message, request, call))
+      const results = await runBatch(handler, contexts)
+      const ranMs = Math.max(0, Math.round(performance.now() - startedAt))
+      return results.map((result, index) => ({
+        step_uuid: message.requests[index]?.step_uuid ?? '',
+        execution_time_ms: ranMs,
+        ...toOutcome(result, where),
+      }))
+    } catch (error) {
+      console.error(`\`processBatch\` of ${where} threw ${String(error)}; its steps run one by one.`)
+      return null
+    }
+  }
 }
 
 type Outcome =
@@ -58,7 +82,11 @@ async function invoke(loaded: LoadedHandler, target: CallTarget, request: Reques
     const cure = `add the method to the class or correct \`handler.method\` in the template`
     throw new PermanentError(`Handler ${loaded.callable} (${loaded.file}) has no method "${method}"; ${cure}.`)
   }
-  const context = new StepContext({
+  return await run(stepContext(loaded, target, request, call))
+}
+
+function stepContext(loaded: LoadedHandler, target: CallTarget, request: RequestEntry, call: Call): StepContext {
+  return new StepContext({
     eventId: target.call_id,
     taskUuid: request.task_uuid,
     stepUuid: request.step_uuid,
@@ -72,14 +100,15 @@ async function invoke(loaded: LoadedHandler, target: CallTarget, request: Reques
     }),
     call,
   })
-  return await run(context)
 }
 
-/** The author's method; a class that has only `process` is called by it. */
+/** The author's method; a class that has only `process` or `processBatch` is called by these. */
 function entryOf(handler: StepHandler, method: string): ((context: StepContext) => unknown) | null {
   const callee: unknown = Reflect.get(handler, method)
   if (typeof callee === 'function') return (context) => Reflect.apply(callee, handler, [context]) as unknown
-  return method === 'call' && hasProcess(handler) ? (context) => runHalves(handler, context) : null
+  if (method !== 'call') return null
+  if (hasProcess(handler)) return (context) => runHalves(handler, context)
+  return hasProcessBatch(handler) ? async (context) => (await runBatch(handler, [context]))[0] : null
 }
 
 function toOutcome(result: StepHandlerResult, where: string): Outcome {

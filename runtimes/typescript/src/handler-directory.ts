@@ -2,6 +2,7 @@
 
 import type { HandlerEntry } from './messages.ts'
 import { holdsThread } from './process-handler.ts'
+import { batchLimits } from './row-batch.ts'
 import type { StepHandlerClass } from './step-handler.ts'
 
 export interface LoadedHandler {
@@ -47,6 +48,7 @@ export class HandlerDirectory {
       version: handler.version,
       capabilities: capabilitiesOf(handler.handlerClass),
       on_crash: handler.handlerClass.onCrash,
+      batch: batchLimits(handler.handlerClass),
       synchronous: holdsThread(handler.handlerClass),
     }))
   }

@@ -11,6 +11,7 @@ export interface HandlerEntry {
   readonly version: string
   readonly capabilities: readonly string[]
   readonly on_crash: 'backoff' | 'retry'
+  readonly batch: { readonly max_size: number; readonly max_wait_ms: number } | null
   /** Beyond the wire's fields: a thread that runs such a handler gets no second call meanwhile. */
   readonly synchronous: boolean
 }

@@ -1,5 +1,6 @@
 // Handlers in two halves: `process` does the work, `processResults` makes the step's result of its output.
 
+import { hasProcessBatch, RowBatchHandler } from './row-batch.ts'
 import type { StepContext } from './step-context.ts'
 import { isSynchronous, StepHandler, type StepHandlerClass } from './step-handler.ts'
 import { StepHandlerResult, toStepResult } from './step-result.ts'
@@ -35,6 +36,8 @@ export async function runHalves(handler: Halves, context: StepContext): Promise<
 /** Whether a handler of this class holds its thread: as it says, else as the form of the author's own method tells. */
 export function holdsThread({ synchronous, prototype }: StepHandlerClass): boolean {
   const { call, process }: Partial<Pick<StepHandler, 'call'>> & Halves = prototype
-  const authored = call === undefined || call === ProcessHandler.prototype.call ? process : call
-  return synchronous ?? isSynchronous(authored)
+  const inherited: readonly unknown[] = [undefined, ProcessHandler.prototype.call, RowBatchHandler.prototype.call]
+  const one = inherited.includes(call) ? process : call
+  const entries = [...(one === undefined ? [] : [one]), ...(hasProcessBatch(prototype) ? [prototype.processBatch] : [])]
+  return synchronous ?? entries.some(isSynchronous)
 }

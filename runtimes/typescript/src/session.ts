@@ -6,7 +6,7 @@ import type { CancelWord, ExecuteMessage, HostMessage, RequestEntry, ResultEntry
 import type { StandardOutput } from './standard-output.ts'
 
 export interface SessionOptions extends CallPorts {
-  readonly executor: Pick<Executor, 'run'>
+  readonly executor: Pick<Executor, 'run' | 'runBatch'>
   readonly output: Pick<StandardOutput, 'during'>
   /** Ends the thread. */
   exit(): void
@@ -51,11 +51,20 @@ export class Session {
     }
   }
 
-  /** The requests of a batch run one after the other: they share a handler and a deadline. */
+  /** A batch that its handler does not take as one runs step by step: they share a handler and a deadline. */
   async #execute(message: ExecuteMessage): Promise<void> {
     const call = new Call(message, this.#options)
     this.#calls.set(message.call_id, call)
     this.#options.post({ type: 'started', call_ids: [message.call_id] })
+    const together = message.mode === 'batch' ? await this.#options.executor.runBatch(message, call) : null
+    const results = together ?? (await this.#oneByOne(message, call))
+    this.#calls.delete(message.call_id)
+    call.checkpoints.end()
+    this.#options.post({ type: 'result', call_id: message.call_id, results })
+    this.#exitWhenDone()
+  }
+
+  async #oneByOne(message: ExecuteMessage, call: Call): Promise<readonly ResultEntry[]> {
     const results: ResultEntry[] = []
     for (const request of message.requests) {
       const run = () => this.#options.executor.run(message, request, call)
@@ -66,10 +75,7 @@ export class Session {
           : notStarted(request, cancelledBy),
       )
     }
-    this.#calls.delete(message.call_id)
-    call.checkpoints.end()
-    this.#options.post({ type: 'result', call_id: message.call_id, results })
-    this.#exitWhenDone()
+    return results
   }
 
   #exitWhenDone(): void {

@@ -1,6 +1,7 @@
 // The base class of handlers.
 
 import { ErrorType, type Metadata } from './errors.ts'
+import type { BatchDeclaration } from './row-batch.ts'
 import type { StepContext } from './step-context.ts'
 import { StepHandlerResult } from './step-result.ts'
 
@@ -12,6 +13,7 @@ export interface StepHandlerClass {
   readonly handlerVersion: string
   readonly synchronous: boolean | null
   readonly onCrash: 'backoff' | 'retry'
+  readonly batch: BatchDeclaration | null
 }
 
 /**
@@ -28,13 +30,19 @@ export abstract class StepHandler {
   static synchronous: boolean | null = null
   /** After a crash that took the handler along: wait as after any failure, or `retry` at once. */
   static onCrash: 'backoff' | 'retry' = 'backoff'
+  /**
+   * In a class with `processBatch(contexts)`: how many steps it takes in one call, and how long the first may wait for the others.
+   * When it throws, its steps run one by one.
+   */
+  static batch: BatchDeclaration | null = null
 
   /** Does the step's work. Throw or return `failure(…)` when it cannot; check `context.cancelled` in long loops. */
   abstract call(context: StepContext): Promise<StepHandlerResult> | StepHandlerResult
 
   /** What the class can do beside `process`; `api`, `batchable` and `decision` say more about it. */
   get capabilities(): string[] {
-    return ['process', ...('processResults' in this ? ['process_results'] : [])]
+    const results = 'processResults' in this ? ['process_results'] : []
+    return ['process', ...results, ...('processBatch' in this ? ['process_batch'] : [])]
   }
 
   get name(): string {

@@ -4,6 +4,7 @@ export { CheckpointNotStored, ErrorType, type Metadata, PermanentError, Retryabl
 export { type DefineHandlerOptions, defineHandler, type HandlerArguments } from './functional.ts'
 export { ProcessHandler } from './process-handler.ts'
 export { type JsonPath, RawJson } from './raw-json.ts'
+export { type BatchDeclaration, type BatchProcessor, RowBatchHandler } from './row-batch.ts'
 export { type CheckpointFields, StepContext, type StepEvent } from './step-context.ts'
 export { StepHandler, type StepHandlerClass } from './step-handler.ts'
 export { StepLogger } from './step-logger.ts'

@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from . import step_stream
+from .batch_run import BatchRun
 from .cancellation import Cancellation
 from .checkpoints import Checkpoints
 from .handler_directory import HandlerDirectory, NotFound
 from .step_run import StepRun
+from .target import METHOD_BATCH
 
 if TYPE_CHECKING:
     from .async_loop import AsyncLoop
@@ -35,6 +37,7 @@ class Call:
         self.target: Target | None = None
         self.problem = ""
         self._requests = message["requests"]
+        self._batched = message["mode"] == "batch"
         self._outbox = outbox
         self._checkpoints: Checkpoints | None = None
         try:
@@ -45,7 +48,17 @@ class Call:
     @property
     def is_async(self) -> bool:
         """Whether it runs as a task of the loop and needs no thread."""
-        return self.target is not None and self.target.is_async
+        if self.target is None:
+            return False
+        # Where only one of the two is `async`, a thread waits for that one.
+        return self.target.is_async and (not self._batched or self.target.handler.batches_async)
+
+    @property
+    def _batch(self) -> BatchRun | None:
+        """None: not a batch, or the handler takes steps one by one."""
+        if not self._batched or self.target is None or not self.target.handler.has_method(METHOD_BATCH):
+            return None
+        return BatchRun(self, self._requests, self.target.handler)
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -56,6 +69,10 @@ class Call:
 
     def run(self, log_sink: LogSink) -> list[Entry]:
         """One entry for each request, in their order; `log_sink` takes the beginnings of lines that never ended."""
+        batch = self._batch
+        entries = None if batch is None else batch.entries()
+        if entries is not None:
+            return entries
         entries = []
         for request in self._requests:
             step_run = StepRun(self, request)
@@ -65,6 +82,10 @@ class Call:
 
     async def run_async(self, log_sink: LogSink) -> list[Entry]:
         """As `run`, in the loop."""
+        batch = self._batch
+        entries = None if batch is None else await batch.entries_async()
+        if entries is not None:
+            return entries
         entries = []
         for request in self._requests:
             step_run = StepRun(self, request)

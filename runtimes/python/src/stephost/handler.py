@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .step_handler import StepHandler
-from .target import METHOD_DEFAULT
+from .target import ENTRIES, METHOD_BATCH, METHOD_DEFAULT, is_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,8 @@ class Handler:
         self.declared = bool(handler_class.handler_name)
         self.callable = handler_class.handler_name or self.import_path
         self.capabilities = _capabilities(handler_class)
+        self.batch = _batch(handler_class)
+        self.batches_async = is_async(getattr(handler_class, METHOD_BATCH, None))
         names = [self.import_path] if self.declared else [handler_class.__name__]
         self.aliases = [name for name in names if name != self.callable]
 
@@ -40,6 +43,7 @@ class Handler:
             "version": self.version,
             "capabilities": self.capabilities,
             "on_crash": "retry" if self.handler_class.on_crash == "retry" else "backoff",
+            **({} if self.batch is None else {"batch": self.batch}),
         }
 
     def drop_aliases(self, names: Iterable[str]) -> None:
@@ -47,8 +51,8 @@ class Handler:
         self.aliases = [alias for alias in self.aliases if alias not in names]
 
     def has_method(self, name: str) -> bool:
-        """Whether the class offers `name` as a public handler method of its own; `process` stands for `call`."""
-        if name == METHOD_DEFAULT and hasattr(self.handler_class, "process"):
+        """Whether the class offers `name` as a public handler method of its own; others stand for `call`."""
+        if name == METHOD_DEFAULT and any(hasattr(self.handler_class, entry) for entry in ENTRIES):
             return True
         method = getattr(self.handler_class, name, None)
         return not name.startswith("_") and callable(method) and method is not getattr(StepHandler, name, None)
@@ -56,6 +60,29 @@ class Handler:
     def instance(self) -> StepHandler:
         """A new one for every call."""
         return self.handler_class()
+
+
+def _batch(handler_class: type[StepHandler]) -> dict[str, int] | None:
+    """What is wrong is said, and the steps come one by one."""
+    declared = handler_class.batch
+    if declared is None:
+        return None
+    name = handler_class.__name__
+    if not hasattr(handler_class, METHOD_BATCH):
+        problem = f"{name} declares `batch` and has no `process_batch`"
+    elif not _is_batch(declared):
+        problem = f'{name}.batch is not {{"max_size": from 1, "max_wait_ms": from 0}}'
+    else:
+        return declared
+    print(f"stephost: {problem}; its steps come one by one.", file=sys.stderr)
+    return None
+
+
+def _is_batch(declared: Any) -> bool:
+    if not isinstance(declared, dict) or set(declared) != {"max_size", "max_wait_ms"}:
+        return False
+    size, wait_ms = declared["max_size"], declared["max_wait_ms"]
+    return type(size) is int and size >= 1 and type(wait_ms) is int and wait_ms >= 0
 
 
 def _capabilities(handler_class: type[StepHandler]) -> list[str]:

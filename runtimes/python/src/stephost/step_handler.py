@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import halves
+from . import halves, row_batch
 from .errors import ErrorType
 from .step_result import StepHandlerResult
 
@@ -23,15 +23,21 @@ class StepHandler:
     handler_version: str = "1.0.0"
     # After a crash that took the handler along: wait as after any failure, or "retry" at once.
     on_crash: str = "backoff"
+    # {"max_size": 100, "max_wait_ms": 50} in a class with `process_batch(self, contexts)`, plain or `async`: the host
+    # gathers so many steps, the first of which waits at most so long. It returns a list in the order of the contexts,
+    # or a dict by step_uuid. When it raises, its steps run one by one.
+    batch: dict[str, int] | None = None
 
     def call(self, context: StepContext) -> Any:
         """Returns a StepHandlerResult, a dict, a model, or an awaitable of one of these."""
+        if hasattr(self, "process_batch") and not hasattr(self, "process"):
+            return row_batch.run_one(self, context)
         return halves.run(self, context)
 
     @property
     def capabilities(self) -> list[str]:
         """What the class can do beside `process`; `api`, `batchable`, `decision` say more about it."""
-        return ["process", *(["process_results"] if hasattr(self, "process_results") else [])]
+        return ["process", *(name for name in ("process_results", "process_batch") if hasattr(self, name))]
 
     @property
     def name(self) -> str:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from .step_context import StepContext
 
 METHOD_DEFAULT = "call"
+METHOD_BATCH = "process_batch"
+# The methods that the `call` which every handler inherits runs.
+ENTRIES = ("process", METHOD_BATCH)
 CO_COROUTINE = 0x80
 
 
@@ -22,16 +25,21 @@ class Target:
     def __init__(self, handler: Handler, method: str) -> None:
         self.handler = handler
         self._method = method
-        # `inspect` says the same and costs a tenth of the start.
-        code = getattr(_authored(handler.handler_class, method), "__code__", None)
-        self.is_async = code is not None and bool(code.co_flags & CO_COROUTINE)
+        self.is_async = is_async(_authored(handler.handler_class, method))
 
     def run(self, context: StepContext) -> Any:
         """Whatever the author's method returns."""
         return getattr(self.handler.instance(), self._method)(context)
 
 
+def is_async(function: Any) -> bool:
+    """`inspect` says the same and costs a tenth of the start."""
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & CO_COROUTINE)
+
+
 def _authored(handler_class: type[StepHandler], method: str) -> Any:
-    """The `call` that every handler inherits runs the author's `process`."""
     found = getattr(handler_class, method)
-    return getattr(handler_class, "process", found) if found is StepHandler.call else found
+    if found is not StepHandler.call:
+        return found
+    return next((getattr(handler_class, name) for name in ENTRIES if hasattr(handler_class, name)), found)

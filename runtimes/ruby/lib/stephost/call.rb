@@ -1,4 +1,5 @@
 # One `execute` that the guest holds: what the host asked for, until when, and who runs it.
+require_relative "batch_run"
 require_relative "cancellation"
 require_relative "checkpoints"
 require_relative "step_run"
@@ -34,17 +35,7 @@ module Stephost
     # @return [Array<Hash>] one entry for each request, in their order
     # @param log_sink [LogSink] takes the beginnings of lines that never ended
     def run(log_sink)
-      @message["requests"].map do |request|
-        step_run = StepRun.new(self, request)
-        begin
-          step_run.entry
-        ensure
-          step_run.finish do |stream, rest|
-            level = StepStream.level(stream)
-            log_sink.write(step_uuid: step_run.step_uuid, stream: stream, level: level, line: rest)
-          end
-        end
-      end
+      run_batch || run_one_by_one(log_sink)
     end
 
     # @return [Target] handler and method
@@ -67,6 +58,33 @@ module Stephost
     def lost
       @message["requests"].map do |request|
         WireResult.failure(request["step_uuid"], "handler_exit", "The handler ended its own thread; return a result instead.")
+      end
+    end
+
+    private
+
+    # @return [Array<Hash>, nil] nil: not a batch, or one whose steps have to run one by one
+    def run_batch
+      return unless @message["mode"] == "batch"
+
+      handler = target.handler
+      BatchRun.new(self, @message["requests"], handler).entries if handler.method?("process_batch")
+    rescue HandlerDirectory::NotFound
+      # Each step's own entry says so.
+      nil
+    end
+
+    def run_one_by_one(log_sink)
+      @message["requests"].map do |request|
+        step_run = StepRun.new(self, request)
+        begin
+          step_run.entry
+        ensure
+          step_run.finish do |stream, rest|
+            level = StepStream.level(stream)
+            log_sink.write(step_uuid: step_run.step_uuid, stream: stream, level: level, line: rest)
+          end
+        end
       end
     end
   end

@@ -3,6 +3,9 @@ require_relative "step_handler"
 
 module Stephost
   class Handler
+    # The base's `call` runs them.
+    ENTRIES = [:process, :process_batch].freeze
+
     attr_reader :callable, :aliases, :capabilities, :file, :root, :version, :handler_class
 
     # @param file [String] relative to `root` where it lies below it
@@ -15,6 +18,7 @@ module Stephost
       @callable = @declared_name || handler_class.name
       @aliases = find_aliases
       @capabilities = find_capabilities
+      @batch = find_batch
       @takes_config = takes_config?
       @reads_config = reads_config?
     end
@@ -27,8 +31,8 @@ module Stephost
     def announcement
       {
         "callable" => callable, "aliases" => aliases, "file" => file, "root" => root, "version" => version,
-        "capabilities" => capabilities, "on_crash" => handler_class.on_crash.name
-      }
+        "capabilities" => capabilities, "on_crash" => handler_class.on_crash.name, "batch" => @batch
+      }.compact
     end
 
     # Aliases that mean something else elsewhere are ambiguous and go.
@@ -36,10 +40,10 @@ module Stephost
       @aliases -= names
     end
 
-    # @return [Boolean] whether the class offers `name` as a handler method of its own; `process` stands for `call`
+    # @return [Boolean] whether the class offers `name` as a handler method of its own; others stand for `call`
     def method?(name)
       return false unless handler_class.public_method_defined?(name)
-      return true if name.to_s == Target::METHOD_DEFAULT && handler_class.public_method_defined?(:process)
+      return true if name.to_s == Target::METHOD_DEFAULT && ENTRIES.any? { |entry| handler_class.public_method_defined?(entry) }
 
       !StepHandler::Base.ancestors.include?(handler_class.instance_method(name).owner)
     end
@@ -85,6 +89,12 @@ module Stephost
     rescue => error
       warn "stephost: #{handler_class}#capabilities needs more than a bare object (#{error.message}); none are announced."
       []
+    end
+
+    def find_batch
+      return handler_class.batch if handler_class.batch.nil? || handler_class.public_method_defined?(:process_batch)
+
+      warn "stephost: #{handler_class} declares `batch` and has no `process_batch`; its steps come one by one."
     end
 
     # `A::B::C` is reached as `A::B::C`, `B::C`, `C`, and as `c` when it declares no name.

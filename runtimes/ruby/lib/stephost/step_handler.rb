@@ -1,6 +1,7 @@
 # The base class of handlers. Source of names and defaults: handler-api §1.1.
 require_relative "declarations"
 require_relative "halves"
+require_relative "row_batch"
 require_relative "step_result"
 
 module Stephost
@@ -28,6 +29,20 @@ module Stephost
         @on_crash || ((self == Base) ? :backoff : superclass.on_crash)
       end
 
+      # `batch max_size: 100, max_wait_ms: 50` in the body of a class with `process_batch(contexts)`: the host gathers so many
+      # steps, the first of which waits at most so long. It returns an Array in the order of the contexts, or a Hash by
+      # step_uuid. When it raises, its steps run one by one.
+      # @return [Hash{String => Integer}, nil] `max_size` and `max_wait_ms`; nil: steps come one by one
+      # @raise [ArgumentError] a size below 1 or a negative wait
+      def self.batch(max_size: nil, max_wait_ms: nil)
+        return @batch || ((self == Base) ? nil : superclass.batch) if max_size.nil? && max_wait_ms.nil?
+        unless max_size.is_a?(Integer) && max_size.positive? && max_wait_ms.is_a?(Integer) && !max_wait_ms.negative?
+          raise ArgumentError, "batch takes `max_size:` from 1 and `max_wait_ms:` from 0, both integers"
+        end
+
+        @batch = {"max_size" => max_size, "max_wait_ms" => max_wait_ms}
+      end
+
       def initialize(config: nil, logger: nil)
         @config = config
         @logger = logger
@@ -46,13 +61,16 @@ module Stephost
 
       # @return [Array<String>] what the class can do beside `process`; `api`, `batchable`, `decision` say more about it
       def capabilities
-        ["process", *(["process_results"] if respond_to?(:process_results))]
+        ["process", *["process_results", "process_batch"].select { |name| respond_to?(name) }]
       end
 
       # Define it, or define `process(context)` and, to make the result of its output, `process_results(context, output)`.
+      # A class that has only `process_batch` gets a batch of one.
       # @param context [Types::StepContext]
       # @return [Types::StepHandlerCallResult::Success, Types::StepHandlerCallResult::Error, Object]
       def call(context)
+        return RowBatch.run(self, [context]).first if respond_to?(:process_batch) && !respond_to?(:process)
+
         Halves.run(self, context)
       end
 
