@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { HandlerDescriptor, RuntimeName } from '../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { CallId, StepId } from '../model/ids.ts'
-import type { JsonLimits } from '../model/json-text.ts'
+import type { JsonLimits, JsonText } from '../model/json-text.ts'
 import type { CallEvents, CancelReason, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepFailure, type StepResult } from '../model/step-result.ts'
@@ -32,6 +32,8 @@ export interface StepExecutorParts {
   readonly events: DispatchEvents
   readonly checkpoints: StepCheckpoints
   readonly logs: StepLogs
+  /** The inputs of steps that run on, with their checkpoints. Rejects with a HostError. */
+  hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** Takes the result of a step that ran. */
   finished(step: ClaimedStep, result: StepResult, runtime: string | null): void
   /** Takes a step that never started: it keeps its attempt. */
@@ -60,6 +62,12 @@ interface RunningCall {
   cancelled: CancelReason | null
 }
 
+/** A step whose handler gave a checkpoint instead of a result. */
+interface YieldedStep {
+  readonly step: ClaimedStep
+  readonly checkpoint: JsonText
+}
+
 interface Settled {
   readonly result: StepResult | null
   readonly timeoutMs: number
@@ -72,6 +80,7 @@ export class StepExecutor {
   readonly #running = new Map<CallId, RunningCall>()
   readonly #turns: RuntimeTurns
   #unsettled = 0
+  #goesOn = true
 
   constructor(options: StepExecutorOptions, parts: StepExecutorParts) {
     this.#options = options
@@ -112,11 +121,19 @@ export class StepExecutor {
 
   /** Never rejects. */
   async run(handover: Handover, permit: Permit): Promise<void> {
+    this.#unsettled += handover.length
     try {
-      await this.#run(handover)
+      let rest = handover
+      while (rest.length > 0) rest = await this.#goOn(await this.#run(rest))
     } finally {
+      this.#unsettled -= handover.length
       permit.release()
     }
+  }
+
+  /** Steps that yield a checkpoint from now on do not go on here: they go back with their attempt. */
+  stopAtCheckpoints(): void {
+    this.#goesOn = false
   }
 
   /** Cancels what runs and refuses what waits for its runtime. */
@@ -125,18 +142,40 @@ export class StepExecutor {
     for (const callId of this.#running.keys()) this.#cancel(callId, reason)
   }
 
-  async #run(handover: Handover): Promise<void> {
+  /** Stores the checkpoints; gives the steps that run on, in the same claim and attempt. Source: wire-protocol §6.3. */
+  async #goOn(yielded: readonly YieldedStep[]): Promise<Handover> {
+    const stored: ClaimedStep[] = []
+    for (const { step, checkpoint } of yielded) {
+      const ack = await this.#parts.checkpoints.write(step, checkpoint)
+      if (!ack.stored) {
+        const message = `The checkpoint that the handler yielded was not stored: ${ack.message ?? 'no reason given'}`
+        this.#parts.finished(step, hostFailure(step.stepId, 'checkpoint_error', message), null)
+      } else if (this.#goesOn) stored.push(step)
+      else this.#parts.notStarted(step, 'the worker ends, and the step goes on elsewhere from its checkpoint')
+    }
+    if (stored.length === 0) return []
+    try {
+      const requests = await this.#parts.hydrate(stored)
+      return stored.map((step) => ({ step, request: requests.get(step.stepId) ?? null }))
+    } catch (error) {
+      for (const step of stored) this.#parts.notStarted(step, messageOf(error))
+      return []
+    }
+  }
+
+  async #run(handover: Handover): Promise<readonly YieldedStep[]> {
     const members = handover.filter((hydrated): hydrated is Member => hydrated.request !== null)
     for (const { step, request } of handover) if (request === null) this.#templateless(step)
     const [first] = members
-    if (first === undefined) return
+    if (first === undefined) return []
     const resolved = this.#resolve(first.step, first.request)
     if (resolved === null) {
       for (const { step, request } of members) this.#unserved(step, request.handler.callable)
     } else if (members.length > 1 && resolved.descriptor.batch === null) {
       const reason = `the handler "${resolved.descriptor.callable}" was reloaded and takes no batches any more`
       for (const { step } of members) this.#parts.notStarted(step, reason)
-    } else await this.#takeTurn(members, resolved)
+    } else return this.#takeTurn(members, resolved)
+    return []
   }
 
   #resolve(step: ClaimedStep, request: StepRequest): ResolvedHandler | null {
@@ -164,25 +203,22 @@ export class StepExecutor {
     this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
   }
 
-  async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<void> {
-    this.#unsettled += members.length
+  async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
     try {
       await this.#turns.enter(handler.adapter)
     } catch (error) {
-      this.#unsettled -= members.length
       for (const { step } of members) this.#parts.notStarted(step, messageOf(error))
-      return
+      return []
     }
     try {
-      await this.#call(members, handler)
+      return await this.#call(members, handler)
     } finally {
-      this.#unsettled -= members.length
       this.#turns.leave(handler.adapter)
     }
   }
 
-  /** Members of a batch have the same limit. */
-  async #call(members: readonly Member[], handler: ResolvedHandler): Promise<void> {
+  /** Members of a batch have the same limit. Resolves with those that are not done yet. */
+  async #call(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
     const id = randomUUID() as string as CallId
     const call: RunningCall = { members, handler, startedAt: null, cancelled: null }
     const timeoutMs = members[0]?.request.timeoutMs ?? this.#options.handlerTimeoutMs
@@ -196,9 +232,12 @@ export class StepExecutor {
     try {
       const results = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
       const ranMs = performance.now() - (call.startedAt ?? sentAt)
-      members.forEach(({ step }, index) => {
-        if (results instanceof HostError) this.#parts.notStarted(step, results.message)
-        else this.#settle(call, step, { result: results[index] ?? null, timeoutMs, ranMs })
+      return members.flatMap(({ step }, index) => {
+        if (!(results instanceof HostError)) {
+          return this.#settle(call, step, { result: results[index] ?? null, timeoutMs, ranMs })
+        }
+        this.#parts.notStarted(step, results.message)
+        return []
       })
     } finally {
       deadline.clear()
@@ -206,10 +245,14 @@ export class StepExecutor {
     }
   }
 
-  #settle(call: RunningCall, step: ClaimedStep, { result, timeoutMs, ranMs }: Settled): void {
+  /** The step itself when it is not done yet, else nothing. */
+  #settle(call: RunningCall, step: ClaimedStep, { result, timeoutMs, ranMs }: Settled): readonly YieldedStep[] {
     const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
     const checked = checkedResult(settled, this.#options.resultLimits)
+    if (checked.success && checked.outcome?.kind === 'checkpoint')
+      return [{ step, checkpoint: checked.outcome.document }]
     this.#parts.finished(step, explained(checked, call, { timeoutMs, ranMs }), call.handler.adapter.name)
+    return []
   }
 
   /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */

@@ -100,6 +100,7 @@ export class Worker implements Lifecycle {
       deadlines: this.#deadlines,
       logs: this.#logs,
       checkpoints: new StepCheckpoints(store, options.resultLimits),
+      hydrate: (steps) => store.hydrate(steps),
       finished: (step, result, runtime) => this.#completer.accept({ step, result, runtime }),
       notStarted: (step, reason) => {
         const giving = this.#giveBack([step], { reason, delayMs: options.foreignRetryMs })
@@ -198,6 +199,7 @@ export class Worker implements Lifecycle {
   async stop(): Promise<void> {
     const listening = this.#stopListening.splice(0)
     await Promise.all(listening.map((stop) => stop()))
+    this.#executor.stopAtCheckpoints()
     await this.#giveBack(await this.#consumer.stop(), { reason: 'the worker shuts down', delayMs: 0 })
     if (!(await this.#idleWithin(this.#options.drainGraceMs))) this.#executor.cancelAll('shutdown')
     await this.#idleWithin(this.#options.cancelGraceMs)

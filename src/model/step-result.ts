@@ -50,6 +50,7 @@ export const hostErrorTypes = {
   handler_timeout: { retryable: true },
   handler_lost: { retryable: true },
   invalid_result: { retryable: false },
+  checkpoint_error: { retryable: true },
   worker_lost: { retryable: false },
 } as const
 export type HostErrorType = keyof typeof hostErrorTypes

@@ -15,6 +15,8 @@ export interface AdapterTraits {
   readonly numbers: 'exact' | 'javascript'
   readonly badResults: readonly ('nan' | 'nul' | 'cycle')[]
   readonly printRoutes: readonly ('print' | 'descriptor' | 'subprocess')[]
+  /** Whether a handler may end its run with a checkpoint. */
+  readonly yields: boolean
   /** Whether a handler may take several steps in one call. */
   readonly rowBatches: boolean
   /** Whether a handler may have `process` and `process_results` instead of `call`. */
@@ -185,6 +187,16 @@ function exerciseOutcomes(session: () => Session, traits: AdapterTraits): void {
     it('a result object from process, which process_results never sees', async () => {
       const result = await session().run('conformance.halves')
       expect(result).toMatchObject({ success: false, message: 'There is no text.', retryable: false })
+    })
+  }
+
+  if (traits.yields) {
+    it('a checkpoint instead of a result', async () => {
+      const result = await session().run('conformance.yield', { row: 7 })
+      expect(result).toMatchObject({ success: true, outcome: { kind: 'checkpoint' } })
+      const document = result.success ? (result.outcome?.document ?? '') : ''
+      const checkpoint = { cursor: { row: 7 }, items_processed: 3, accumulated_results: { sum: 1.5 } }
+      expect(JSON.parse(document)).toEqual(checkpoint)
     })
   }
 

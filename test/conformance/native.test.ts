@@ -21,6 +21,7 @@ exerciseAdapter({
     badResults: ['nul'],
     // In process: what a library prints is the host's own output.
     printRoutes: [],
+    yields: false,
     rowBatches: false,
     halves: false,
     // A library that ends its process ends the host.

@@ -14,6 +14,7 @@ exerciseAdapter({
     numbers: 'exact',
     badResults: ['nan', 'nul', 'cycle'],
     printRoutes: ['print', 'descriptor', 'subprocess'],
+    yields: true,
     rowBatches: true,
     halves: true,
     exits: true,

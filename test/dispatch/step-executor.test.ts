@@ -27,13 +27,14 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
   const stored: string[] = []
   const logs = new StepLogs()
   const store = {
-    checkpoint: async ({ token }: { token: string }, data: string) => {
+    checkpoint: async ({ token }: { token: string }, data: string): Promise<CheckpointAck> => {
       stored.push(`${token} ${data}`)
       return { stored: true, message: null }
     },
   }
   const results: StepResult[] = []
   const givenBack: string[] = []
+  const hydrated: string[] = []
   const deadlines = new DeadlineWheel()
   wheels.push(deadlines)
   const directory = new HandlerDirectory([adapter], { namespaceRuntimes: {} })
@@ -47,6 +48,10 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
       logs,
       checkpoints: new StepCheckpoints(store, resultLimits),
       events: quietEvents,
+      hydrate: async (steps) => {
+        hydrated.push(...steps.map(({ stepId }) => stepId))
+        return new Map(steps.map((step) => [step.stepId, stepRequest(step)]))
+      },
       runnable: new RunnableSteps(noTasks, directory, options),
       finished: (_step, result) => results.push(result),
       notStarted: (_step, reason) => givenBack.push(reason),
@@ -59,7 +64,12 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
     await executor.run([{ step, request }], permit)
     expect(semaphore.free).toBe(1)
   }
-  return { executor, results, givenBack, logs, stored, run }
+  return { executor, results, givenBack, hydrated, logs, stored, store, run }
+}
+
+function yielded(stepId: StepRequest['stepId'], cursor: number): StepResult {
+  const document = `{"cursor":${cursor},"items_processed":1}` as JsonText
+  return { ...success(claimedStep(stepId)), outcome: { kind: 'checkpoint', document } } as StepResult
 }
 
 describe('StepExecutor', () => {
@@ -82,6 +92,40 @@ describe('StepExecutor', () => {
     expect(adapter.calls).toMatchObject([{ mode: 'batch', requests: [{}, {}, {}] }])
     expect(results.map(({ stepId, success: good }) => `${stepId} ${good}`)).toEqual(['a true', 'b false', 'c true'])
     expect(executor.running).toBe(0)
+  })
+
+  it('stores a checkpoint that a handler yields, and runs the step on in the same claim', async () => {
+    let runs = 0
+    const adapter = new ScriptedAdapter(async ({ stepId }) => {
+      runs += 1
+      return runs === 3 ? success(claimedStep(stepId)) : yielded(stepId, runs)
+    })
+    const { results, stored, hydrated, run, executor } = setUp(adapter)
+    await run(stepRequest(claimedStep('a')))
+    expect(stored).toEqual([1, 2].map((cursor) => `token-a {"cursor":${cursor},"items_processed":1}`))
+    expect(hydrated).toEqual(['a', 'a'])
+    expect(results).toMatchObject([{ success: true, outcome: null }])
+    expect([runs, executor.running]).toEqual([3, 0])
+  })
+
+  it('fails a step whose checkpoint is not stored, retryable', async () => {
+    const { results, run, store } = setUp(new ScriptedAdapter(async ({ stepId }) => yielded(stepId, 1)))
+    store.checkpoint = async () => ({ stored: false, message: 'The disk is full.' })
+    await run(stepRequest(claimedStep('a')))
+    expect(results).toMatchObject([
+      { errorType: 'checkpoint_error', retryable: true, message: expect.stringContaining('The disk is full.') },
+    ])
+  })
+
+  it('gives a step back at its checkpoint when the worker ends', async () => {
+    const { results, givenBack, stored, run, executor } = setUp(
+      new ScriptedAdapter(async ({ stepId }) => {
+        executor.stopAtCheckpoints()
+        return yielded(stepId, 1)
+      }),
+    )
+    await run(stepRequest(claimedStep('a')))
+    expect([results, stored.length, givenBack.length]).toEqual([[], 1, 1])
   })
 
   it('gives a batch back whose handler was reloaded without batches', async () => {

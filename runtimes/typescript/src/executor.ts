@@ -4,7 +4,7 @@ import type { Call } from './call.ts'
 import { ErrorType, PermanentError, RetryableError } from './errors.ts'
 import type { HandlerDirectory, LoadedHandler } from './handler-directory.ts'
 import { JsonTextError, writeJson } from './json-text.ts'
-import type { ErrorEntry, ExecuteMessage, RequestEntry, ResultEntry } from './messages.ts'
+import type { ErrorEntry, ExecuteMessage, RequestEntry, ResultEntry, StepOutcome } from './messages.ts'
 import { hasProcess, runHalves } from './process-handler.ts'
 import { hasProcessBatch, runBatch } from './row-batch.ts'
 import { StepContext } from './step-context.ts'
@@ -71,7 +71,7 @@ export class Executor {
 }
 
 type Outcome =
-  | { readonly success: true; readonly metadata: string; readonly result: string }
+  | { readonly success: true; readonly metadata: string; readonly result: string; readonly outcome?: StepOutcome }
   | { readonly success: false; readonly metadata: string; readonly error: ErrorEntry }
 
 async function invoke(loaded: LoadedHandler, target: CallTarget, request: RequestEntry, call: Call): Promise<unknown> {
@@ -113,6 +113,7 @@ function entryOf(handler: StepHandler, method: string): ((context: StepContext) 
 
 function toOutcome(result: StepHandlerResult, where: string): Outcome {
   try {
+    if (result.success && result.metadata['checkpoint_yield'] === true) return yielded(result.result)
     const metadata = writeObject(result.metadata, 'metadata')
     if (result.success) return { success: true, metadata, result: writePart(result.result, 'result') }
     const hint = result.orchestrationMetadata?.backoff_hint
@@ -132,6 +133,13 @@ function toOutcome(result: StepHandlerResult, where: string): Outcome {
       retryable: false,
     })
   }
+}
+
+/** Its `type` is for Tasker's eyes only. */
+function yielded(result: unknown): Outcome {
+  const { type: _type, ...checkpoint } = Object(result) as Record<string, unknown>
+  const document = writePart(checkpoint, 'checkpoint')
+  return { success: true, metadata: '{}', result: 'null', outcome: { kind: 'checkpoint', document } }
 }
 
 /** PermanentError and RetryableError say themselves whether a retry can help; anything else is worth one. */

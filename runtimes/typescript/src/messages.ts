@@ -80,8 +80,14 @@ interface Outcome {
   readonly metadata: Document
 }
 
+/** What a success asks for beyond its result (PROTOCOL.md §3.1). */
+export interface StepOutcome {
+  readonly kind: 'checkpoint'
+  readonly document: Document
+}
+
 export type ResultEntry =
-  | (Outcome & { readonly success: true; readonly result: Document })
+  | (Outcome & { readonly success: true; readonly result: Document; readonly outcome?: StepOutcome })
   | (Outcome & { readonly success: false; readonly error: ErrorEntry })
 
 /** What a step prints or logs; a thread has no log pipes of its own, so all of its lines travel so. */

@@ -57,6 +57,14 @@ export abstract class StepHandler {
     return StepHandlerResult.success(result, metadata)
   }
 
+  /**
+   * Ends this run, not the step: it runs on from `cursor` (`context.checkpointCursor`), in the same attempt. `itemsProcessed` counts from 0,
+   * so far.
+   */
+  protected checkpointYield(cursor: unknown, itemsProcessed: number, accumulatedResults?: unknown): StepHandlerResult {
+    return StepHandlerResult.checkpointYield(cursor, itemsProcessed, accumulatedResults)
+  }
+
   /** `errorType` is one of `ErrorType` or a word of your own; `retryable: false` ends the step at once. */
   protected failure(
     message: string,

@@ -49,6 +49,13 @@ export class StepHandlerResult {
     return new StepHandlerResult({ success: true, result, metadata, retryable: false })
   }
 
+  /** Not the end of the step: the host stores it, and the step runs on from it in the same attempt. */
+  static checkpointYield(cursor: unknown, itemsProcessed: number, accumulatedResults?: unknown): StepHandlerResult {
+    const accumulated = accumulatedResults === undefined ? {} : { accumulated_results: accumulatedResults }
+    const result = { type: 'checkpoint_yield', cursor, items_processed: itemsProcessed, ...accumulated }
+    return StepHandlerResult.success(result, { checkpoint_yield: true })
+  }
+
   static failure(
     message: string,
     errorType: string = ErrorType.HANDLER_ERROR,

@@ -50,6 +50,13 @@ class StepHandler:
     def success(self, result: Any = None, metadata: dict[str, Any] | None = None) -> StepHandlerResult:
         return StepHandlerResult.success(result, metadata)
 
+    def checkpoint_yield(self, cursor: Any, items_processed: int, accumulated_results: Any = None) -> StepHandlerResult:
+        """Ends this run, not the step: it runs on from `cursor` (`context.checkpoint_cursor`), in the same attempt.
+
+        `items_processed` counts from 0, so far.
+        """
+        return StepHandlerResult.checkpoint_yield(cursor, items_processed, accumulated_results)
+
     def failure(
         self,
         message: str,

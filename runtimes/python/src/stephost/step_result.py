@@ -37,6 +37,14 @@ class StepHandlerResult:
         return cls(True, {} if result is None else result, metadata=metadata)
 
     @classmethod
+    def checkpoint_yield(cls, cursor: Any, items_processed: int, accumulated_results: Any = None) -> StepHandlerResult:
+        """Not the end of the step: the host stores it, and the step runs on from it in the same attempt."""
+        result = {"type": "checkpoint_yield", "cursor": cursor, "items_processed": items_processed}
+        if accumulated_results is not None:
+            result["accumulated_results"] = accumulated_results
+        return cls.success(result, {"checkpoint_yield": True})
+
+    @classmethod
     def failure(
         cls,
         message: str,

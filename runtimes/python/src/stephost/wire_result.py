@@ -24,6 +24,8 @@ def entry(step_uuid: str, outcome: StepHandlerResult, handler: Handler, executio
     if not outcome.is_success:
         return base | _failure_part(outcome)
     try:
+        if outcome.metadata.get("checkpoint_yield") is True and isinstance(outcome.result, dict):
+            return base | _yielded(outcome.result)
         return base | {
             "success": True,
             "metadata": json_text.write(outcome.metadata, "metadata"),
@@ -32,6 +34,13 @@ def entry(step_uuid: str, outcome: StepHandlerResult, handler: Handler, executio
     except json_text.Unwritable as error:
         message = f"Handler `{handler.callable}` ({handler.file}) returned what JSON cannot hold: {error}"
         return failure(step_uuid, "invalid_result", message, execution_time_ms)
+
+
+def _yielded(result: dict[str, Any]) -> Entry:
+    """Its `type` is for Tasker's eyes only."""
+    document = json_text.write({name: value for name, value in result.items() if name != "type"}, "checkpoint")
+    outcome = {"kind": "checkpoint", "document": document}
+    return {"success": True, "metadata": "{}", "result": "null", "outcome": outcome}
 
 
 def failure(

@@ -90,6 +90,14 @@ module Stephost
         Types::StepHandlerCallResult.success(result: result, metadata: metadata)
       end
 
+      # Ends this run, not the step: it runs on from `cursor` (`context.checkpoint_cursor`), in the same attempt.
+      # @param items_processed [Integer] from 0, so far
+      def checkpoint_yield(cursor:, items_processed:, accumulated_results: nil)
+        Types::StepHandlerCallResult.checkpoint_yield(
+          cursor: cursor, items_processed: items_processed, accumulated_results: accumulated_results
+        )
+      end
+
       def failure(message:, error_type: "UnexpectedError", error_code: nil, retryable: false, metadata: {})
         Types::StepHandlerCallResult.error(
           error_type: error_type, message: message, error_code: error_code, retryable: retryable, metadata: metadata

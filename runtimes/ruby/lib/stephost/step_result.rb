@@ -31,6 +31,23 @@ module Stephost
         end
       end
 
+      # Not the end of the step: the host stores it, and the step runs on from it in the same attempt.
+      CheckpointYield = Struct.new(:cursor, :items_processed, :accumulated_results, keyword_init: true) do
+        def success?
+          true
+        end
+
+        def checkpoint?
+          true
+        end
+      end
+
+      # @param cursor [Object] whatever JSON holds
+      # @param items_processed [Integer] from 0
+      def self.checkpoint_yield(cursor:, items_processed:, accumulated_results: nil)
+        CheckpointYield.new(cursor: cursor, items_processed: items_processed, accumulated_results: accumulated_results)
+      end
+
       def self.success(result:, metadata: {})
         Success.new(result: result, metadata: metadata)
       end
@@ -49,14 +66,14 @@ module Stephost
 
       # @return [Boolean] whether a value already says how the step ended
       def self.result?(value)
-        value.is_a?(Success) || value.is_a?(Error)
+        [Success, Error, CheckpointYield].any? { |type| value.is_a?(type) }
       end
 
       # @param output [Object] a result is kept; a hash with `success: true|false` says what it is;
       #   anything else is the result itself
       def self.from_handler_output(output)
         case output
-        when Success, Error then output
+        when Success, Error, CheckpointYield then output
         when Hash then from_hash(output)
         else success(result: output, metadata: {wrapped: true, original_type: output.class.name})
         end

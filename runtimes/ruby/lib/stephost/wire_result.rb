@@ -12,8 +12,11 @@ module Stephost
     def self.entry(step_uuid, outcome, handler:, execution_time_ms:)
       return failed(step_uuid, outcome, execution_time_ms) unless outcome.success?
 
+      base = {"step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms, "success" => true}
+      return base.merge(yielded(outcome)) if outcome.checkpoint?
+
       {
-        "step_uuid" => step_uuid, "execution_time_ms" => execution_time_ms, "success" => true,
+        **base,
         "metadata" => JsonText.write(outcome.metadata || {}, root: "metadata"),
         "result" => JsonText.write(outcome.result)
       }
@@ -27,6 +30,14 @@ module Stephost
       outcome = Types::StepHandlerCallResult.error(error_type: error_type, message: message, retryable: retryable)
       failed(step_uuid, outcome, execution_time_ms)
     end
+
+    def self.yielded(checkpoint)
+      # A cursor may be null; results that are nil were never accumulated.
+      data = checkpoint.to_h.reject { |name, value| name == :accumulated_results && value.nil? }
+      document = JsonText.write(data, root: "checkpoint")
+      {"metadata" => "{}", "result" => "null", "outcome" => {"kind" => "checkpoint", "document" => document}}
+    end
+    private_class_method :yielded
 
     def self.failed(step_uuid, outcome, execution_time_ms)
       {
