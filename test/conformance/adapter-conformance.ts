@@ -1,12 +1,12 @@
 // What every adapter must do, once: the test of an adapter opens it over the fixture handlers and calls `exerciseAdapter`.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { StepId } from '../../src/model/ids.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
-import type { HandlerCall, LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
-import type { StepResult } from '../../src/model/step-result.ts'
+import type { LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { type CallOptions, handlerCall } from '../fixtures/handler-call.ts'
+import { handlerCall } from '../fixtures/handler-call.ts'
+import { exerciseRowBatches } from './row-batch-conformance.ts'
+import { openSession, resultText, resultValue, type Session } from './session.ts'
 
 /** What a language cannot do, or does in its own words. The README says what each means. */
 export interface AdapterTraits {
@@ -31,16 +31,6 @@ export interface Exercise {
   readonly traits: AdapterTraits
   /** A started adapter over the fixture handlers whose grace after a cancel is well below 3 s; lines of no call go to `log`. */
   open(log: (record: LogRecord) => void): Promise<RuntimeAdapter>
-}
-
-/** An adapter in use: calls by callable and context, and every line that came out of it. */
-interface Session {
-  readonly adapter: RuntimeAdapter
-  readonly lines: readonly LogRecord[]
-  /** Steps whose code had begun, in that order. */
-  readonly started: readonly StepId[]
-  begin(options: CallOptions): { call: HandlerCall; result: Promise<StepResult> }
-  run(callable: string, context?: unknown): Promise<StepResult>
 }
 
 /** Longer than any grace: a handler that is still asleep then was ended. */
@@ -68,39 +58,6 @@ export function exerciseAdapter({ name, traits, open }: Exercise): void {
     describe('cancel', () => exerciseCancel(session))
     describe('endings', () => exerciseEndings(session, traits))
   })
-}
-
-function openSession(adapter: RuntimeAdapter, lines: LogRecord[]): Session {
-  const started: StepId[] = []
-  const begin = (options: CallOptions) => {
-    const call = handlerCall(options)
-    const results = adapter.execute(call, {
-      started: (step) => started.push(step),
-      log: (record) => lines.push(record),
-      checkpoint: () => Promise.resolve({ stored: false, message: 'The suite stores none.' }),
-    })
-    const result = results.then((all) => {
-      expect(all.map(({ stepId }) => stepId)).toEqual(call.requests.map(({ stepId }) => stepId))
-      const [only] = all
-      if (only === undefined) throw new Error('A call of one step has one result.')
-      return only
-    })
-    return { call, result }
-  }
-  const run = (callable: string, context: unknown = {}) =>
-    begin({ callable, context: JSON.stringify(context) as JsonText }).result
-  return { adapter, lines, started, begin, run }
-}
-
-/** The text of a successful result, without blanks; handlers of the suite return no string with blanks where this is used. */
-function resultText(result: StepResult): string {
-  if (!result.success) throw new Error(`The handler failed: ${result.errorType}: ${result.message}`)
-  return result.result.replace(/\s/g, '')
-}
-
-function resultValue(result: StepResult): unknown {
-  if (!result.success) throw new Error(`The handler failed: ${result.errorType}: ${result.message}`)
-  return JSON.parse(result.result)
 }
 
 async function serves({ run }: Session): Promise<void> {
@@ -220,58 +177,6 @@ function exerciseOutcomes(session: () => Session, traits: AdapterTraits): void {
       ...{ retry_count: 1, max_retries: 3, is_retry: true, is_last_retry: false },
       ...{ task_uuid: call.requests[0]?.taskId, step_uuid: call.requests[0]?.stepId },
     })
-  })
-}
-
-function exerciseRowBatches(session: () => Session): void {
-  const together = async (rows: readonly unknown[]) => {
-    const contexts = rows.map((row) => JSON.stringify({ row }) as JsonText)
-    const requests = contexts.flatMap((context) => handlerCall({ callable: 'conformance.rows', context }).requests)
-    const call = { ...handlerCall({ callable: 'conformance.rows' }), mode: 'batch' as const, requests }
-    const results = await session().adapter.execute(call, {
-      started: () => {},
-      log: () => {},
-      checkpoint: () => Promise.resolve({ stored: false, message: 'The suite stores none.' }),
-    })
-    expect(results.map(({ stepId }) => stepId)).toEqual(requests.map(({ stepId }) => stepId))
-    return results
-  }
-
-  it('are announced with their limits', () => {
-    const announced = session().adapter.handlers()
-    expect(announced.find(({ callable }) => callable === 'conformance.rows')).toMatchObject({
-      batch: { sizeMax: 10, waitMaxMs: 20 },
-      capabilities: ['process_batch'],
-    })
-    expect(announced.find(({ callable }) => callable === 'conformance.echo')?.batch).toBeNull()
-  })
-
-  it('come in one call, and each step has its own result', async () => {
-    const [first, failed, absent, last] = await together([1, -2, null, 4])
-    expect(first && resultValue(first)).toEqual({ row: 1, size: 4 })
-    expect(failed).toMatchObject({ success: false, message: 'row -2', retryable: false })
-    expect(absent).toMatchObject({ success: false, errorType: 'missing_result', retryable: true })
-    expect(last && resultValue(last)).toEqual({ row: 4, size: 4 })
-  })
-
-  it('run one by one when the code throws', async () => {
-    const [first, thirteen, last] = await together([1, 13, 3])
-    expect(first && resultValue(first)).toEqual({ row: 1, size: 1 })
-    expect(thirteen).toMatchObject({ success: false, message: expect.stringContaining('row 13'), retryable: true })
-    expect(last && resultValue(last)).toEqual({ row: 3, size: 1 })
-  })
-
-  it('fail together when what comes back is no list of results', async () => {
-    for (const result of await together([1, 'shape'])) {
-      expect(result).toMatchObject({ success: false, errorType: 'invalid_result', retryable: false })
-      expect(result).toMatchObject({ message: expect.stringContaining('in the order of the contexts') })
-    }
-  })
-
-  it('may be a batch of one', async () => {
-    const { run } = session()
-    expect(resultValue(await run('conformance.rows', { row: 5 }))).toEqual({ row: 5, size: 1 })
-    expect(await run('conformance.rows', { row: null })).toMatchObject({ success: false, errorType: 'missing_result' })
   })
 }
 

@@ -9,11 +9,6 @@ export interface BatchProcessor {
   processBatch(contexts: readonly StepContext[]): unknown
 }
 
-/** The host gathers so many steps, the first of which waits at most so long. Tasker's spelling of names works too. */
-export type BatchDeclaration =
-  | { readonly maxSize: number; readonly maxWaitMs: number }
-  | { readonly max_size: number; readonly max_wait_ms: number }
-
 /** A handler that takes several steps in one call: declare `static batch` and implement `processBatch`. */
 export abstract class RowBatchHandler extends StepHandler implements BatchProcessor {
   abstract processBatch(contexts: readonly StepContext[]): unknown

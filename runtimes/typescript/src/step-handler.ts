@@ -1,9 +1,13 @@
 // The base class of handlers.
 
 import { ErrorType, type Metadata } from './errors.ts'
-import type { BatchDeclaration } from './row-batch.ts'
 import type { StepContext } from './step-context.ts'
 import { StepHandlerResult } from './step-result.ts'
+
+/** The host gathers so many steps, the first of which waits at most so long. Tasker's spelling of names works too. */
+export type BatchDeclaration =
+  | { readonly maxSize: number; readonly maxWaitMs: number }
+  | { readonly max_size: number; readonly max_wait_ms: number }
 
 /** A handler class as the loader finds it: every call gets a fresh instance. */
 export interface StepHandlerClass {
