@@ -1,5 +1,5 @@
 // The directory that holds an embedded server: its cluster, its password and its log.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { HostError, messageOf } from '../../model/host-error.ts'
@@ -35,7 +35,8 @@ export async function openStateDirectory(dataDir: string): Promise<StateDirector
 /** Linked into place when written: of two hosts that start at once, both read the password of the first. */
 async function passwordIn(root: string): Promise<string> {
   const file = join(root, 'password')
-  const draft = `${file}.${process.pid}`
+  // Two hosts may be in one process.
+  const draft = `${file}.${randomUUID()}`
   if ((await stat(file).catch(() => null)) === null) {
     if ((await stat(join(root, 'cluster')).catch(() => null)) !== null) {
       throw new Error('its file "password" is missing; put it back, or move the directory away for a new database')
