@@ -8,7 +8,7 @@ import { nullDocument, toJsonText } from '../model/json-text.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { StepRequest } from '../model/step-request.ts'
-import type { StepFailure, StepResult } from '../model/step-result.ts'
+import type { StepFailure, StepOutcome, StepResult } from '../model/step-result.ts'
 import { type CliCommand, type CommandInput, textOption } from './cli-command.ts'
 import type { CommandContext } from './command-context.ts'
 import { exitCodes, UsageError } from './failure.ts'
@@ -120,15 +120,24 @@ function print({ output, json }: CommandContext, result: StepResult): number {
   if (json) {
     const error = result.success ? nullDocument : errorDocument(result)
     const value = result.success ? result.result : nullDocument
-    output.write(`{"success":${result.success},"result":${value},"error":${error},"metadata":${result.metadata}}\n`)
-  } else if (result.success) output.write(`${result.result}\n`)
-  else {
+    const outcome = result.success && result.outcome !== null ? outcomeDocument(result.outcome) : nullDocument
+    output.write(
+      `{"success":${result.success},"result":${value},"outcome":${outcome},"error":${error},"metadata":${result.metadata}}\n`,
+    )
+  } else if (result.success) {
+    const { outcome } = result
+    output.write(outcome?.kind === 'checkpoint' ? `paused at ${outcome.document}\n` : `${result.result}\n`)
+  } else {
     const retry = result.retryable ? 'may be retried' : 'is not retried'
     output.write(
       `failed: ${result.message} (${result.errorType}; ${retry})\n${result.backtrace.map((line) => `  ${line}\n`).join('')}`,
     )
   }
   return result.success ? exitCodes.done : exitCodes.workFailed
+}
+
+function outcomeDocument({ kind, document }: StepOutcome): string {
+  return `{"kind":"${kind}","document":${document}}`
 }
 
 function errorDocument(failure: StepFailure): string {

@@ -5,6 +5,7 @@ import type { JsonText } from '../../src/model/json-text.ts'
 import type { LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { handlerCall } from '../fixtures/handler-call.ts'
+import { exerciseDecisions } from './decision-conformance.ts'
 import { exerciseRowBatches } from './row-batch-conformance.ts'
 import { openSession, resultText, resultValue, type Session } from './session.ts'
 
@@ -15,6 +16,8 @@ export interface AdapterTraits {
   readonly numbers: 'exact' | 'javascript'
   readonly badResults: readonly ('nan' | 'nul' | 'cycle')[]
   readonly printRoutes: readonly ('print' | 'descriptor' | 'subprocess')[]
+  /** Whether a handler may be a decision. */
+  readonly decides: boolean
   /** Whether a handler may end its run with a checkpoint. */
   readonly yields: boolean
   /** Whether a handler may take several steps in one call. */
@@ -51,6 +54,7 @@ export function exerciseAdapter({ name, traits, open }: Exercise): void {
 
     describe('announces', () => exerciseAnnouncements(session, traits))
     describe('outcomes', () => exerciseOutcomes(session, traits))
+    if (traits.decides) describe('decisions', () => exerciseDecisions(session))
     if (traits.rowBatches) describe('batches of rows', () => exerciseRowBatches(session))
     describe('documents', () => exerciseDocuments(session, traits))
     describe('output', () => exerciseOutput(session, traits))

@@ -21,6 +21,7 @@ exerciseAdapter({
     badResults: ['nul'],
     // In process: what a library prints is the host's own output.
     printRoutes: [],
+    decides: false,
     yields: false,
     rowBatches: false,
     halves: false,

@@ -14,6 +14,7 @@ exerciseAdapter({
     numbers: 'exact',
     badResults: ['nan', 'nul', 'cycle'],
     printRoutes: ['print', 'descriptor', 'subprocess'],
+    decides: true,
     yields: true,
     rowBatches: true,
     halves: true,

@@ -24,6 +24,7 @@ exerciseAdapter({
     badResults: ['nan', 'nul', 'cycle'],
     // Descriptor 1 and children's output are the host's own: a thread has no descriptors to itself.
     printRoutes: ['print'],
+    decides: true,
     yields: true,
     rowBatches: true,
     halves: true,

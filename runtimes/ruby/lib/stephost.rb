@@ -4,6 +4,7 @@ require_relative "stephost/errors"
 require_relative "stephost/step_result"
 require_relative "stephost/step_context"
 require_relative "stephost/step_handler"
+require_relative "stephost/decision_capable"
 require_relative "stephost/functional"
 
 # Handlers use these without a require; they load when they are first used.

@@ -14,6 +14,10 @@ import { type StepHandlerResult, toStepResult } from './step-result.ts'
 
 const backtraceLinesMax = 50
 const ownDirectory = new URL('.', import.meta.url).href
+const outcomes = [
+  ['decision_point_outcome', 'decision'],
+  ['batch_processing_outcome', 'batches'],
+] as const
 const messageCharactersMax = 10_000
 
 export type CallTarget = Pick<ExecuteMessage, 'call_id' | 'callable' | 'method' | 'resolver'>
@@ -115,7 +119,9 @@ function toOutcome(result: StepHandlerResult, where: string): Outcome {
   try {
     if (result.success && result.metadata['checkpoint_yield'] === true) return yielded(result.result)
     const metadata = writeObject(result.metadata, 'metadata')
-    if (result.success) return { success: true, metadata, result: writePart(result.result, 'result') }
+    if (result.success) {
+      return { success: true, metadata, result: writePart(result.result, 'result'), ...decided(result.result) }
+    }
     const hint = result.orchestrationMetadata?.backoff_hint
     const outcome = failed({
       message: result.errorMessage ?? 'The handler failed without a message.',
@@ -133,6 +139,16 @@ function toOutcome(result: StepHandlerResult, where: string): Outcome {
       retryable: false,
     })
   }
+}
+
+/** The `outcome` of a result that has one, however the handler made it. Orchestration reads it in the result. */
+function decided(result: unknown): { outcome?: StepOutcome } {
+  if (typeof result !== 'object' || result === null) return {}
+  for (const [key, kind] of outcomes) {
+    const document: unknown = Reflect.get(result, key)
+    if (typeof document === 'object' && document !== null) return { outcome: { kind, document: writeJson(document) } }
+  }
+  return {}
 }
 
 /** Its `type` is for Tasker's eyes only. */

@@ -82,7 +82,7 @@ interface Outcome {
 
 /** What a success asks for beyond its result (PROTOCOL.md §3.1). */
 export interface StepOutcome {
-  readonly kind: 'checkpoint'
+  readonly kind: 'decision' | 'batches' | 'checkpoint'
   readonly document: Document
 }
 

@@ -1,5 +1,14 @@
 // The package entry: all that handlers import, as `stephost` or as `@tasker-systems/tasker`.
 
+export {
+  applyDecision,
+  Decision,
+  DecisionHandler,
+  DecisionMixin,
+  type DecisionPointOutcome,
+  DecisionStepHandler,
+  defineDecisionHandler,
+} from './decision-capable.ts'
 export { CheckpointNotStored, ErrorType, type Metadata, PermanentError, RetryableError } from './errors.ts'
 export { type DefineHandlerOptions, defineHandler, type HandlerArguments } from './functional.ts'
 export { ProcessHandler } from './process-handler.ts'

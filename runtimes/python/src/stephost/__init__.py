@@ -1,5 +1,6 @@
 """The package for authors of Python handlers; decorators are in `stephost.functional`. Nothing here runs a process."""
 
+from .decision_capable import DecisionHandler, DecisionMixin, DecisionPointOutcome, DecisionType
 from .errors import (
     AuthenticationError,
     AuthorizationError,
@@ -32,6 +33,10 @@ __all__ = [
     "BusinessLogicError",
     "CheckpointNotStored",
     "ConfigurationError",
+    "DecisionHandler",
+    "DecisionMixin",
+    "DecisionPointOutcome",
+    "DecisionType",
     "ErrorType",
     "FFIError",
     "NetworkError",

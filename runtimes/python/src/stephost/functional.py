@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .decision_capable import CODE_INVALID, DecisionHandler
+from .errors import PermanentError
 from .step_handler import StepHandler
+from .step_result import StepHandlerResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +26,39 @@ def step_handler(name: str, version: str = "1.0.0") -> Callable[[Function], Func
         def call(_self: StepHandler, context: StepContext) -> Any:
             return function(**_arguments(function, context))
 
-        attributes = {
-            "__module__": function.__module__,
-            "__doc__": function.__doc__,
-            "handler_name": name,
-            "handler_version": version,
-            "call": call,
-        }
-        function._handler_class = type(function.__name__, (StepHandler,), attributes)  # type: ignore[attr-defined]
+        function._handler_class = _class_of(function, StepHandler, name, version, call)  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+class Decision:
+    """What the function of a decision returns: made by `route` or `skip`."""
+
+    def __init__(self, steps: list[str], about: dict[str, Any], reason: str | None) -> None:
+        self.steps = steps
+        self.about = about
+        self.reason = reason
+
+    @classmethod
+    def route(cls, steps: list[str], **about: Any) -> Decision:
+        """`steps` are the branches to create; `about` becomes the routing context."""
+        return cls(steps, about, None)
+
+    @classmethod
+    def skip(cls, reason: str, **about: Any) -> Decision:
+        return cls([], about, reason)
+
+
+def decision_handler(name: str, version: str = "1.0.0") -> Callable[[Function], Function]:
+    """As `step_handler`; the function returns `Decision.route(…)` or `Decision.skip(…)`."""
+
+    def decorate(function: Function) -> Function:
+        def call(self: DecisionHandler, context: StepContext) -> Any:
+            output = function(**_arguments(function, context))
+            return _decide_later(self, output) if hasattr(output, "__await__") else _decide(self, output)
+
+        function._handler_class = _class_of(function, DecisionHandler, name, version, call)  # type: ignore[attr-defined]
         return function
 
     return decorate
@@ -54,6 +82,35 @@ def inputs(*fields: str | type) -> Callable[[Function], Function]:
         return function
 
     return decorate
+
+
+def _class_of(function: Any, base: type, name: str, version: str, call: Any) -> type:
+    attributes = {
+        "__module__": function.__module__,
+        "__doc__": function.__doc__,
+        "handler_name": name,
+        "handler_version": version,
+        "call": call,
+    }
+    return type(function.__name__, (base,), attributes)
+
+
+def _decide(handler: DecisionHandler, output: Any) -> StepHandlerResult:
+    if isinstance(output, StepHandlerResult):
+        return output
+    if not isinstance(output, Decision):
+        message = (
+            f"The decision `{handler.handler_name}` returned {type(output).__name__}; "
+            "return Decision.route(…) or Decision.skip(…)."
+        )
+        raise PermanentError(message, error_code=CODE_INVALID)
+    if output.reason is not None:
+        return handler.skip_branches(output.reason, output.about)
+    return handler.decision_success(output.steps, output.about)
+
+
+async def _decide_later(handler: DecisionHandler, output: Any) -> StepHandlerResult:
+    return _decide(handler, await output)
 
 
 def _arguments(function: Callable[..., Any], context: StepContext) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 TEXT_CHARS_MAX = 16_384
 BACKTRACE_LINES_MAX = 50
 SECONDS_MAX = 2**31
+OUTCOMES = {"decision_point_outcome": "decision", "batch_processing_outcome": "batches"}
 
 Entry = dict[str, Any]
 
@@ -30,10 +31,20 @@ def entry(step_uuid: str, outcome: StepHandlerResult, handler: Handler, executio
             "success": True,
             "metadata": json_text.write(outcome.metadata, "metadata"),
             "result": json_text.write(outcome.result),
+            **_decided(outcome.result),
         }
     except json_text.Unwritable as error:
         message = f"Handler `{handler.callable}` ({handler.file}) returned what JSON cannot hold: {error}"
         return failure(step_uuid, "invalid_result", message, execution_time_ms)
+
+
+def _decided(result: Any) -> Entry:
+    """The `outcome` of a result that has one, however the handler made it. Orchestration reads it in the result."""
+    if isinstance(result, dict):
+        for key, kind in OUTCOMES.items():
+            if isinstance(result.get(key), dict):
+                return {"outcome": {"kind": kind, "document": json_text.write(result[key])}}
+    return {}
 
 
 def _yielded(result: dict[str, Any]) -> Entry:

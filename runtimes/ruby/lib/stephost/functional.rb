@@ -1,4 +1,5 @@
 # Handlers as blocks: `step_handler("name", depends_on:, inputs:) { … }`. Source: handler-api §1.1.
+require_relative "decision_capable"
 require_relative "step_handler"
 
 module Stephost
@@ -9,15 +10,56 @@ module Stephost
       # @param inputs [Array<Symbol>, Class] task fields by name, or a class built from the task context
       # @param on_crash [Symbol] `:backoff` or `:retry`, see Base.on_crash
       # @return [Class] a handler class; declaring it is enough, it is found with its file
-      def step_handler(name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
-        raise ArgumentError, "step_handler #{name.inspect} needs a block" unless block
+      def step_handler(name, **options, &block)
+        Functional.declare(Base, name, **options, &block)
+      end
 
-        Class.new(Base) do
+      # As `step_handler`; the block returns `Decision.route(steps, **about)` or `Decision.skip(reason, **about)`.
+      # @return [Class]
+      def decision_handler(name, **options, &block)
+        Functional.declare(StepHandler::Decision, name, **options, &block)
+      end
+
+      # What the block of a decision returns.
+      Decision = Struct.new(:steps, :about) do
+        # @param steps [String, Array<String>] the branches to create
+        # @param about [Hash] beside the decision in the step's result
+        def self.route(steps, **about)
+          new(Array(steps), about)
+        end
+
+        def self.skip(reason, **about)
+          new([], {reason: reason, **about})
+        end
+      end
+
+      # @return [Class] a handler class below `base`, whose `call` runs the block
+      def self.declare(base, name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
+        raise ArgumentError, "the handler #{name.inspect} needs a block" unless block
+
+        Class.new(base) do
           const_set(:VERSION, version)
           on_crash(on_crash)
           define_method(:handler_name) { name.to_s }
-          define_method(:call) { |context| Functional.run(block, context, depends_on, inputs) }
+          define_method(:call) do |context|
+            output = Functional.run(block, context, depends_on, inputs)
+            (base == Base) ? output : Functional.decide(self, output)
+          end
         end
+      end
+
+      def self.decide(handler, output)
+        return output if Types::StepHandlerCallResult.result?(output)
+
+        unless output.is_a?(Decision)
+          raise Errors::PermanentError.new(
+            "The decision `#{handler.handler_name}` returned #{output.class}; return Decision.route or Decision.skip.",
+            error_code: "INVALID_DECISION_OUTCOME"
+          )
+        end
+        return handler.decision_no_branches(result_data: output.about) if output.steps.empty?
+
+        handler.decision_success(steps: output.steps, result_data: output.about)
       end
 
       def self.run(block, context, depends_on, inputs)

@@ -16,7 +16,7 @@ module Stephost
       return base.merge(yielded(outcome)) if outcome.checkpoint?
 
       {
-        **base,
+        **base, **decided(outcome.result),
         "metadata" => JsonText.write(outcome.metadata || {}, root: "metadata"),
         "result" => JsonText.write(outcome.result)
       }
@@ -30,6 +30,21 @@ module Stephost
       outcome = Types::StepHandlerCallResult.error(error_type: error_type, message: message, retryable: retryable)
       failed(step_uuid, outcome, execution_time_ms)
     end
+
+    # The result keeps them too: orchestration reads them there.
+    OUTCOMES = {"decision_point_outcome" => "decision", "batch_processing_outcome" => "batches"}.freeze
+
+    # @return [Hash] the `outcome` of a result that has one, however the handler made it
+    def self.decided(result)
+      return {} unless result.is_a?(Hash)
+
+      OUTCOMES.each do |key, kind|
+        document = result[key] || result[key.to_sym]
+        return {"outcome" => {"kind" => kind, "document" => JsonText.write(document)}} if document.is_a?(Hash)
+      end
+      {}
+    end
+    private_class_method :decided
 
     def self.yielded(checkpoint)
       # A cursor may be null; results that are nil were never accumulated.

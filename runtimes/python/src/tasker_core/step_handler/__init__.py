@@ -1,5 +1,6 @@
-"""`tasker_core.step_handler`: the base class."""
+"""`tasker_core.step_handler`: the base classes."""
 
+from stephost.decision_capable import DecisionHandler
 from stephost.step_handler import StepHandler
 
-__all__ = ["StepHandler"]
+__all__ = ["DecisionHandler", "StepHandler"]
