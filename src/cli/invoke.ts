@@ -120,9 +120,9 @@ function print({ output, json }: CommandContext, result: StepResult): number {
   if (json) {
     const error = result.success ? nullDocument : errorDocument(result)
     const value = result.success ? result.result : nullDocument
-    const outcome = result.success && result.outcome !== null ? outcomeDocument(result.outcome) : nullDocument
+    const more = result.success && result.outcome !== null ? outcomeMember(result.outcome) : ''
     output.write(
-      `{"success":${result.success},"result":${value},"outcome":${outcome},"error":${error},"metadata":${result.metadata}}\n`,
+      `{"success":${result.success},"result":${value},"error":${error},"metadata":${result.metadata}${more}}\n`,
     )
   } else if (result.success) {
     const { outcome } = result
@@ -136,8 +136,9 @@ function print({ output, json }: CommandContext, result: StepResult): number {
   return result.success ? exitCodes.done : exitCodes.workFailed
 }
 
-function outcomeDocument({ kind, document }: StepOutcome): string {
-  return `{"kind":"${kind}","document":${document}}`
+/** Only decisions, batches and checkpoints have one. */
+function outcomeMember({ kind, document }: StepOutcome): string {
+  return `,"outcome":{"kind":"${kind}","document":${document}}`
 }
 
 function errorDocument(failure: StepFailure): string {
