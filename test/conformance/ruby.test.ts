@@ -1,13 +1,11 @@
 // The Ruby runtime behind the sidecar adapter passes the conformance suite.
 
 import { exerciseAdapter } from './adapter-conformance.ts'
-import { openSidecar, repositoryPath } from './sidecar.ts'
-
-const command = ['ruby', repositoryPath('runtimes/ruby/exe/stephost-ruby')]
+import { guests, openSidecar } from './sidecar.ts'
 
 exerciseAdapter({
   name: 'Ruby sidecar',
-  open: (log) => openSidecar({ runtime: 'ruby', command, env: {} }, log),
+  open: (log) => openSidecar(guests.ruby, log),
   traits: {
     errorTypes: { retryable: 'RetryableError', permanent: 'PermanentError' },
     raised: { errorType: null, retryable: true, backtrace: true },

@@ -1,5 +1,6 @@
 // Opens a real interpreter behind the sidecar adapter over the fixture handlers of its language.
 
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { SidecarAdapter } from '../../src/adapters/sidecar/sidecar-adapter.ts'
 import { restartDefaults, type SidecarOptions } from '../../src/adapters/sidecar/sidecar-options.ts'
@@ -10,16 +11,18 @@ export interface SidecarUnderTest {
   readonly runtime: SidecarOptions['runtime']
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Absent: the fixture handlers of the language. */
+  readonly handlerRoots?: readonly string[]
 }
 
 export async function openSidecar(
-  { runtime, command, env }: SidecarUnderTest,
+  { runtime, command, env, handlerRoots }: SidecarUnderTest,
   log: (record: LogRecord) => void,
 ): Promise<RuntimeAdapter> {
   const adapter = new SidecarAdapter({
     ...{ runtime, command, env, log },
     cwd: repositoryPath('.'),
-    handlerRoots: [repositoryPath(`test/fixtures/handlers/${runtime}`)],
+    handlerRoots: handlerRoots ?? [repositoryPath(`test/fixtures/handlers/${runtime}`)],
     ignore: [],
     // One process, so that a handler that takes it down takes the others along: the suite looks at that.
     processes: 1,
@@ -43,3 +46,17 @@ export async function openSidecar(
 export function repositoryPath(relative: string): string {
   return fileURLToPath(new URL(`../../${relative}`, import.meta.url))
 }
+
+/** The interpreter of the environment that bin/setup makes; without it the system's. */
+const inEnvironment = repositoryPath('.venv/bin/python')
+const python = existsSync(inEnvironment) ? inEnvironment : '/usr/bin/python3'
+
+/** How the guests of the repository are started. */
+export const guests = {
+  ruby: { runtime: 'ruby', command: ['ruby', repositoryPath('runtimes/ruby/exe/stephost-ruby')], env: {} },
+  python: {
+    runtime: 'python',
+    command: [python, '-m', 'stephost'],
+    env: { PYTHONPATH: repositoryPath('runtimes/python/src') },
+  },
+} as const
