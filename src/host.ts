@@ -4,10 +4,12 @@ import type { RestServer } from './api/rest/rest-server.ts'
 import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { loadTemplates } from './config/templates/load-templates.ts'
-import { Worker } from './dispatch/worker.ts'
+import type { Worker } from './dispatch/worker.ts'
+import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
+import { makeWorker, namespacesOf } from './host-worker.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
@@ -16,16 +18,11 @@ import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
 import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
-import { type LoadedTemplate, type TemplateProblem, templateKey } from './model/template.ts'
+import type { LoadedTemplate, TemplateProblem } from './model/template.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
 import { Database } from './postgres/database.ts'
 import { Listener } from './postgres/listener.ts'
-import { PgmqClaimSource } from './postgres/pgmq-claim-source.ts'
-import { PostgresStepStore } from './postgres/postgres-step-store.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
-
-const completionBatchMax = 200
-const resultsWaitingMax = 10_000
 
 export interface HostOptions {
   readonly config: Config
@@ -59,6 +56,7 @@ export class Host implements Lifecycle {
   /** Steps without a handler that were said already. */
   #unservedSaid: ReadonlySet<string> = new Set()
   #worker: Worker | null = null
+  #domainEvents: DomainEvents | null = null
   #addresses: HostAddresses = { worker: null, orchestrator: null }
 
   constructor(options: HostOptions) {
@@ -210,43 +208,15 @@ export class Host implements Lifecycle {
 
   async #startWorker(): Promise<void> {
     const { config, log } = this.#options
-    const { dispatch, limits, queues, runtimes } = config
-    const namespaces = [...new Set(this.#templates.map(({ template }) => template.namespace))]
-    const store = new PostgresStepStore(this.#database, { leaseMs: dispatch.leaseMs })
-    const { foreignRetryMs, foreignGraceMs } = dispatch
-    const source = new PgmqClaimSource(this.#database, {
-      namespaces,
-      foreignRetryMs,
-      foreignGraceMs,
-      onClaim: queues.onClaim,
+    const made = makeWorker({
+      ...{ config, log },
+      database: this.#database,
+      templates: this.#templates,
+      adapters: this.#languages.opened.adapters,
+      wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
     })
-    const roots = this.#templates.flatMap(({ template, root }) =>
-      root === null ? [] : [[templateKey(template), root] as const],
-    )
-    this.#worker = new Worker(
-      {
-        ...dispatch,
-        namespaces,
-        completionBatchMax,
-        resultsWaitingMax,
-        namespaceRuntimes: runtimes.namespaces,
-        rootsByTemplate: new Map(roots),
-        mode: config.worker.deploymentMode,
-        concurrentHandlersMax: config.worker.handlersMax,
-        handlerTimeoutMs: config.worker.handlerTimeoutMs,
-        resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
-      },
-      {
-        source,
-        store,
-        adapters: this.#languages.opened.adapters,
-        wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
-        events: {
-          handlerLog: (record) => log.handler(record),
-          warning: (message, details) => log.warn(details, message),
-        },
-      },
-    )
+    this.#worker = made.worker
+    this.#domainEvents = made.domainEvents
     await this.#begin(this.#worker)
   }
 
@@ -266,9 +236,14 @@ export class Host implements Lifecycle {
           )
         : null
     const worker =
-      this.#worker !== null && config.worker.web.enabled
+      this.#worker !== null && this.#domainEvents !== null && config.worker.web.enabled
         ? await open(
-            workerRest({ ...config.worker.web.address, health: this.#workerHealth(this.#worker), facts, onFault }),
+            workerRest({
+              ...config.worker.web.address,
+              health: this.#workerHealth(this.#worker),
+              domainEvents: this.#domainEvents,
+              ...{ facts, onFault },
+            }),
           )
         : null
     this.#addresses = { worker, orchestrator }
@@ -280,7 +255,7 @@ export class Host implements Lifecycle {
       runtimes: this.#languages.opened,
       refusedReloads: () => this.#languages.refusedReloads,
       listener: this.#listener,
-      namespaces: [...new Set(this.#templates.map(({ template }) => template.namespace))],
+      namespaces: namespacesOf(this.#templates),
       ping: async () => {
         await this.#database.query({ text: 'SELECT 1' })
       },

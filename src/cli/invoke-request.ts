@@ -1,8 +1,8 @@
 // A step request made from command-line documents: what a handler sees when there is no database.
 import { randomUUID } from 'node:crypto'
-import { rawMember } from '../api/rest/raw-member.ts'
 import type { CorrelationId, StepId, TaskId } from '../model/ids.ts'
 import { emptyObject, type JsonText, toJsonText } from '../model/json-text.ts'
+import { rawMember } from '../model/raw-member.ts'
 import type { StepRequest } from '../model/step-request.ts'
 
 export interface InvokeDocuments {

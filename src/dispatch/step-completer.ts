@@ -1,6 +1,7 @@
 // Brings every result back on one path: gathers the results of a tick and stores them in one statement.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { StoredSteps } from '../model/domain-event.ts'
 import { messageOf } from '../model/host-error.ts'
 import type { WorkerId } from '../model/ids.ts'
 import { hostFailure } from '../model/step-result.ts'
@@ -20,6 +21,8 @@ export interface StepCompleterParts {
   readonly held: HeldSteps
   readonly events: DispatchEvents
   readonly counters: DispatchCounters
+  /** Hears of each result once it is stored; null: nobody wants to. */
+  readonly storedSteps: StoredSteps | null
   workerId(): WorkerId
   /** There is room for results again. */
   stored(): void
@@ -128,7 +131,9 @@ export class StepCompleter {
       this.#parts.events.warning('a late result was refused: the step is not this claim’s any more', {
         step: finished.step.stepId,
       })
-    } else if (finished.result.success) this.#parts.counters.completed += 1
-    else this.#parts.counters.failed += 1
+      return
+    }
+    this.#parts.counters[finished.result.success ? 'completed' : 'failed'] += 1
+    this.#parts.storedSteps?.stored(finished)
   }
 }

@@ -6,15 +6,16 @@ import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { CallId, StepId } from '../model/ids.ts'
 import type { JsonLimits, JsonText } from '../model/json-text.ts'
 import type { CallEvents, CancelReason, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
-import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
+import { type ClaimedStep, declaresEvents, type StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepFailure, type StepResult } from '../model/step-result.ts'
+import type { FinishedStep } from '../model/step-store.ts'
 import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
 import type { HandlerDirectory, ResolvedHandler } from './handler-directory.ts'
 import type { BatchPlace, Handover, HydratedStep } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
-import { RuntimeTurns } from './runtime-turns.ts'
+import type { RuntimeTurns } from './runtime-turns.ts'
 import type { Permit } from './semaphore.ts'
 import type { StepCheckpoints } from './step-checkpoints.ts'
 import type { StepLogs } from './step-logs.ts'
@@ -32,10 +33,11 @@ export interface StepExecutorParts {
   readonly events: DispatchEvents
   readonly checkpoints: StepCheckpoints
   readonly logs: StepLogs
+  readonly turns: RuntimeTurns
   /** The inputs of steps that run on, with their checkpoints. Rejects with a HostError. */
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** Takes the result of a step that ran. */
-  finished(step: ClaimedStep, result: StepResult, runtime: string | null): void
+  finished(finished: FinishedStep): void
   /** Takes a step that never started: it keeps its attempt. */
   notStarted(step: ClaimedStep, reason: string): void
 }
@@ -63,8 +65,7 @@ interface RunningCall {
 }
 
 /** A step whose handler gave a checkpoint instead of a result. */
-interface YieldedStep {
-  readonly step: ClaimedStep
+interface YieldedStep extends Member {
   readonly checkpoint: JsonText
 }
 
@@ -78,14 +79,12 @@ export class StepExecutor {
   readonly #options: StepExecutorOptions
   readonly #parts: StepExecutorParts
   readonly #running = new Map<CallId, RunningCall>()
-  readonly #turns: RuntimeTurns
   #unsettled = 0
   #goesOn = true
 
   constructor(options: StepExecutorOptions, parts: StepExecutorParts) {
     this.#options = options
     this.#parts = parts
-    this.#turns = new RuntimeTurns(parts.deadlines)
   }
 
   /** Steps in handlers, and those that wait for their runtime to have room. */
@@ -138,18 +137,18 @@ export class StepExecutor {
 
   /** Cancels what runs and refuses what waits for its runtime. */
   cancelAll(reason: CancelReason): void {
-    this.#turns.refuseWaiting(`cancelled before it started: ${reason}`)
+    this.#parts.turns.refuseWaiting(`cancelled before it started: ${reason}`)
     for (const callId of this.#running.keys()) this.#cancel(callId, reason)
   }
 
   /** Stores the checkpoints; gives the steps that run on, in the same claim and attempt. Source: wire-protocol §6.3. */
   async #goOn(yielded: readonly YieldedStep[]): Promise<Handover> {
     const stored: ClaimedStep[] = []
-    for (const { step, checkpoint } of yielded) {
+    for (const { step, request, checkpoint } of yielded) {
       const ack = await this.#parts.checkpoints.write(step, checkpoint)
       if (!ack.stored) {
         const message = `The checkpoint that the handler yielded was not stored: ${ack.message ?? 'no reason given'}`
-        this.#parts.finished(step, hostFailure(step.stepId, 'checkpoint_error', message), null)
+        this.#finish({ step, request }, hostFailure(step.stepId, 'checkpoint_error', message), null)
       } else if (this.#goesOn) stored.push(step)
       else this.#parts.notStarted(step, 'the worker ends, and the step goes on elsewhere from its checkpoint')
     }
@@ -170,7 +169,7 @@ export class StepExecutor {
     if (first === undefined) return []
     const resolved = this.#resolve(first.step, first.request)
     if (resolved === null) {
-      for (const { step, request } of members) this.#unserved(step, request.handler.callable)
+      for (const member of members) this.#unserved(member)
     } else if (members.length > 1 && resolved.descriptor.batch === null) {
       const reason = `the handler "${resolved.descriptor.callable}" was reloaded and takes no batches any more`
       for (const { step } of members) this.#parts.notStarted(step, reason)
@@ -189,23 +188,33 @@ export class StepExecutor {
 
   #templateless(step: ClaimedStep): void {
     const message = `The registered template has no step "${step.templateStep}" with a handler.callable; register the template again.`
-    this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
+    this.#parts.finished({
+      step,
+      request: null,
+      result: hostFailure(step.stepId, 'handler_not_found', message),
+      runtime: null,
+    })
   }
 
   /** Handlers may go between the claim and the run: then the step is another worker's, or comes back as one that nobody takes. */
-  #unserved(step: ClaimedStep, callable: string): void {
+  #unserved({ step, request }: Member): void {
+    const { callable } = request.handler
     if (step.runnable) {
       this.#parts.runnable.doubt()
       this.#parts.notStarted(step, `the handler "${callable}" is not loaded here any more`)
       return
     }
     const message = `No handler "${callable}" is loaded here; \`stephost handlers\` lists what is, and why files failed to load.`
-    this.#parts.finished(step, hostFailure(step.stepId, 'handler_not_found', message), null)
+    this.#finish({ step, request }, hostFailure(step.stepId, 'handler_not_found', message), null)
+  }
+
+  #finish({ step, request }: Member, result: StepResult, runtime: RuntimeName | null): void {
+    this.#parts.finished({ step, result, runtime, request: declaresEvents(request) ? request : null })
   }
 
   async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
     try {
-      await this.#turns.enter(handler.adapter)
+      await this.#parts.turns.enter(handler.adapter)
     } catch (error) {
       for (const { step } of members) this.#parts.notStarted(step, messageOf(error))
       return []
@@ -213,7 +222,7 @@ export class StepExecutor {
     try {
       return await this.#call(members, handler)
     } finally {
-      this.#turns.leave(handler.adapter)
+      this.#parts.turns.leave(handler.adapter)
     }
   }
 
@@ -232,11 +241,11 @@ export class StepExecutor {
     try {
       const results = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
       const ranMs = performance.now() - (call.startedAt ?? sentAt)
-      return members.flatMap(({ step }, index) => {
+      return members.flatMap((member, index) => {
         if (!(results instanceof HostError)) {
-          return this.#settle(call, step, { result: results[index] ?? null, timeoutMs, ranMs })
+          return this.#settle(call, member, { result: results[index] ?? null, timeoutMs, ranMs })
         }
-        this.#parts.notStarted(step, results.message)
+        this.#parts.notStarted(member.step, results.message)
         return []
       })
     } finally {
@@ -246,12 +255,13 @@ export class StepExecutor {
   }
 
   /** The step itself when it is not done yet, else nothing. */
-  #settle(call: RunningCall, step: ClaimedStep, { result, timeoutMs, ranMs }: Settled): readonly YieldedStep[] {
+  #settle(call: RunningCall, member: Member, { result, timeoutMs, ranMs }: Settled): readonly YieldedStep[] {
+    const { step } = member
     const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
     const checked = checkedResult(settled, this.#options.resultLimits)
     if (checked.success && checked.outcome?.kind === 'checkpoint')
-      return [{ step, checkpoint: checked.outcome.document }]
-    this.#parts.finished(step, explained(checked, call, { timeoutMs, ranMs }), call.handler.adapter.name)
+      return [{ ...member, checkpoint: checked.outcome.document }]
+    this.#finish(member, explained(checked, call, { timeoutMs, ranMs }), call.handler.adapter.name)
     return []
   }
 

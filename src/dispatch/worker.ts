@@ -1,6 +1,7 @@
 // The worker: the parts of the flow, started in order, and drained in order when it ends.
 
 import type { ClaimSource } from '../model/claim-source.ts'
+import type { AuthorCode, StoredSteps } from '../model/domain-event.ts'
 import type { RuntimeName } from '../model/handler.ts'
 import { messageOf } from '../model/host-error.ts'
 import type { StepId } from '../model/ids.ts'
@@ -11,6 +12,7 @@ import type { StepLog } from '../model/step-log.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import type { NamedTaskSource, StepStore, WorkerRegistry } from '../model/step-store.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
+import { AuthorCalls } from './author-calls.ts'
 import { DeadlineWheel } from './deadline.ts'
 import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from './dispatch-events.ts'
 import { HandlerDirectory } from './handler-directory.ts'
@@ -18,6 +20,7 @@ import { HeldSteps } from './held-steps.ts'
 import { Lease } from './lease.ts'
 import { StepRecovery } from './recovery.ts'
 import { RunnableSteps } from './runnable-steps.ts'
+import { RuntimeTurns } from './runtime-turns.ts'
 import { Semaphore } from './semaphore.ts'
 import { StepCheckpoints } from './step-checkpoints.ts'
 import { StepCompleter } from './step-completer.ts'
@@ -55,12 +58,18 @@ export interface WorkerParts {
   /** null: `PollingOnly`. */
   readonly wakeUps: WakeUps | null
   readonly events: DispatchEvents
+  /** Hears of each result once it is stored; null: nobody wants to. */
+  readonly storedSteps: StoredSteps | null
 }
 
+/** For a publisher or a subscriber. */
+const authorCallTimeoutMs = 10_000
 const drainCheckMs = 5
 
 export class Worker implements Lifecycle {
   readonly directory: HandlerDirectory
+  /** Publishers and subscribers, in the same runtimes and in line with the steps. */
+  readonly authorCode: AuthorCode
   readonly counters: DispatchCounters = newDispatchCounters()
   readonly #options: WorkerOptions
   readonly #parts: WorkerParts
@@ -89,9 +98,18 @@ export class Worker implements Lifecycle {
     this.#parts = parts
     this.#runnable = new RunnableSteps(store, directory, { ...options, refreshMs: options.foreignRetryMs })
     this.#semaphore = new Semaphore(options.concurrentHandlersMax, () => this.#consumer.permitFreed())
+    const turns = new RuntimeTurns(this.#deadlines)
+    this.authorCode = new AuthorCalls(
+      { ...options, callTimeoutMs: authorCallTimeoutMs },
+      { adapters: parts.adapters, turns, deadlines: this.#deadlines, events },
+    )
     this.#completer = new StepCompleter(
       { batchMax: options.completionBatchMax, waitingMax: options.resultsWaitingMax },
-      { store, held, events, counters, workerId, stored: () => this.#consumer.permitFreed() },
+      {
+        ...{ store, held, events, counters, workerId },
+        storedSteps: parts.storedSteps,
+        stored: () => this.#consumer.permitFreed(),
+      },
     )
     this.#executor = new StepExecutor(options, {
       directory,
@@ -101,7 +119,8 @@ export class Worker implements Lifecycle {
       logs: this.#logs,
       checkpoints: new StepCheckpoints(store, options.resultLimits),
       hydrate: (steps) => store.hydrate(steps),
-      finished: (step, result, runtime) => this.#completer.accept({ step, result, runtime }),
+      turns,
+      finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => {
         const giving = this.#giveBack([step], { reason, delayMs: options.foreignRetryMs })
         this.#givingBack.add(giving)
@@ -206,6 +225,7 @@ export class Worker implements Lifecycle {
     const patience = setTimeout(() => this.#completer.abandon(), this.#forced ? 0 : this.#options.drainGraceMs)
     await this.#completer.drained()
     clearTimeout(patience)
+    await this.#parts.storedSteps?.drained(this.#forced ? 0 : this.#options.cancelGraceMs)
     await Promise.all(this.#givingBack)
     await this.#lease.stop()
     this.#deadlines.stop()

@@ -49,3 +49,8 @@ export interface StepRequest {
   readonly dependencyResults: JsonText
   readonly stepDefinition: JsonText
 }
+
+/** Whether the template's step declares domain events. */
+export function declaresEvents({ stepDefinition }: StepRequest): boolean {
+  return /"publishes_events"\s*:\s*\[\s*\{/.test(stepDefinition)
+}

@@ -12,6 +12,8 @@ export interface FinishedStep {
   readonly result: StepResult
   /** The language that ran it; null when no handler did. Stored as `metadata.context.runtime`. */
   readonly runtime: string | null
+  /** What the handler was given, where the template declares events of the step; else null, so that nothing large waits for PostgreSQL. */
+  readonly request: StepRequest | null
 }
 
 /**

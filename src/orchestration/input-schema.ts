@@ -1,4 +1,4 @@
-// Checks contexts against the `input_schema` of templates; schemas are compiled once.
+// Checks values against the JSON Schemas of templates, `input_schema` foremost; schemas are compiled once.
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
@@ -10,16 +10,27 @@ const violationsShownMax = 5
 
 type Check = ValidateFunction | { readonly unusable: string }
 
+/** How messages call what is checked, and what it is checked against. */
+export interface SchemaWords {
+  readonly value: string
+  readonly schema: string
+}
+
 export class InputSchemas {
   readonly #compiled = new Map<JsonText, Check>()
+  readonly #words: SchemaWords
 
-  /** What is wrong, each with path and rule; empty when the context fits. A schema that cannot be compiled is one violation. */
-  violations(schema: JsonText, context: unknown): readonly string[] {
+  constructor(words: SchemaWords = { value: 'context', schema: 'input_schema of the template' }) {
+    this.#words = words
+  }
+
+  /** What is wrong, each with path and rule; empty when the value fits. A schema that cannot be compiled is one violation. */
+  violations(schema: JsonText, value: unknown): readonly string[] {
     const check = this.#check(schema)
     if ('unusable' in check) return [check.unusable]
-    if (check(context)) return []
+    if (check(value)) return []
     return (check.errors ?? []).slice(0, violationsShownMax).map((error) => {
-      const place = `context${error.instancePath.replaceAll('/', '.')}`
+      const place = `${this.#words.value}${error.instancePath.replaceAll('/', '.')}`
       return `${place} ${error.message ?? 'is not allowed'} (rule ${error.schemaPath})`
     })
   }
@@ -29,13 +40,13 @@ export class InputSchemas {
     if (known !== undefined) return known
     // Templates are few; only a registry that changes all the time gets here.
     if (this.#compiled.size >= compiledMax) this.#compiled.clear()
-    const check = compile(schema)
+    const check = compile(schema, this.#words)
     this.#compiled.set(schema, check)
     return check
   }
 }
 
-function compile(schema: JsonText): Check {
+function compile(schema: JsonText, words: SchemaWords): Check {
   // One instance per schema: two schemas with the same $id must not meet.
   const ajv = new Ajv2020({ strict: false, allErrors: true, logger: false })
   addFormats.default(ajv)
@@ -45,6 +56,6 @@ function compile(schema: JsonText): Check {
     if (typeof parsed === 'object' && parsed !== null) delete parsed['$schema']
     return ajv.compile(parsed)
   } catch (error) {
-    return { unusable: `input_schema of the template cannot be used: ${messageOf(error)}` }
+    return { unusable: `${words.schema} cannot be used: ${messageOf(error)}` }
   }
 }

@@ -3,6 +3,7 @@ import { createConnection } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { RestServer } from '../../src/api/rest/rest-server.ts'
 import { workerRest } from '../../src/api/rest/servers.ts'
+import type { EventCounts } from '../../src/model/domain-event.ts'
 import type { HealthCheck, WorkerHealthSource } from '../../src/model/health.ts'
 
 const healthy: HealthCheck = { status: 'healthy', message: null, durationMs: 1 }
@@ -11,12 +12,19 @@ function worker(checks: Readonly<Record<string, HealthCheck>>): WorkerHealthSour
   return { workerId: 'worker-1', checks: async () => checks, info: () => ({ supported_namespaces: ['orders'] }) }
 }
 
+const counts: EventCounts = {
+  ...{ routed: 6, durable: 3, fast: 2, broadcast: 1, fastErrors: 4, routingErrors: 5 },
+  ...{ dispatched: 7, subscriberCalls: 8, dropped: 9, subscribers: 10 },
+}
+const domainEvents = { counts: () => counts }
+
 async function serve(checks: Readonly<Record<string, HealthCheck>>, port = 0): Promise<RestServer> {
   const server = workerRest({
     port,
     health: worker(checks),
     facts: { version: '0.1.0' },
     onFault: () => {},
+    domainEvents,
     stopGraceMs: 50,
   })
   await server.start()
@@ -26,6 +34,24 @@ async function serve(checks: Readonly<Record<string, HealthCheck>>, port = 0): P
 
 describe('the worker API', () => {
   const ready = { database: healthy, command_processor: healthy, queue_processing: healthy }
+
+  it('counts domain events in Tasker’s shape', async () => {
+    const server = await serve(ready)
+    const response = await fetch(`${server.address}/metrics/events`)
+    expect(await response.json()).toEqual({
+      router: {
+        ...{ total_routed: 6, durable_routed: 3, fast_routed: 2, broadcast_routed: 1 },
+        ...{ fast_delivery_errors: 4, routing_errors: 5 },
+      },
+      in_process_bus: {
+        ...{ total_events_dispatched: 7, rust_handler_dispatches: 0, ffi_channel_dispatches: 8 },
+        ...{ rust_handler_errors: 0, ffi_channel_drops: 9, rust_subscriber_patterns: 0 },
+        ...{ rust_handler_count: 0, ffi_subscriber_count: 10 },
+      },
+      captured_at: expect.any(String),
+      worker_id: 'worker-1',
+    })
+  })
 
   it('shows health in its own shape', async () => {
     const { address } = await serve({
@@ -77,7 +103,7 @@ describe('the server', () => {
   it('names a taken address, and can start once it is free', async () => {
     const first = await serve({})
     const port = Number(new URL(first.address ?? '').port)
-    const second = workerRest({ port, health: worker({}), facts: {}, onFault: () => {} })
+    const second = workerRest({ port, health: worker({}), facts: {}, domainEvents, onFault: () => {} })
     await expect(second.start()).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
       message: expect.stringContaining(`127.0.0.1:${port}`),
@@ -88,7 +114,14 @@ describe('the server', () => {
   })
 
   it('names an address that is not of this machine', async () => {
-    const server = workerRest({ host: '192.0.2.1', port: 1, health: worker({}), facts: {}, onFault: () => {} })
+    const server = workerRest({
+      host: '192.0.2.1',
+      port: 1,
+      health: worker({}),
+      facts: {},
+      domainEvents,
+      onFault: () => {},
+    })
     await expect(server.start()).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('192.0.2.1:1'),

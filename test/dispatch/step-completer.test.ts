@@ -21,13 +21,13 @@ function setUp(complete: Complete) {
   const workerId = () => 'w' as WorkerId
   completer = new StepCompleter(
     { batchMax: 100, waitingMax: 1_000 },
-    { store, held, counters, workerId, events: quietEvents, stored: () => {} },
+    { store, held, counters, workerId, events: quietEvents, storedSteps: null, stored: () => {} },
   )
   const accept = (...names: string[]) => {
     for (const name of names) {
       const step = claimedStep(name)
       held.claimEnds(step.claimId, [step])
-      completer?.accept({ step, result: success(step), runtime: 'ruby' })
+      completer?.accept({ step, result: success(step), runtime: 'ruby', request: null })
     }
   }
   return { held, counters, accept, completer }
@@ -107,7 +107,12 @@ describe('StepCompleter', () => {
     for (const name of ['a', 'b', 'c', 'd']) {
       const step = claimedStep(name)
       held.claimEnds(step.claimId, [step])
-      completer.accept({ step, result: { ...success(step), result: large } as StepResult, runtime: null })
+      completer.accept({
+        step,
+        result: { ...success(step), result: large } as StepResult,
+        runtime: null,
+        request: null,
+      })
     }
     await completer.drained()
     expect(batches).toEqual([2, 2])
@@ -117,7 +122,7 @@ describe('StepCompleter', () => {
     const { held, counters, completer } = setUp(async (_worker, finished) => answers(finished, 'stored'))
     const step = claimedStep('a')
     held.letGoOfAll()
-    completer.accept({ step, result: success(step), runtime: null })
+    completer.accept({ step, result: success(step), runtime: null, request: null })
     await completer.drained()
     expect(counters.dropped.lease_lost).toBe(1)
   })

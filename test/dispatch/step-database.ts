@@ -24,20 +24,23 @@ export interface StepDatabase {
 
 export const queue = 'worker_shop_queue'
 
-interface WorkRetry {
+interface WorkOptions {
   readonly attemptsMax: number
   readonly retryable: boolean
   /** null: no backoff at all. */
   readonly backoffBaseMs: number | null
+  readonly publishesEvents: readonly object[]
 }
 
-/** `retry` is that of the one step `work`, whose callable is `work`. */
-export async function openStepDatabase(retry: Partial<WorkRetry> = {}): Promise<StepDatabase> {
+const workDefaults: WorkOptions = { attemptsMax: 3, retryable: true, backoffBaseMs: null, publishesEvents: [] }
+
+/** `options` are those of the one step `work`, whose callable is `work`. */
+export async function openStepDatabase(options: Partial<WorkOptions> = {}): Promise<StepDatabase> {
   const { url, drop } = await createTestDatabase()
   const database = new Database({ url, applicationName: 'step test', connectionsMax: 8, acquireTimeoutMs: 10_000 })
   await database.start()
   const store = orchestrationStore(database)
-  await store.registerTemplates([oneStepTemplate({ attemptsMax: 3, retryable: true, backoffBaseMs: null, ...retry })])
+  await store.registerTemplates([oneStepTemplate({ ...workDefaults, ...options })])
   // Not started: only its task creation is used, so results stay where the worker put them.
   const tasks = new Orchestrator({ store, wakeUps: null, onFault: () => {}, onWarning: () => {} })
   const scalar = async <T>(text: string, values: readonly unknown[] = []): Promise<T> =>
@@ -95,7 +98,7 @@ export async function openStepDatabase(retry: Partial<WorkRetry> = {}): Promise<
   }
 }
 
-function oneStepTemplate({ attemptsMax, retryable, backoffBaseMs }: WorkRetry): TaskTemplate {
+function oneStepTemplate({ attemptsMax, retryable, backoffBaseMs, publishesEvents }: WorkOptions): TaskTemplate {
   const backoff = backoffBaseMs === null ? 'none' : 'exponential'
   const step: StepTemplate = {
     name: 'work',
@@ -120,6 +123,7 @@ function oneStepTemplate({ attemptsMax, retryable, backoffBaseMs }: WorkRetry): 
         dependencies: [],
         retry: { retryable, max_attempts: attemptsMax, backoff, backoff_base_ms: backoffBaseMs },
         timeout_seconds: null,
+        publishes_events: publishesEvents,
       },
     ],
   })

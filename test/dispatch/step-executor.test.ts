@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
 import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
 import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
+import { RuntimeTurns } from '../../src/dispatch/runtime-turns.ts'
 import { Semaphore } from '../../src/dispatch/semaphore.ts'
 import { StepCheckpoints } from '../../src/dispatch/step-checkpoints.ts'
 import { StepExecutor } from '../../src/dispatch/step-executor.ts'
@@ -46,6 +47,7 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
       directory,
       deadlines,
       logs,
+      turns: new RuntimeTurns(deadlines),
       checkpoints: new StepCheckpoints(store, resultLimits),
       events: quietEvents,
       hydrate: async (steps) => {
@@ -53,7 +55,7 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
         return new Map(steps.map((step) => [step.stepId, stepRequest(step)]))
       },
       runnable: new RunnableSteps(noTasks, directory, options),
-      finished: (_step, result) => results.push(result),
+      finished: ({ result }) => void results.push(result),
       notStarted: (_step, reason) => givenBack.push(reason),
     },
   )

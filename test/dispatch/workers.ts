@@ -1,6 +1,7 @@
 // Workers on a test's database, with short leases and a way to die without a word.
 import { Worker, type WorkerOptions } from '../../src/dispatch/worker.ts'
 import type { ClaimSource } from '../../src/model/claim-source.ts'
+import type { StoredSteps } from '../../src/model/domain-event.ts'
 import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
@@ -12,6 +13,7 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   /** Stands between the worker and the database, to lose answers. */
   readonly store?: PostgresStepStore
   readonly source?: ClaimSource
+  readonly storedSteps?: StoredSteps
 }
 
 export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore {
@@ -36,7 +38,7 @@ export async function startWorker(
   adapter: RuntimeAdapter,
   options: TestWorkerOptions = {},
 ): Promise<Worker> {
-  const { store = storeOf(steps), source = sourceOf(steps, options), ...rest } = options
+  const { store = storeOf(steps), source = sourceOf(steps, options), storedSteps = null, ...rest } = options
   const worker = new Worker(
     {
       namespaces: ['shop'],
@@ -57,7 +59,7 @@ export async function startWorker(
       cancelGraceMs: 2_000,
       ...rest,
     },
-    { source, store, adapters: [adapter], wakeUps: null, events: quietEvents },
+    { source, store, adapters: [adapter], wakeUps: null, events: quietEvents, storedSteps },
   )
   await worker.start()
   return worker

@@ -1,8 +1,10 @@
 // The two REST APIs that the host serves, each as one part with a lifecycle.
 
+import type { EventCountSource } from '../../model/domain-event.ts'
 import type { HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
 import { orchestratorHealthRoutes, workerHealthRoutes } from './health-routes.ts'
+import { metricsRoutes } from './metrics-routes.ts'
 import { RestServer, type RestServerOptions } from './rest-server.ts'
 import { taskRoutes } from './task-routes.ts'
 
@@ -19,6 +21,7 @@ export interface OrchestratorRestOptions extends ServerOptions {
 
 export interface WorkerRestOptions extends ServerOptions {
   readonly health: WorkerHealthSource
+  readonly domainEvents: EventCountSource
   /** Shown in `system_info`: version, environment, namespaces and the like. */
   readonly facts: Readonly<Record<string, HealthFact>>
 }
@@ -37,6 +40,12 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
 
 /** Tasker's port for it is 8081. */
 export function workerRest(options: WorkerRestOptions): RestServer {
-  const { health, facts, ...server } = options
-  return new RestServer({ ...server, routes: (app) => workerHealthRoutes(app, { health, facts }) })
+  const { health, facts, domainEvents, ...server } = options
+  return new RestServer({
+    ...server,
+    routes: (app) => {
+      workerHealthRoutes(app, { health, facts })
+      metricsRoutes(app, { workerId: health.workerId, domainEvents })
+    },
+  })
 }

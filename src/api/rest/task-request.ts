@@ -1,8 +1,8 @@
 // Reads a TaskRequest out of the raw body of POST /v1/tasks. Source: orchestration-semantics §1.2, §1.4.
 
 import { messageOf } from '../../model/host-error.ts'
+import { rawMember } from '../../model/raw-member.ts'
 import type { InputSchemaCheck, TaskRequest } from '../../model/task.ts'
-import { rawMember } from './raw-member.ts'
 import { Refusal } from './refusal.ts'
 
 type Fields = Readonly<Record<string, unknown>>

@@ -1,7 +1,7 @@
 // The text of a member is found as it was written, in every JSON that a client may send.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { rawMember } from '../../src/api/rest/raw-member.ts'
+import { rawElements, rawMember } from '../../src/model/raw-member.ts'
 
 describe('rawMember', () => {
   it.each([
@@ -32,5 +32,20 @@ describe('rawMember', () => {
         expect(found === null ? undefined : JSON.parse(found)).toEqual(expected)
       }),
     )
+  })
+})
+
+describe('rawElements', () => {
+  it('means what the parser says it means', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), fc.constantFrom(undefined, 1, '\t'), (values, space) => {
+        const elements = rawElements(JSON.stringify(values, null, space))
+        expect(elements.map((text) => JSON.parse(text))).toEqual(JSON.parse(JSON.stringify(values)))
+      }),
+    )
+  })
+
+  it('leaves numbers as they are written', () => {
+    expect(rawElements('[9223372036854775807, 1.0]')).toEqual(['9223372036854775807', '1.0'])
   })
 })

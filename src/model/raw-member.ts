@@ -1,6 +1,6 @@
-// Finds the text of one member of a JSON object, so that its numbers stay as the client wrote them (design D13).
+// Finds the text of members of a JSON object or array, so that their numbers stay as they were written (design D13).
 
-import type { JsonText } from '../../model/json-text.ts'
+import type { JsonText } from './json-text.ts'
 
 /**
  * The text of the top-level member `key`; of several the last, as every JSON parser takes it. null: there is none.
@@ -19,6 +19,19 @@ export function rawMember(text: string, key: string): JsonText | null {
     if (text[at] === ',') at = skipBlanks(text, at + 1)
   }
   return found
+}
+
+/** The texts of the elements of a JSON array. `text` must be valid JSON whose top level is an array. */
+export function rawElements(text: string): readonly JsonText[] {
+  const elements: JsonText[] = []
+  let at = skipBlanks(text, text.indexOf('[') + 1)
+  while (at < text.length && text[at] !== ']') {
+    const end = endOfValue(text, at)
+    elements.push(text.slice(at, end) as JsonText)
+    at = skipBlanks(text, end)
+    if (text[at] === ',') at = skipBlanks(text, at + 1)
+  }
+  return elements
 }
 
 function skipBlanks(text: string, from: number): number {

@@ -1,0 +1,77 @@
+// The worker of a host and the domain events of its steps, made from the configuration and introduced to each other.
+
+import type { Config } from './config/config.ts'
+import { Worker } from './dispatch/worker.ts'
+import { DomainEvents } from './events/domain-events.ts'
+import type { HostLog } from './host-health.ts'
+import type { RuntimeAdapter } from './model/runtime-adapter.ts'
+import { type LoadedTemplate, templateKey } from './model/template.ts'
+import type { WakeUps } from './model/wake-ups.ts'
+import { InputSchemas } from './orchestration/input-schema.ts'
+import type { Database } from './postgres/database.ts'
+import { PgmqClaimSource } from './postgres/pgmq-claim-source.ts'
+import { PgmqEventQueue } from './postgres/pgmq-event-queue.ts'
+import { PostgresStepStore } from './postgres/postgres-step-store.ts'
+
+const completionBatchMax = 200
+const resultsWaitingMax = 10_000
+
+export interface WorkerSurroundings {
+  readonly config: Config
+  readonly log: HostLog
+  readonly database: Database
+  readonly templates: readonly LoadedTemplate[]
+  readonly adapters: readonly RuntimeAdapter[]
+  readonly wakeUps: WakeUps | null
+}
+
+export interface MadeWorker {
+  readonly worker: Worker
+  readonly domainEvents: DomainEvents
+}
+
+export function namespacesOf(templates: readonly LoadedTemplate[]): readonly string[] {
+  return [...new Set(templates.map(({ template }) => template.namespace))]
+}
+
+export function makeWorker({ config, log, database, templates, adapters, wakeUps }: WorkerSurroundings): MadeWorker {
+  const { dispatch, limits, queues, runtimes } = config
+  const namespaces = namespacesOf(templates)
+  const roots = templates.flatMap(({ template, root }) =>
+    root === null ? [] : [[templateKey(template), root] as const],
+  )
+  const schemas = new InputSchemas({ value: 'payload', schema: 'schema of the event' })
+  const domainEvents: DomainEvents = new DomainEvents({
+    queue: new PgmqEventQueue(database),
+    // The worker has it, and the worker is told of the events: one of the two has to be asked late.
+    authorCode: () => worker.authorCode,
+    violations: (schema, payload) => schemas.violations(schema, payload),
+    warn: (message, details) => log.warn(details, message),
+  })
+  const { foreignRetryMs, foreignGraceMs } = dispatch
+  const worker: Worker = new Worker(
+    {
+      ...dispatch,
+      namespaces,
+      completionBatchMax,
+      resultsWaitingMax,
+      namespaceRuntimes: runtimes.namespaces,
+      rootsByTemplate: new Map(roots),
+      mode: config.worker.deploymentMode,
+      concurrentHandlersMax: config.worker.handlersMax,
+      handlerTimeoutMs: config.worker.handlerTimeoutMs,
+      resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
+    },
+    {
+      ...{ adapters, wakeUps },
+      source: new PgmqClaimSource(database, { namespaces, foreignRetryMs, foreignGraceMs, onClaim: queues.onClaim }),
+      store: new PostgresStepStore(database, { leaseMs: dispatch.leaseMs }),
+      storedSteps: domainEvents,
+      events: {
+        handlerLog: (record) => log.handler(record),
+        warning: (message, details) => log.warn(details, message),
+      },
+    },
+  )
+  return { worker, domainEvents }
+}
