@@ -5,8 +5,9 @@ import type { AuthorCall, AuthorCode } from '../model/domain-event.ts'
 import type { PublisherDescriptor, SubscriberDescriptor } from '../model/handler.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { CallId } from '../model/ids.ts'
-import type { JsonLimits } from '../model/json-text.ts'
+import { emptyObject, type JsonLimits } from '../model/json-text.ts'
 import type { CallEvents, HandlerCall, RuntimeAdapter } from '../model/runtime-adapter.ts'
+import type { StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepResult } from '../model/step-result.ts'
 import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
@@ -58,7 +59,8 @@ export class AuthorCalls implements AuthorCode {
     const handler = { callable: target.name, method: null, resolver: null }
     const id = randomUUID() as string as CallId
     try {
-      return await this.#execute(adapter, { id, requests: [{ ...request, handler }], deadlineAt, mode, event })
+      const requests = [{ ...(mode === 'deliver' ? bare(request) : request), handler }]
+      return await this.#execute(adapter, { id, requests, deadlineAt, mode, event })
     } finally {
       this.#parts.turns.leave(adapter)
     }
@@ -86,5 +88,16 @@ export class AuthorCalls implements AuthorCode {
       log: (record) => this.#parts.events.handlerLog(record),
       checkpoint: () => Promise.resolve({ stored: false, message: 'Publishers and subscribers have no checkpoints.' }),
     }
+  }
+}
+
+/** Subscribers are given the event, which has it all. Source: PROTOCOL.md §3.2. */
+function bare(request: StepRequest): StepRequest {
+  return {
+    ...request,
+    task: emptyObject,
+    workflowStep: emptyObject,
+    dependencyResults: emptyObject,
+    stepDefinition: emptyObject,
   }
 }

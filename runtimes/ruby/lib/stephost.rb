@@ -4,7 +4,6 @@ require_relative "stephost/errors"
 require_relative "stephost/step_result"
 require_relative "stephost/step_context"
 require_relative "stephost/step_handler"
-require_relative "stephost/decision_capable"
 require_relative "stephost/functional"
 
 # Handlers use these without a require; they load when they are first used.
@@ -13,7 +12,40 @@ autoload :SecureRandom, "securerandom"
 require "time"
 
 module Stephost
-  autoload :StepLogger, File.expand_path("stephost/step_logger", __dir__)
+  # What few handlers use loads when it is first named.
+  {
+    StepLogger: "step_logger", HttpClient: "http_client", HttpResponse: "http_response", Cursors: "cursors"
+  }.each { |name, file| autoload name, File.expand_path("stephost/#{file}", __dir__) }
+
+  module StepHandler
+    {Api: "api_capable", Batchable: "batchable_capable", Decision: "decision_capable"}.each do |name, file|
+      autoload name, File.expand_path("stephost/#{file}", __dir__)
+    end
+
+    module Mixins
+      {API: "api_capable", Batchable: "batchable_capable", Decision: "decision_capable"}.each do |name, file|
+        autoload name, File.expand_path("stephost/#{file}", __dir__)
+      end
+    end
+  end
+
+  module DomainEvents
+    {
+      BasePublisher: "base_publisher", DefaultPublisher: "base_publisher", PublishedEvents: "published_events",
+      BaseSubscriber: "base_subscriber", PublisherRegistry: "publisher_registry", SubscriberRegistry: "subscriber_registry"
+    }.each { |name, file| autoload name, File.expand_path("stephost/#{file}", __dir__) }
+  end
+  autoload :FFI, File.expand_path("stephost/published_events", __dir__)
+
+  module BatchProcessing
+    autoload :BatchWorkerContext, File.expand_path("stephost/batch_worker_context", __dir__)
+    autoload :BatchAggregationScenario, File.expand_path("stephost/aggregation", __dir__)
+  end
+
+  module Types
+    autoload :DecisionPointOutcome, File.expand_path("stephost/decision_point_outcome", __dir__)
+    autoload :BatchProcessingOutcome, File.expand_path("stephost/batch_processing_outcome", __dir__)
+  end
 
   # @return [StepLogger] a Logger whose records carry level, fields and the running step
   def self.logger

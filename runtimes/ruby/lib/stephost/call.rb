@@ -2,6 +2,7 @@
 require_relative "batch_run"
 require_relative "cancellation"
 require_relative "checkpoints"
+require_relative "event_run"
 require_relative "step_run"
 require_relative "step_stream"
 
@@ -21,11 +22,12 @@ module Stephost
     attr_accessor :interrupted
 
     # @param message [Hash] an `execute`
-    def initialize(message, directory:, outbox:)
+    def initialize(message, directory:, outbox:, event_code: nil)
       @id = message["call_id"]
       @message = message
       @directory = directory
       @outbox = outbox
+      @event_code = event_code
       @cancellation = Cancellation.new
       @deadline_at = Process.clock_gettime(Process::CLOCK_MONOTONIC) + (message["deadline_ms"] / 1000.0)
       @traceparent = message["traceparent"]
@@ -35,6 +37,8 @@ module Stephost
     # @return [Array<Hash>] one entry for each request, in their order
     # @param log_sink [LogSink] takes the beginnings of lines that never ended
     def run(log_sink)
+      return EventRun.new(self, @message, @event_code).entries if @message.key?("event") && !@message["event"].nil?
+
       run_batch || run_one_by_one(log_sink)
     end
 

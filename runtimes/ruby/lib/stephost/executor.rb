@@ -9,8 +9,9 @@ module Stephost
   class Executor
     # @param on_fault [#call] takes an exception of the runtime itself
     # @param on_drained [#call] all is finished after `drain`
-    def initialize(directory:, outbox:, log_sink:, threads:, max_in_flight:, on_fault:, on_drained:)
+    def initialize(directory:, outbox:, log_sink:, threads:, max_in_flight:, on_fault:, on_drained:, event_code: nil)
       @directory = directory
+      @event_code = event_code
       @outbox = outbox
       @log_sink = log_sink
       @max_in_flight = max_in_flight
@@ -28,7 +29,7 @@ module Stephost
     # @param message [Hash] an `execute`
     # @raise [ProtocolViolation] a call more than `max_in_flight`, an id that is running, or a call after `drain`
     def admit(message)
-      call = Call.new(message, directory: @directory, outbox: @outbox)
+      call = Call.new(message, directory: @directory, outbox: @outbox, event_code: @event_code)
       @mutex.synchronize do
         refuse("A call came after `reload`.") if @draining
         refuse("The call `#{call.id}` is running already.") if @calls.key?(call.id)

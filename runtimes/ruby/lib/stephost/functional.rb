@@ -1,23 +1,72 @@
-# Handlers as blocks: `step_handler("name", depends_on:, inputs:) { … }`. Source: handler-api §1.1.
-require_relative "decision_capable"
+# Handlers as blocks: `step_handler("name", depends_on:, inputs:) { … }` and its kinds. Source: handler-api §1.1.
+require_relative "block_arguments"
 require_relative "step_handler"
 
 module Stephost
   module StepHandler
-    # Used by `include` at the top level of a file or by `extend` in a module.
+    # Used by `include` at the top level of a file or by `extend` in a module. Each call returns a handler class; declaring it
+    # is enough, it is found with its file. All take
+    #
+    # * `depends_on:` keyword → step name, or keyword → [step name, class built from the result]
+    # * `inputs:` an Array of task fields by name, or a class built from the task context
+    # * `version:` and `on_crash:` (see Base.on_crash)
+    #
+    # and give the block what these name, and `context:` if it asks for it.
     module Functional
-      # @param depends_on [Hash] keyword → step name, or keyword → [step name, class built from the result]
-      # @param inputs [Array<Symbol>, Class] task fields by name, or a class built from the task context
-      # @param on_crash [Symbol] `:backoff` or `:retry`, see Base.on_crash
-      # @return [Class] a handler class; declaring it is enough, it is found with its file
-      def step_handler(name, **options, &block)
-        Functional.declare(Base, name, **options, &block)
+      # @yieldreturn [Hash, Object] the step's result
+      # @return [Class]
+      def step_handler(name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
+        arguments = BlockArguments.new(name, block, depends_on: depends_on, inputs: inputs)
+        Functional.declare(Base, name, arguments, version, on_crash) do |_, context|
+          Functional.result_of(arguments.run(context, context: context))
+        end
       end
 
-      # As `step_handler`; the block returns `Decision.route(steps, **about)` or `Decision.skip(reason, **about)`.
+      # @yieldreturn [Functional::Decision]
       # @return [Class]
-      def decision_handler(name, **options, &block)
-        Functional.declare(StepHandler::Decision, name, **options, &block)
+      def decision_handler(name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
+        arguments = BlockArguments.new(name, block, depends_on: depends_on, inputs: inputs)
+        Functional.declare(StepHandler::Decision, name, arguments, version, on_crash) do |handler, context|
+          Functional.decide(handler, arguments.run(context, context: context))
+        end
+      end
+
+      # @param worker_template [String] the template's step for the workers
+      # @yieldreturn [Functional::BatchConfig]
+      # @return [Class]
+      def batch_analyzer(name, worker_template:, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
+        arguments = BlockArguments.new(name, block, depends_on: depends_on, inputs: inputs)
+        Functional.declare(Batchable, name, arguments, version, on_crash) do |handler, context|
+          Functional.analyze(handler, worker_template, arguments.run(context, context: context))
+        end
+      end
+
+      # The block may also ask for `batch_context:`. Workers without work do not reach it.
+      # @yieldreturn [Hash, Object] the step's result
+      # @return [Class]
+      def batch_worker(name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
+        arguments = BlockArguments.new(name, block, depends_on: depends_on, inputs: inputs)
+        Functional.declare(Batchable, name, arguments, version, on_crash) do |handler, context|
+          batch_context = handler.get_batch_context(context)
+          handler.handle_no_op_worker(batch_context) ||
+            Functional.result_of(arguments.run(context, context: context, batch_context: batch_context))
+        end
+      end
+
+      # The block may also ask for `api:`, which has the methods of Mixins::API.
+      # @param timeout [Numeric, nil] seconds
+      # @yieldreturn [Hash, Object] the step's result
+      # @return [Class]
+      def api_handler(
+        name, base_url:, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff,
+        timeout: nil, open_timeout: nil, headers: {}, &block
+      )
+        arguments = BlockArguments.new(name, block, depends_on: depends_on, inputs: inputs)
+        client = {url: base_url, timeout: timeout, open_timeout: open_timeout, headers: headers}
+        Functional.declare(Api, name, arguments, version, on_crash) do |handler, context|
+          handler.define_singleton_method(:connection) { @connection ||= HttpClient.new(**client) }
+          Functional.result_of(arguments.run(context, context: context, api: handler))
+        end
       end
 
       # What the block of a decision returns.
@@ -33,39 +82,25 @@ module Stephost
         end
       end
 
-      # @return [Class] a handler class below `base`, whose `call` runs the block
-      def self.declare(base, name, depends_on: {}, inputs: [], version: "1.0.0", on_crash: :backoff, &block)
-        raise ArgumentError, "the handler #{name.inspect} needs a block" unless block
+      # What the block of an analyzer returns: workers for so many items, so many each.
+      class BatchConfig < Struct.new(:total_items, :batch_size, :metadata, keyword_init: true)
+        def initialize(total_items:, batch_size:, metadata: {})
+          super
+        end
+      end
 
+      # @return [Class] a handler class below `base`, whose `call` yields itself and the context
+      def self.declare(base, name, arguments, version, on_crash, &call)
         Class.new(base) do
           const_set(:VERSION, version)
           on_crash(on_crash)
           define_method(:handler_name) { name.to_s }
-          define_method(:call) do |context|
-            output = Functional.run(block, context, depends_on, inputs)
-            (base == Base) ? output : Functional.decide(self, output)
-          end
+          define_method(:call) { |context| call.call(self, context) }
+          Declarations.note_dependencies(self, arguments.step_names)
         end
       end
 
-      def self.decide(handler, output)
-        return output if Types::StepHandlerCallResult.result?(output)
-
-        unless output.is_a?(Decision)
-          raise Errors::PermanentError.new(
-            "The decision `#{handler.handler_name}` returned #{output.class}; return Decision.route or Decision.skip.",
-            error_code: "INVALID_DECISION_OUTCOME"
-          )
-        end
-        return handler.decision_no_branches(result_data: output.about) if output.steps.empty?
-
-        handler.decision_success(steps: output.steps, result_data: output.about)
-      end
-
-      def self.run(block, context, depends_on, inputs)
-        arguments = dependencies(context, depends_on).merge(input_arguments(context, inputs))
-        arguments[:context] = context if takes_context?(block)
-        output = block.call(**arguments)
+      def self.result_of(output)
         case output
         when Hash then Types::StepHandlerCallResult.success(result: output)
         when nil then Types::StepHandlerCallResult.success(result: {})
@@ -73,36 +108,34 @@ module Stephost
         end
       end
 
-      def self.dependencies(context, depends_on)
-        depends_on.to_h do |keyword, (step_name, model)|
-          value = context.get_dependency_result(step_name)
-          [keyword.to_sym, (model && value.is_a?(Hash)) ? build(model, value) : value]
-        end
+      def self.decide(handler, output)
+        return output if Types::StepHandlerCallResult.result?(output)
+
+        expect(Decision, output, "Decision.route(steps) or Decision.skip(reason)", "INVALID_DECISION_OUTCOME")
+        return handler.decision_no_branches(result_data: output.about) if output.steps.empty?
+
+        handler.decision_success(steps: output.steps, result_data: output.about)
       end
-      private_class_method :dependencies
 
-      def self.input_arguments(context, inputs)
-        return inputs.to_h { |name| [name.to_sym, context.get_input(name)] } if inputs.is_a?(Array)
+      def self.analyze(handler, worker_template, output)
+        return output if Types::StepHandlerCallResult.result?(output)
 
-        {inputs: build(inputs, context.context.compact).tap { |model| model.validate! if model.respond_to?(:validate!) }}
+        expect(BatchConfig, output, "BatchConfig.new(total_items:, batch_size:)", "INVALID_BATCH_OUTCOME")
+        cursors = Cursors.of_size(output.total_items, output.batch_size)
+        return handler.no_batches_outcome(reason: "no items", metadata: output.metadata) if cursors.empty?
+
+        handler.create_batches_outcome(
+          worker_template_name: worker_template, cursor_configs: cursors,
+          total_items: output.total_items, metadata: output.metadata
+        )
       end
-      private_class_method :input_arguments
 
-      # A model takes only the fields that it names; the context usually holds more.
-      def self.build(model, hash)
-        fields = IndifferentHash.wrap(hash).deep_symbolize_keys
-        return model.new(*fields.values_at(*model.members)) if model <= Struct && !model.keyword_init?
+      def self.expect(type, output, wanted, error_code)
+        return if output.is_a?(type)
 
-        names = [:attribute_names, :members].find { |reader| model.respond_to?(reader) }
-        model.new(**(names ? fields.slice(*model.public_send(names)) : fields))
+        raise Errors::PermanentError.new("The block returned #{output.class}; return #{wanted}.", error_code: error_code)
       end
-      private_class_method :build
-
-      # A block that does not name `context:` is called without it.
-      def self.takes_context?(block)
-        block.parameters.any? { |kind, name| kind == :keyrest || name == :context }
-      end
-      private_class_method :takes_context?
+      private_class_method :expect
     end
   end
 end

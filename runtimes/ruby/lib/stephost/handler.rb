@@ -31,7 +31,8 @@ module Stephost
     def announcement
       {
         "callable" => callable, "aliases" => aliases, "file" => file, "root" => root, "version" => version,
-        "capabilities" => capabilities, "on_crash" => handler_class.on_crash.name, "batch" => @batch
+        "capabilities" => capabilities, "on_crash" => handler_class.on_crash.name, "batch" => @batch,
+        "depends_on" => Declarations.dependencies_of(handler_class)
       }.compact
     end
 

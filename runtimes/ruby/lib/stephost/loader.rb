@@ -11,12 +11,15 @@ module Stephost
     attr_reader :handlers
     # @return [Array<Hash>] `{file, message}` each
     attr_reader :load_failures
+    # @return [Hash{Class => Hash}] publishers and subscribers with `file` and `root`
+    attr_reader :event_places
 
     # @param ignore [Array<String>] names of files and directories that are not loaded; `*` and `?` stand for any text
     def initialize(ignore: [])
       @ignore = ignore
       @handlers = []
       @load_failures = []
+      @event_places = {}
       @seen = Declarations.all.keys
       @broken = []
     end
@@ -69,9 +72,14 @@ module Stephost
       fresh = Declarations.all.except(*@seen)
       @seen.concat(fresh.keys)
       fresh.each do |handler_class, path|
-        next if @broken.include?(path) || !serves?(handler_class)
+        next if @broken.include?(path)
 
-        @handlers << Handler.new(handler_class, file: listed.fetch(path, path), root: root)
+        file = listed.fetch(path, path)
+        if !(handler_class < StepHandler::Base)
+          @event_places[handler_class] = {"file" => file, "root" => root}
+        elsif serves?(handler_class)
+          @handlers << Handler.new(handler_class, file: file, root: root)
+        end
       end
     end
 

@@ -1,6 +1,7 @@
 # The parts of the runtime and how they are joined: everything between the descriptors and the handlers.
 require_relative "../stephost"
 require_relative "crew"
+require_relative "event_code"
 require_relative "executor"
 require_relative "fork_guard"
 require_relative "heartbeat"
@@ -34,8 +35,9 @@ module Stephost
       guard_output
       loader = Loader.new(ignore: @options.ignore).load(@options.handlers)
       directory = HandlerDirectory.new(loader.handlers)
-      crew = crew_of(directory)
-      @outbox.send(hello(directory, loader.load_failures + directory.load_failures))
+      event_code = EventCode.new(loader.event_places)
+      crew = crew_of(directory, event_code)
+      @outbox.send(hello(directory, loader.load_failures + directory.load_failures).merge(event_code.announcement))
       suggest_names
       make_room
       crew.start
@@ -52,9 +54,9 @@ module Stephost
       end
     end
 
-    def crew_of(directory)
+    def crew_of(directory, event_code)
       executor = Executor.new(
-        directory: directory, outbox: @outbox, log_sink: @log_sink, threads: @options.threads,
+        directory: directory, event_code: event_code, outbox: @outbox, log_sink: @log_sink, threads: @options.threads,
         max_in_flight: @options.max_in_flight, on_fault: @on_fault, on_drained: method(:drained)
       )
       heartbeat = Heartbeat.new(executor: executor, outbox: @outbox, log_sink: @log_sink).start

@@ -75,7 +75,7 @@ module Stephost
       end
 
       def handler_name
-        (self.class.name || "handler").split("::").last.gsub(/([a-z\d])([A-Z])|([A-Z])([A-Z][a-z])/, '\1\3_\2\4').downcase
+        Declarations.snake_case(self.class.name || "handler")
       end
 
       def logger

@@ -2,6 +2,7 @@
 require_relative "cancellation"
 require_relative "fork_guard"
 require_relative "handler_directory"
+require_relative "handler_mistake"
 require_relative "line_buffer"
 require_relative "step_context"
 require_relative "wire_result"
@@ -88,7 +89,9 @@ module Stephost
       cancelled
     rescue Exception => error # rubocop:disable Lint/RescueException
       ForkGuard.leave(error) if ForkGuard.child?
-      error.is_a?(SystemExit) ? exited(target.handler, error.status) : Types::StepHandlerCallResult.from_exception(error)
+      return exited(target.handler, error.status) if error.is_a?(SystemExit)
+
+      HandlerMistake.result_of(error, target.handler) || Types::StepHandlerCallResult.from_exception(error)
     end
 
     def cancelled

@@ -44,7 +44,7 @@ RSpec.describe Stephost::Loader do
     expect(announced.keys).to contain_exactly("ship", "#{@space}::PackOrder", "#{@space}.tax")
     expect(announced["ship"]).to eq(
       "callable" => "ship", "aliases" => ["#{@space}::ShipOrder", "ShipOrder"], "file" => "shop/ship.rb",
-      "root" => @root, "version" => "2.1.0", "capabilities" => [], "on_crash" => "backoff"
+      "root" => @root, "version" => "2.1.0", "capabilities" => [], "on_crash" => "backoff", "depends_on" => []
     )
     expect(announced["#{@space}::PackOrder"]["aliases"]).to eq(%w[PackOrder pack_order])
     expect(announced["#{@space}.tax"]["file"]).to eq("tax.rb")
