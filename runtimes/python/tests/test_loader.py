@@ -65,6 +65,7 @@ def test_names_of_handlers(tmp_path: Path) -> None:
         "version": "2.1.0",
         "capabilities": [],
         "on_crash": "backoff",
+        "depends_on": [],
     }
     assert announced["shop.pack.Pack"]["aliases"] == ["Pack"]
     assert announced["tax"]["file"] == "shop/tax.py"

@@ -47,7 +47,7 @@ class BatchRun:
         name = self._handler.callable
         contexts = [StepContext.from_request(request, name, self._call) for request in self._requests]
         self._started_ns = time.monotonic_ns()
-        return row_batch.run(self._handler.instance(), contexts)
+        return row_batch.run(self._handler.instance(contexts[0]), contexts)
 
     def _written(self, results: list[Any]) -> list[Entry]:
         ran_ms = (time.monotonic_ns() - self._started_ns) // NS_PER_MS

@@ -15,6 +15,7 @@ from .target import METHOD_BATCH
 
 if TYPE_CHECKING:
     from .async_loop import AsyncLoop
+    from .event_code import EventCode
     from .log_sink import LogSink
     from .messages import Message
     from .outbox import Outbox
@@ -27,7 +28,14 @@ MS_PER_S = 1000
 class Call:
     """`target` is None when there is no such handler; `problem` then says why."""
 
-    def __init__(self, message: Message, directory: HandlerDirectory, outbox: Outbox, loop: AsyncLoop) -> None:
+    def __init__(
+        self,
+        message: Message,
+        directory: HandlerDirectory,
+        outbox: Outbox,
+        loop: AsyncLoop,
+        event_code: EventCode | None = None,
+    ) -> None:
         self.id: str = message["call_id"]
         self.loop = loop
         self.cancellation = Cancellation()
@@ -40,6 +48,11 @@ class Call:
         self._batched = message["mode"] == "batch"
         self._outbox = outbox
         self._checkpoints: Checkpoints | None = None
+        # A publisher's or a subscriber's, and no step for a handler.
+        self._event_message = message if message.get("event") is not None else None
+        self._event_code = event_code
+        if self._event_message is not None:
+            return
         try:
             self.target = directory.target(message["callable"], message.get("method"), message.get("resolver"))
         except NotFound as error:
@@ -69,6 +82,10 @@ class Call:
 
     def run(self, log_sink: LogSink) -> list[Entry]:
         """One entry for each request, in their order; `log_sink` takes the beginnings of lines that never ended."""
+        if self._event_message is not None and self._event_code is not None:
+            from .event_run import EventRun
+
+            return EventRun(self, self._event_message, self._event_code).entries()
         batch = self._batch
         entries = None if batch is None else batch.entries()
         if entries is not None:

@@ -61,15 +61,12 @@ class DecisionPointOutcome:
 
 
 class DecisionMixin:
-    """Put it before StepHandler: `class Route(DecisionMixin, StepHandler)`, or subclass DecisionHandler."""
+    """`class Route(DecisionMixin, StepHandler)`, or subclass DecisionHandler."""
+
+    _capability = "decision"
 
     handler_name: str
     handler_version: str
-
-    @property
-    def capabilities(self) -> list[str]:
-        inherited: list[str] = super().capabilities  # type: ignore[misc]
-        return [*inherited, "decision"]
 
     def decision_success(
         self,

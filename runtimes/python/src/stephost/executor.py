@@ -14,6 +14,7 @@ from .protocol_violation import ProtocolViolation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .event_code import EventCode
     from .handler_directory import HandlerDirectory
     from .log_sink import LogSink
     from .messages import Message
@@ -39,8 +40,10 @@ class Executor:
         max_in_flight: int,
         on_fault: Callable[[BaseException], None],
         on_drained: Callable[[], None],
+        event_code: EventCode | None = None,
     ) -> None:
         self._directory = directory
+        self._event_code = event_code
         self._outbox = outbox
         self._log_sink = log_sink
         self._max_in_flight = max_in_flight
@@ -76,7 +79,7 @@ class Executor:
 
     def admit(self, message: Message) -> None:
         """Raises ProtocolViolation: more than `max_in_flight`, an id that is running, or a call after `drain`."""
-        call = Call(message, self._directory, self._outbox, self._loop)
+        call = Call(message, self._directory, self._outbox, self._loop, self._event_code)
         with self._lock:
             if self._draining:
                 raise ProtocolViolation("unexpected_message", "A call came after `reload`.")

@@ -1,11 +1,15 @@
-"""Handlers as functions: `@step_handler("name")`, `@depends_on(…)`, `@inputs(…)`. Source: handler-api §1.2."""
+"""Handlers as functions: `@step_handler("name")` and its kinds, `@depends_on`, `@inputs`. Source: handler-api §1.2.
+
+A decorated function stays callable; declaring it is enough, it is found with its file. Functions may be `async`. They
+get what `@depends_on` and `@inputs` name, and `context` if they have such a parameter.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .decision_capable import CODE_INVALID, DecisionHandler
 from .errors import PermanentError
+from .function_arguments import arguments_of
 from .step_handler import StepHandler
 from .step_result import StepHandlerResult
 
@@ -15,21 +19,16 @@ if TYPE_CHECKING:
     from .step_context import StepContext
 
     Function = TypeVar("Function", bound=Callable[..., Any])
-
-CONTEXT_PARAMETERS = ("context", "_context")
+    Finish = Callable[[Any, Any], Any]
 
 
 def step_handler(name: str, version: str = "1.0.0") -> Callable[[Function], Function]:
-    """Makes a handler of a function; the function stays callable. Declaring it is enough, it is found with its file."""
+    """The function returns the step's result."""
 
-    def decorate(function: Function) -> Function:
-        def call(_self: StepHandler, context: StepContext) -> Any:
-            return function(**_arguments(function, context))
+    def call(function: Callable[..., Any], _handler: Any, context: StepContext) -> Any:
+        return function(**arguments_of(function, context))
 
-        function._handler_class = _class_of(function, StepHandler, name, version, call)  # type: ignore[attr-defined]
-        return function
-
-    return decorate
+    return _declare(StepHandler, name, version, call)
 
 
 class Decision:
@@ -51,17 +50,65 @@ class Decision:
 
 
 def decision_handler(name: str, version: str = "1.0.0") -> Callable[[Function], Function]:
-    """As `step_handler`; the function returns `Decision.route(…)` or `Decision.skip(…)`."""
+    """The function returns `Decision.route(…)` or `Decision.skip(…)`."""
+    from .decision_capable import DecisionHandler
 
-    def decorate(function: Function) -> Function:
-        def call(self: DecisionHandler, context: StepContext) -> Any:
-            output = function(**_arguments(function, context))
-            return _decide_later(self, output) if hasattr(output, "__await__") else _decide(self, output)
+    def call(function: Callable[..., Any], handler: Any, context: StepContext) -> Any:
+        return _then(handler, function(**arguments_of(function, context)), _decide)
 
-        function._handler_class = _class_of(function, DecisionHandler, name, version, call)  # type: ignore[attr-defined]
-        return function
+    return _declare(DecisionHandler, name, version, call)
 
-    return decorate
+
+class BatchConfig:
+    """What the function of an analyzer returns: workers for so many items, so many each."""
+
+    def __init__(self, total_items: int, batch_size: int, metadata: dict[str, Any] | None = None) -> None:
+        self.total_items = total_items
+        self.batch_size = batch_size
+        self.metadata = metadata or {}
+
+
+def batch_analyzer(name: str, worker_template: str, version: str = "1.0.0") -> Callable[[Function], Function]:
+    """The function returns a BatchConfig; `worker_template` is the template's step for the workers."""
+    from .batchable_capable import BatchableHandler
+
+    def analyze(handler: Any, output: Any) -> StepHandlerResult:
+        return _analyze(handler, output, worker_template)
+
+    def call(function: Callable[..., Any], handler: Any, context: StepContext) -> Any:
+        return _then(handler, function(**arguments_of(function, context)), analyze)
+
+    return _declare(BatchableHandler, name, version, call)
+
+
+def batch_worker(name: str, version: str = "1.0.0") -> Callable[[Function], Function]:
+    """The function may ask for `batch_context`. Workers without work do not reach it."""
+    from .batchable_capable import BatchableHandler
+
+    def call(function: Callable[..., Any], handler: Any, context: StepContext) -> Any:
+        no_op = handler.handle_no_op_worker(context)
+        if no_op is not None:
+            return no_op
+        return function(**arguments_of(function, context, batch_context=handler.get_batch_context(context)))
+
+    return _declare(BatchableHandler, name, version, call)
+
+
+def api_handler(
+    name: str,
+    base_url: str,
+    version: str = "1.0.0",
+    timeout: float = 30.0,
+    default_headers: dict[str, str] | None = None,
+) -> Callable[[Function], Function]:
+    """The function may ask for `api`, which has the methods of APIMixin. `timeout` is in seconds."""
+    from .api_capable import ApiHandler
+
+    def call(function: Callable[..., Any], handler: Any, context: StepContext) -> Any:
+        return function(**arguments_of(function, context, api=handler))
+
+    attributes = {"base_url": base_url, "default_timeout": timeout, "default_headers": default_headers or {}}
+    return _declare(ApiHandler, name, version, call, attributes)
 
 
 def depends_on(**dependencies: str | tuple[str, type]) -> Callable[[Function], Function]:
@@ -84,59 +131,76 @@ def inputs(*fields: str | type) -> Callable[[Function], Function]:
     return decorate
 
 
-def _class_of(function: Any, base: type, name: str, version: str, call: Any) -> type:
-    attributes = {
-        "__module__": function.__module__,
-        "__doc__": function.__doc__,
-        "handler_name": name,
-        "handler_version": version,
-        "call": call,
-    }
-    return type(function.__name__, (base,), attributes)
+def _declare(
+    base: type,
+    name: str,
+    version: str,
+    call: Callable[..., Any],
+    attributes: dict[str, Any] | None = None,
+) -> Callable[[Function], Function]:
+    """Makes a handler class of a function, whose `call` gives the function, itself and the context to `call`."""
+
+    def decorate(function: Function) -> Function:
+        def run(self: StepHandler, context: StepContext) -> Any:
+            return call(function, self, context)
+
+        members = {
+            "__module__": function.__module__,
+            "__doc__": function.__doc__,
+            "handler_name": name,
+            "handler_version": version,
+            "call": run,
+            "_function": staticmethod(function),
+            **(attributes or {}),
+        }
+        function._handler_class = type(function.__name__, (base,), members)  # type: ignore[attr-defined]
+        return function
+
+    return decorate
 
 
-def _decide(handler: DecisionHandler, output: Any) -> StepHandlerResult:
-    if isinstance(output, StepHandlerResult):
-        return output
-    if not isinstance(output, Decision):
-        message = (
-            f"The decision `{handler.handler_name}` returned {type(output).__name__}; "
-            "return Decision.route(…) or Decision.skip(…)."
+def _then(handler: Any, output: Any, finish: Finish) -> Any:
+    """`finish` turns the output into a result; of an `async` function later."""
+    if not hasattr(output, "__await__"):
+        return output if isinstance(output, StepHandlerResult) else finish(handler, output)
+
+    async def later() -> Any:
+        return _then(handler, await output, finish)
+
+    return later()
+
+
+def _decide(handler: Any, output: Any) -> StepHandlerResult:
+    from .decision_capable import CODE_INVALID
+
+    _expect(output, Decision, "Decision.route(steps) or Decision.skip(reason)", CODE_INVALID)
+    made: StepHandlerResult = (
+        handler.decision_success(output.steps, output.about)
+        if output.reason is None
+        else handler.skip_branches(output.reason, output.about)
+    )
+    return made
+
+
+def _analyze(handler: Any, output: Any, worker_template: str) -> StepHandlerResult:
+    from . import cursors
+    from .batch_processing_outcome import CODE_INVALID
+
+    _expect(output, BatchConfig, "BatchConfig(total_items, batch_size)", CODE_INVALID)
+    ranges = cursors.of_size(output.total_items, output.batch_size)
+    made: StepHandlerResult = (
+        handler.batch_analyzer_success(
+            cursor_configs=ranges,
+            total_items=output.total_items,
+            worker_template_name=worker_template,
+            batch_metadata=output.metadata,
         )
-        raise PermanentError(message, error_code=CODE_INVALID)
-    if output.reason is not None:
-        return handler.skip_branches(output.reason, output.about)
-    return handler.decision_success(output.steps, output.about)
+        if ranges
+        else handler.no_batches_outcome("no items")
+    )
+    return made
 
 
-async def _decide_later(handler: DecisionHandler, output: Any) -> StepHandlerResult:
-    return _decide(handler, await output)
-
-
-def _arguments(function: Callable[..., Any], context: StepContext) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
-    for parameter, source in getattr(function, "_depends_on", {}).items():
-        step_name, model = source if isinstance(source, tuple) else (source, None)
-        value = context.get_dependency_result(step_name)
-        arguments[parameter] = model(**value) if model is not None and isinstance(value, dict) else value
-    for field in getattr(function, "_inputs", ()):
-        if isinstance(field, str):
-            arguments[field] = context.get_input(field)
-        else:
-            arguments["inputs"] = field(**_known_fields(field, context.input_data))
-    for name in CONTEXT_PARAMETERS:
-        if name in _parameters(function):
-            arguments[name] = context
-    return arguments
-
-
-def _known_fields(model: type, context: dict[str, Any]) -> dict[str, Any]:
-    """A model that says its fields takes only those; the context usually holds more."""
-    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", None)
-    return context if fields is None else {name: value for name, value in context.items() if name in fields}
-
-
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    code = getattr(function, "__wrapped__", function).__code__
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return names
+def _expect(output: Any, wanted: type, words: str, error_code: str) -> None:
+    if not isinstance(output, wanted):
+        raise PermanentError(f"The function returned {type(output).__name__}; return {words}.", error_code=error_code)

@@ -6,11 +6,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .function_arguments import dependencies_of
 from .step_handler import StepHandler
 from .target import ENTRIES, METHOD_BATCH, METHOD_DEFAULT, is_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .step_context import StepContext
 
 
 class Handler:
@@ -44,6 +47,7 @@ class Handler:
             "capabilities": self.capabilities,
             "on_crash": "retry" if self.handler_class.on_crash == "retry" else "backoff",
             **({} if self.batch is None else {"batch": self.batch}),
+            "depends_on": self._depends_on(),
         }
 
     def drop_aliases(self, names: Iterable[str]) -> None:
@@ -57,9 +61,16 @@ class Handler:
         method = getattr(self.handler_class, name, None)
         return not name.startswith("_") and callable(method) and method is not getattr(StepHandler, name, None)
 
-    def instance(self) -> StepHandler:
-        """A new one for every call."""
-        return self.handler_class()
+    def instance(self, context: StepContext) -> StepHandler:
+        """A new one for every call; `context` is that of the step, or of the first one of a batch."""
+        made = self.handler_class()
+        made._stephost_context = context
+        return made
+
+    def _depends_on(self) -> list[str]:
+        """Steps that the decorators of a function name; a class asks while it runs."""
+        sources = dependencies_of(getattr(self.handler_class, "_function", self.handler_class)).values()
+        return [source[0] if isinstance(source, tuple) else source for source in sources]
 
 
 def _batch(handler_class: type[StepHandler]) -> dict[str, int] | None:

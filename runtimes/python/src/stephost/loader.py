@@ -28,6 +28,8 @@ class Loader:
         self._ignore = ignore
         self.handlers: list[Handler] = []
         self.load_failures: list[dict[str, str]] = []
+        # Publishers and subscribers.
+        self.event_places: dict[type, dict[str, str]] = {}
 
     def load(self, roots: list[str]) -> Loader:
         """`roots`: the `--handlers` directories as the host wrote them."""
@@ -55,6 +57,7 @@ class Loader:
             self._fail(os.path.join(root, file), _explain(error, path))
         else:
             self.handlers += [Handler(handler_class, file, root) for handler_class in _handler_classes(module)]
+            self.event_places |= {code: {"file": file, "root": root} for code in _event_classes(module)}
 
     def _fail(self, file: str, message: str) -> None:
         self.load_failures.append({"file": file, "message": message.encode(errors="replace").decode()})
@@ -107,6 +110,17 @@ def _handler_classes(module: ModuleType) -> Iterator[type[StepHandler]]:
         seen.add(candidate)
         if candidate.__module__ == module.__name__ and _serves(candidate):
             yield candidate
+
+
+def _event_classes(module: ModuleType) -> Iterator[type]:
+    """Publishers and subscribers; files without any have not imported their base classes."""
+    names = [("stephost.base_publisher", "BasePublisher"), ("stephost.base_subscriber", "BaseSubscriber")]
+    bases = tuple(getattr(sys.modules[place], name) for place, name in names if place in sys.modules)
+    for value in dict.fromkeys(each for each in vars(module).values() if isinstance(each, type)):
+        if not bases or not issubclass(value, bases) or value.__module__ != module.__name__:
+            continue
+        if not hasattr(value, "subscribes_to") or value.subscribes_to():
+            yield value
 
 
 def _serves(candidate: type[StepHandler]) -> bool:

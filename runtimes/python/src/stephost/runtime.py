@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from . import fork_guard, step_stream
 from .crew import Crew
+from .event_code import EventCode
 from .executor import Executor
 from .handler_directory import HandlerDirectory
 from .heartbeat import Heartbeat
@@ -50,8 +51,10 @@ class Runtime:
         if "logging" in sys.modules:
             _capture_logging()
         directory = HandlerDirectory(loader.handlers)
-        crew = self._crew(directory)
-        self._outbox.send(self._hello(directory, loader.load_failures + directory.load_failures))
+        event_code = EventCode(loader.event_places)
+        crew = self._crew(directory, event_code)
+        hello = self._hello(directory, loader.load_failures + directory.load_failures)
+        self._outbox.send(hello | event_code.announcement())
         crew.start()
         # Signals are for the main thread, so it does nothing else.
         while True:
@@ -66,7 +69,7 @@ class Runtime:
 
         fork_guard.install(in_child)
 
-    def _crew(self, directory: HandlerDirectory) -> Crew:
+    def _crew(self, directory: HandlerDirectory, event_code: EventCode) -> Crew:
         options = self._options
         executor = Executor(
             directory,
@@ -76,6 +79,7 @@ class Runtime:
             max_in_flight=options.max_in_flight,
             on_fault=self._on_fault,
             on_drained=lambda: self._end(EXIT_DONE),
+            event_code=event_code,
         )
         heartbeat = Heartbeat(executor, self._outbox, self._log_sink)
         session = Session(self._descriptors.wire, self._outbox, executor, heartbeat, options.frame_bytes_max)

@@ -27,6 +27,7 @@ class StepHandler:
     # gathers so many steps, the first of which waits at most so long. It returns a list in the order of the contexts,
     # or a dict by step_uuid. When it raises, its steps run one by one.
     batch: dict[str, int] | None = None
+    _stephost_context: StepContext | None = None
 
     def call(self, context: StepContext) -> Any:
         """Returns a StepHandlerResult, a dict, a model, or an awaitable of one of these."""
@@ -37,7 +38,10 @@ class StepHandler:
     @property
     def capabilities(self) -> list[str]:
         """What the class can do beside `process`; `api`, `batchable`, `decision` say more about it."""
-        return ["process", *(name for name in ("process_results", "process_batch") if hasattr(self, name))]
+        labels = [name for name in ("process_results", "process_batch") if hasattr(self, name)]
+        # Mixins stand behind this class as often as before it, so each says its word in an attribute.
+        words = [base.__dict__["_capability"] for base in type(self).__mro__ if "_capability" in base.__dict__]
+        return ["process", *labels, *dict.fromkeys(words)]
 
     @property
     def name(self) -> str:

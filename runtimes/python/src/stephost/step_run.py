@@ -7,7 +7,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from . import fork_guard, wire_result
+from . import fork_guard, handler_mistake, wire_result
 from .line_buffer import LineBuffer
 from .step_context import StepContext
 from .step_result import StepHandlerResult
@@ -118,7 +118,8 @@ class StepRun:
             return StepHandlerResult.failure(message, "handler_exit", retryable=False)
         if self._call.cancellation.cancelled and type(error).__name__ == "CancelledError":
             return StepHandlerResult.failure(self._cancelled_text(), "cancelled")
-        return StepHandlerResult.from_exception(error)
+        outcome = StepHandlerResult.from_exception(error)
+        return handler_mistake.explain(outcome, error, target.handler)
 
     def _cancelled_text(self) -> str:
         return f"The handler was stopped after its cancel ({self._call.cancellation.reason})."

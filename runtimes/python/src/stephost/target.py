@@ -29,7 +29,7 @@ class Target:
 
     def run(self, context: StepContext) -> Any:
         """Whatever the author's method returns."""
-        return getattr(self.handler.instance(), self._method)(context)
+        return getattr(self.handler.instance(context), self._method)(context)
 
 
 def is_async(function: Any) -> bool:

@@ -1,5 +1,25 @@
 """`tasker_core.step_handler.functional`: the decorators."""
 
-from stephost.functional import Decision, decision_handler, depends_on, inputs, step_handler
+from stephost.functional import (
+    BatchConfig,
+    Decision,
+    api_handler,
+    batch_analyzer,
+    batch_worker,
+    decision_handler,
+    depends_on,
+    inputs,
+    step_handler,
+)
 
-__all__ = ["Decision", "decision_handler", "depends_on", "inputs", "step_handler"]
+__all__ = [
+    "BatchConfig",
+    "Decision",
+    "api_handler",
+    "batch_analyzer",
+    "batch_worker",
+    "decision_handler",
+    "depends_on",
+    "inputs",
+    "step_handler",
+]
