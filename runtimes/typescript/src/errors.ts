@@ -14,6 +14,7 @@ export type Metadata = Readonly<Record<string, unknown>>
 
 /** A failure that no retry can cure. A string as second argument is an error code. Source: handler-api §1.3. */
 export class PermanentError extends Error {
+  readonly errorType: string = ErrorType.PERMANENT_ERROR
   readonly metadata: Metadata
   readonly errorCode: string | null
 
@@ -22,6 +23,16 @@ export class PermanentError extends Error {
     this.name = 'PermanentError'
     this.metadata = typeof metadata === 'string' ? {} : metadata
     this.errorCode = typeof metadata === 'string' ? metadata : null
+  }
+}
+
+/** What the task holds is wrong. Not one of Tasker's. */
+export class ValidationError extends PermanentError {
+  override readonly errorType = ErrorType.VALIDATION_ERROR
+
+  constructor(message: string, metadata: Metadata | string = {}) {
+    super(message, metadata)
+    this.name = 'ValidationError'
   }
 }
 
@@ -35,6 +46,7 @@ export class CheckpointNotStored extends Error {
 
 /** A failure that a retry may cure. `metadata.retryAfter` asks for a wait of so many seconds. Source: handler-api §1.3. */
 export class RetryableError extends Error {
+  readonly errorType: string = ErrorType.RETRYABLE_ERROR
   readonly metadata: Metadata
   readonly errorCode: string | null
   /** Seconds to wait before the next attempt; null leaves it to the step's backoff. */

@@ -1,32 +1,28 @@
 // Runs one request: resolves the handler, calls it, and turns whatever happens into one entry of `result`.
 
 import type { Call } from './call.ts'
-import { ErrorType, PermanentError, RetryableError } from './errors.ts'
+import type { EventCode } from './event-code.ts'
 import type { HandlerDirectory, LoadedHandler } from './handler-directory.ts'
-import { JsonTextError, writeJson } from './json-text.ts'
-import type { ErrorEntry, ExecuteMessage, RequestEntry, ResultEntry, StepOutcome } from './messages.ts'
+import { HandlerMistake } from './handler-mistake.ts'
+import { writeJson } from './json-text.ts'
+import type { ExecuteMessage, RequestEntry, ResultEntry } from './messages.ts'
 import { hasProcess, runHalves } from './process-handler.ts'
 import { hasProcessBatch, runBatch } from './row-batch.ts'
 import { StepContext } from './step-context.ts'
 import { StepDocuments } from './step-documents.ts'
-import type { StepHandler } from './step-handler.ts'
-import { type StepHandlerResult, toStepResult } from './step-result.ts'
-
-const backtraceLinesMax = 50
-const ownDirectory = new URL('.', import.meta.url).href
-const outcomes = [
-  ['decision_point_outcome', 'decision'],
-  ['batch_processing_outcome', 'batches'],
-] as const
-const messageCharactersMax = 10_000
+import { noteContext, type StepHandler } from './step-handler.ts'
+import { toStepResult } from './step-result.ts'
+import { failed, fromThrown, type Outcome, toOutcome } from './wire-result.ts'
 
 export type CallTarget = Pick<ExecuteMessage, 'call_id' | 'callable' | 'method' | 'resolver'>
 
 export class Executor {
   readonly #directory: HandlerDirectory
+  readonly #eventCode: EventCode | null
 
-  constructor(directory: HandlerDirectory) {
+  constructor(directory: HandlerDirectory, eventCode: EventCode | null = null) {
     this.#directory = directory
+    this.#eventCode = eventCode
   }
 
   /** Never rejects: a handler's failure is a value. */
@@ -50,6 +46,20 @@ export class Executor {
     }
   }
 
+  /** The entry of a publisher or a subscriber. Never rejects. */
+  async runEvent(message: ExecuteMessage, request: RequestEntry, call: Call): Promise<ResultEntry> {
+    const { mode, callable, event } = message
+    const base = { step_uuid: request.step_uuid, execution_time_ms: 0 }
+    try {
+      if (mode === 'single' || mode === 'batch') throw new Error(`The mode ${mode} has no event.`)
+      const context = stepContext(callable, message, request, call)
+      const result = await this.#eventCode?.run(mode, callable, JSON.parse(event ?? 'null'), context)
+      return { ...base, success: true, metadata: '{}', result: writeJson(result ?? null) }
+    } catch (error) {
+      return { ...base, ...fromThrown(error, `handler "${callable}"`) }
+    }
+  }
+
   /** One entry for each request; null: the handler takes steps one by one, or its code threw. Never rejects. */
   async runBatch(message: ExecuteMessage, call: Call): Promise<readonly ResultEntry[] | null> {
     const { handler: loaded } = this.#directory.resolve(message.callable, message.resolver ?? null)
@@ -59,7 +69,8 @@ export class Executor {
     try {
       const handler = new loaded.handlerClass()
       if (!hasProcessBatch(handler)) return null
-      const contexts = message.requests.map((request) => stepContext(loaded, message, request, call))
+      const contexts = message.requests.map((request) => stepContext(loaded.callable, message, request, call))
+      if (contexts[0] !== undefined) noteContext(handler, contexts[0])
       const results = await runBatch(handler, contexts)
       const ranMs = Math.max(0, Math.round(performance.now() - startedAt))
       return results.map((result, index) => ({
@@ -74,28 +85,26 @@ export class Executor {
   }
 }
 
-type Outcome =
-  | { readonly success: true; readonly metadata: string; readonly result: string; readonly outcome?: StepOutcome }
-  | { readonly success: false; readonly metadata: string; readonly error: ErrorEntry }
-
 async function invoke(loaded: LoadedHandler, target: CallTarget, request: RequestEntry, call: Call): Promise<unknown> {
   const handler = new loaded.handlerClass()
   const method = target.method ?? 'call'
   const run = entryOf(handler, method)
   if (run === null) {
     const cure = `add the method to the class or correct \`handler.method\` in the template`
-    throw new PermanentError(`Handler ${loaded.callable} (${loaded.file}) has no method "${method}"; ${cure}.`)
+    throw new HandlerMistake(`it has no method "${method}"; ${cure}.`)
   }
-  return await run(stepContext(loaded, target, request, call))
+  const context = stepContext(loaded.callable, target, request, call)
+  noteContext(handler, context)
+  return await run(context)
 }
 
-function stepContext(loaded: LoadedHandler, target: CallTarget, request: RequestEntry, call: Call): StepContext {
+function stepContext(callable: string, target: CallTarget, request: RequestEntry, call: Call): StepContext {
   return new StepContext({
     eventId: target.call_id,
     taskUuid: request.task_uuid,
     stepUuid: request.step_uuid,
     correlationId: request.correlation_id,
-    handlerName: loaded.callable,
+    handlerName: callable,
     documents: new StepDocuments({
       task: request.task,
       workflowStep: request.workflow_step,
@@ -113,120 +122,6 @@ function entryOf(handler: StepHandler, method: string): ((context: StepContext) 
   if (method !== 'call') return null
   if (hasProcess(handler)) return (context) => runHalves(handler, context)
   return hasProcessBatch(handler) ? async (context) => (await runBatch(handler, [context]))[0] : null
-}
-
-function toOutcome(result: StepHandlerResult, where: string): Outcome {
-  try {
-    if (result.success && result.metadata['checkpoint_yield'] === true) return yielded(result.result)
-    const metadata = writeObject(result.metadata, 'metadata')
-    if (result.success) {
-      return { success: true, metadata, result: writePart(result.result, 'result'), ...decided(result.result) }
-    }
-    const hint = result.orchestrationMetadata?.backoff_hint
-    const outcome = failed({
-      message: result.errorMessage ?? 'The handler failed without a message.',
-      error_type: result.errorType ?? ErrorType.HANDLER_ERROR,
-      error_code: result.errorCode,
-      retryable: result.retryable,
-      retry_after_s: seconds(hint?.delay_seconds),
-    })
-    return { ...outcome, metadata }
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
-    return failed({
-      message: `The result of ${where} is refused: ${problem}.`,
-      error_type: 'invalid_result',
-      retryable: false,
-    })
-  }
-}
-
-/** The `outcome` of a result that has one, however the handler made it. Orchestration reads it in the result. */
-function decided(result: unknown): { outcome?: StepOutcome } {
-  if (typeof result !== 'object' || result === null) return {}
-  for (const [key, kind] of outcomes) {
-    const document: unknown = Reflect.get(result, key)
-    if (typeof document === 'object' && document !== null) return { outcome: { kind, document: writeJson(document) } }
-  }
-  return {}
-}
-
-/** Its `type` is for Tasker's eyes only. */
-function yielded(result: unknown): Outcome {
-  const { type: _type, ...checkpoint } = Object(result) as Record<string, unknown>
-  const document = writePart(checkpoint, 'checkpoint')
-  return { success: true, metadata: '{}', result: 'null', outcome: { kind: 'checkpoint', document } }
-}
-
-/** PermanentError and RetryableError say themselves whether a retry can help; anything else is worth one. */
-function fromThrown(thrown: unknown, where: string): Outcome {
-  const message = thrown instanceof Error ? thrown.message || thrown.name : `${where} threw ${String(thrown)}`
-  const backtrace = backtraceOf(thrown)
-  if (!(thrown instanceof PermanentError) && !(thrown instanceof RetryableError)) {
-    return failed({ message, error_type: ErrorType.HANDLER_ERROR, retryable: true, backtrace })
-  }
-  const retryable = thrown instanceof RetryableError
-  return failed({
-    message,
-    error_type: retryable ? ErrorType.RETRYABLE_ERROR : ErrorType.PERMANENT_ERROR,
-    error_code: thrown.errorCode,
-    retryable,
-    retry_after_s: seconds(retryable ? thrown.retryAfter : null),
-    backtrace,
-    context: contextOf(thrown.metadata),
-  })
-}
-
-function failed(error: Partial<ErrorEntry> & Pick<ErrorEntry, 'message' | 'error_type' | 'retryable'>): Outcome {
-  const defaults = { error_code: null, retry_after_s: null, backtrace: [], context: '{}' }
-  const backtrace = (error.backtrace ?? []).map(storable)
-  return {
-    success: false,
-    metadata: '{}',
-    error: { ...defaults, ...error, message: storable(error.message), backtrace },
-  }
-}
-
-/** A message is text from anywhere; what PostgreSQL cannot store must not cost the whole failure. */
-function storable(text: string): string {
-  return text.slice(0, messageCharactersMax).replace(/\u0000|\p{Surrogate}/gu, '\ufffd')
-}
-
-/** A thrown error's details are a courtesy: what JSON cannot hold must not hide the error itself. */
-function contextOf(metadata: unknown): string {
-  try {
-    return writeObject(metadata, 'metadata')
-  } catch (error) {
-    return writeJson({ metadata_left_out: error instanceof Error ? error.message : 'unreadable' })
-  }
-}
-
-function writeObject(value: unknown, name: string): string {
-  const text = writePart(value ?? {}, name)
-  if (!text.startsWith('{')) throw new JsonTextError(name, 'not an object; metadata must be one')
-  return text
-}
-
-/** The message names the value from the author's view: `result.lines[3].price`. */
-function writePart(value: unknown, name: string): string {
-  try {
-    return writeJson(value)
-  } catch (error) {
-    if (error instanceof JsonTextError) throw new JsonTextError(error.path.replace('$', name), error.problem)
-    throw error
-  }
-}
-
-function seconds(value: number | null | undefined): number | null {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.ceil(value) : null
-}
-
-/** The author's lines: Node's and the runtime's own say nothing about the handler. */
-function backtraceOf(thrown: unknown): string[] {
-  if (!(thrown instanceof Error) || thrown.stack === undefined) return []
-  const lines = thrown.stack.split('\n').map((line) => line.trim())
-  const authored = lines.filter((line) => !line.includes(ownDirectory) && !/\(?node:/.test(line))
-  return authored.filter((line) => line.startsWith('at ')).slice(0, backtraceLinesMax)
 }
 
 function sentence(text: string): string {

@@ -1,5 +1,6 @@
 // Callable → handler class, with the same rules of resolution in every runtime.
 
+import { dependenciesOf } from './function-arguments.ts'
 import type { HandlerEntry } from './messages.ts'
 import { holdsThread } from './process-handler.ts'
 import { batchLimits } from './row-batch.ts'
@@ -49,6 +50,7 @@ export class HandlerDirectory {
       capabilities: capabilitiesOf(handler.handlerClass),
       on_crash: handler.handlerClass.onCrash,
       batch: batchLimits(handler.handlerClass),
+      depends_on: dependenciesOf(handler.handlerClass),
       synchronous: holdsThread(handler.handlerClass),
     }))
   }

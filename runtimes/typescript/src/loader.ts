@@ -3,7 +3,10 @@
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stop as stopEsbuild } from 'esbuild'
+import { BasePublisher } from './base-publisher.ts'
+import { BaseSubscriber } from './base-subscriber.ts'
 import { type Bundle, bundleHandlerFile } from './bundler.ts'
+import type { DeclaredEventCode } from './event-code.ts'
 import type { LoadedHandler } from './handler-directory.ts'
 import { findHandlerFiles } from './handler-files.ts'
 import type { LoadFailureEntry } from './messages.ts'
@@ -20,6 +23,7 @@ export interface LoadOptions {
 
 export interface LoadedHandlers {
   readonly handlers: readonly LoadedHandler[]
+  readonly eventCode: readonly DeclaredEventCode[]
   readonly failures: readonly LoadFailureEntry[]
 }
 
@@ -35,6 +39,7 @@ let bundlesWritten = 0
 
 export async function loadHandlers(options: LoadOptions): Promise<LoadedHandlers> {
   const declarations: Declaration[] = []
+  const eventCode: DeclaredEventCode[] = []
   const failures: LoadFailureEntry[] = []
   const seen = new Set<string>()
   try {
@@ -45,7 +50,9 @@ export async function loadHandlers(options: LoadOptions): Promise<LoadedHandlers
         if (seen.has(path)) continue
         seen.add(path)
         try {
-          declarations.push(...(await loadFile({ root, realRoot, file, bundleDirectory: options.bundleDirectory })))
+          const loaded = await loadFile({ root, realRoot, file, bundleDirectory: options.bundleDirectory })
+          declarations.push(...loaded.handlers)
+          eventCode.push(...loaded.eventCode)
         } catch (error) {
           failures.push({ file: join(root, file), message: error instanceof Error ? error.message : String(error) })
         }
@@ -56,7 +63,7 @@ export async function loadHandlers(options: LoadOptions): Promise<LoadedHandlers
     await stopEsbuild()
   }
   const { handlers, refused } = settleNames(declarations)
-  return { handlers, failures: [...failures, ...refused] }
+  return { handlers, eventCode, failures: [...failures, ...refused] }
 }
 
 interface FileToLoad {
@@ -66,15 +73,20 @@ interface FileToLoad {
   readonly bundleDirectory: string
 }
 
-async function loadFile(source: FileToLoad): Promise<Declaration[]> {
+interface LoadedFile {
+  readonly handlers: readonly Declaration[]
+  readonly eventCode: readonly DeclaredEventCode[]
+}
+
+async function loadFile(source: FileToLoad): Promise<LoadedFile> {
   const { root, realRoot, file } = source
   bundlesWritten += 1
   const outfile = join(source.bundleDirectory, `${process.pid}-${bundlesWritten}-${performance.now().toString(36)}.mjs`)
   const bundle = await bundleHandlerFile({ root: realRoot, file, outfile })
-  if (!bundle.usesStephost) return []
+  if (!bundle.usesStephost) return { handlers: [], eventCode: [] }
   const path = join(realRoot, file)
   const exported = await importBundle(bundle, path)
-  return [...declaredIn(exported)].map(([handlerClass, names]) => {
+  const handlers = [...declaredIn(exported)].map(([handlerClass, names]) => {
     const callable = handlerClass.handlerName
     const aliases = [...new Set([handlerClass.name, ...names])].filter(
       (name) => !['', 'default', callable].includes(name),
@@ -82,6 +94,7 @@ async function loadFile(source: FileToLoad): Promise<Declaration[]> {
     const handler = { handlerClass, callable, aliases, version: handlerClass.handlerVersion, file, root }
     return { handler, path, shownPath: join(root, file), bundle }
   })
+  return { handlers, eventCode: eventCodeIn(exported).map((declared) => ({ ...declared, file, root })) }
 }
 
 /** Runs the file's top level. An exit there must not take the other handlers along. */
@@ -116,6 +129,18 @@ function declaredIn(exported: Record<string, unknown>): Map<StepHandlerClass, st
     found.set(value, [...(found.get(value) ?? []), name])
   }
   return found
+}
+
+/** Exported classes of publishers, and of subscribers that say what they want to hear. */
+function eventCodeIn(exported: Record<string, unknown>): readonly Pick<DeclaredEventCode, 'declared' | 'kind'>[] {
+  return [...new Set(Object.values(exported))].flatMap((value): Pick<DeclaredEventCode, 'declared' | 'kind'>[] => {
+    if (typeof value !== 'function') return []
+    const declared = value as DeclaredEventCode['declared']
+    if (value.prototype instanceof BasePublisher) return [{ declared, kind: 'publisher' }]
+    if (!(value.prototype instanceof BaseSubscriber)) return []
+    const hears = (value as unknown as typeof BaseSubscriber).subscribesTo().length > 0
+    return hears ? [{ declared, kind: 'subscriber' }] : []
+  })
 }
 
 function isHandlerClass(value: unknown): value is StepHandlerClass {

@@ -1,6 +1,7 @@
 // Entry of a handler thread: take over the output, load the handlers, say hello, serve.
 
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { EventCode } from './event-code.ts'
 import { Executor } from './executor.ts'
 import { HandlerDirectory } from './handler-directory.ts'
 import { type LoadOptions, loadHandlers } from './loader.ts'
@@ -27,9 +28,16 @@ async function serve(port: NonNullable<typeof parentPort>, data: ThreadData): Pr
   // A stray promise or timer of a handler must not take down the calls beside it.
   process.on('uncaughtException', (error) => console.error('Uncaught in a handler:', error))
   process.on('unhandledRejection', (reason) => console.error('Unhandled rejection in a handler:', reason))
-  const { handlers, failures } = await loadHandlers(data)
+  const { handlers, eventCode: declared, failures } = await loadHandlers(data)
   const directory = new HandlerDirectory(handlers)
-  const session = new Session({ executor: new Executor(directory), output, sink, post, exit: () => process.exit(0) })
+  const eventCode = new EventCode(declared)
+  const session = new Session({
+    executor: new Executor(directory, eventCode),
+    output,
+    sink,
+    post,
+    exit: () => process.exit(0),
+  })
   port.on('message', (message: HostMessage) => void session.receive(message))
   post({
     type: 'hello',
@@ -42,6 +50,8 @@ async function serve(port: NonNullable<typeof parentPort>, data: ThreadData): Pr
     watch: false,
     max_in_flight: data.maxInFlight,
     handlers: directory.entries(),
+    publishers: eventCode.publisherEntries(),
+    subscribers: eventCode.subscriberEntries(),
     load_failures: failures,
   })
 }

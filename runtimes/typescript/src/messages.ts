@@ -12,8 +12,19 @@ export interface HandlerEntry {
   readonly capabilities: readonly string[]
   readonly on_crash: 'backoff' | 'retry'
   readonly batch: { readonly max_size: number; readonly max_wait_ms: number } | null
+  readonly depends_on: readonly string[]
   /** Beyond the wire's fields: a thread that runs such a handler gets no second call meanwhile. */
   readonly synchronous: boolean
+}
+
+export interface EventCodeEntry {
+  readonly name: string
+  readonly file: string
+  readonly root: string
+}
+
+export interface SubscriberEntry extends EventCodeEntry {
+  readonly patterns: readonly string[]
 }
 
 export interface LoadFailureEntry {
@@ -36,13 +47,15 @@ export interface RequestEntry {
 export interface ExecuteMessage {
   readonly type: 'execute'
   readonly call_id: string
-  readonly mode: 'single' | 'batch'
+  readonly mode: 'single' | 'batch' | 'publish' | 'published' | 'deliver'
   readonly callable: string
   readonly method?: string | null
   readonly resolver?: string | null
   readonly deadline_ms: number
   readonly traceparent?: string | null
   readonly requests: readonly RequestEntry[]
+  /** For publishers and subscribers. */
+  readonly event?: Document | null
 }
 
 export type CancelWord = 'timeout' | 'shutdown' | 'lease_lost'
@@ -111,6 +124,8 @@ export type GuestMessage =
       readonly watch: boolean
       readonly max_in_flight: number
       readonly handlers: readonly HandlerEntry[]
+      readonly publishers: readonly EventCodeEntry[]
+      readonly subscribers: readonly SubscriberEntry[]
       readonly load_failures: readonly LoadFailureEntry[]
     }
   | { readonly type: 'started'; readonly call_ids: readonly string[] }

@@ -6,7 +6,7 @@ import type { CancelWord, ExecuteMessage, HostMessage, RequestEntry, ResultEntry
 import type { StandardOutput } from './standard-output.ts'
 
 export interface SessionOptions extends CallPorts {
-  readonly executor: Pick<Executor, 'run' | 'runBatch'>
+  readonly executor: Pick<Executor, 'run' | 'runBatch' | 'runEvent'>
   readonly output: Pick<StandardOutput, 'during'>
   /** Ends the thread. */
   exit(): void
@@ -67,7 +67,9 @@ export class Session {
   async #oneByOne(message: ExecuteMessage, call: Call): Promise<readonly ResultEntry[]> {
     const results: ResultEntry[] = []
     for (const request of message.requests) {
-      const run = () => this.#options.executor.run(message, request, call)
+      const { executor } = this.#options
+      const isEvent = message.event !== undefined && message.event !== null
+      const run = () => (isEvent ? executor.runEvent(message, request, call) : executor.run(message, request, call))
       const { cancelledBy } = call
       results.push(
         cancelledBy === null

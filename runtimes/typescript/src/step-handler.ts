@@ -81,6 +81,18 @@ export abstract class StepHandler {
   }
 }
 
+const contexts = new WeakMap<object, StepContext>()
+
+/** The runtime's: says which step a handler runs. */
+export function noteContext(handler: object, context: StepContext): void {
+  contexts.set(handler, context)
+}
+
+/** null: the handler runs without a host. */
+export function contextOf(handler: object): StepContext | null {
+  return contexts.get(handler) ?? null
+}
+
 /** Whether a function holds its thread until it returns, as far as its form tells. */
 export function isSynchronous(fn: unknown): boolean {
   return !(typeof fn === 'function' && fn.constructor.name === 'AsyncFunction')

@@ -70,7 +70,7 @@ describe('finds', () => {
       'target/a.ts': handler('E'),
       'notes.txt': 'no code',
     })
-    expect(found).toEqual({ handlers: [], failures: [] })
+    expect(found).toEqual({ handlers: [], eventCode: [], failures: [] })
   })
 
   it('files behind links, as mounted volumes show them', async () => {

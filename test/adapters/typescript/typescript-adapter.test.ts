@@ -167,7 +167,7 @@ describe('a call', () => {
     expect(await outcome('reverse')).toMatchObject({
       retryable: false,
       message:
-        'Handler t.methods (handlers.ts) has no method "reverse"; add the method to the class or correct `handler.method` in the template.',
+        'Handler t.methods (handlers.ts): it has no method "reverse"; add the method to the class or correct `handler.method` in the template.',
     })
   })
 
