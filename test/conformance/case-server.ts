@@ -50,7 +50,10 @@ function answerTo(request: IncomingMessage, body: string): Answer | null {
   if (room === 'status') return statusAnswer(Number(rest[0]), url)
   if (room === 'pages') return { status: 200, body: page(url) }
   if (room === 'upload') return { status: 200, body: form(body) }
-  if (room === 'v1' || room === 'health') return orchestratorAnswer(request.method ?? 'GET', url, body)
+  if (room === 'v1' && rest[0] === 'tasks') return taskAnswer(request.method ?? 'GET', url, body)
+  if (['v1', 'health', 'metrics', 'config'].includes(room)) {
+    return { status: 200, body: { status: 'healthy', asked: { method: request.method, path: url.pathname } } }
+  }
   return { status: 404, body: { error: `no such path: ${url.pathname}` } }
 }
 
@@ -98,11 +101,9 @@ function form(body: string): object {
 }
 
 /** As the REST of orchestration answers, with what it was asked beside it. Source: orchestration-semantics, REST. */
-function orchestratorAnswer(method: string, url: URL, body: string): Answer {
+function taskAnswer(method: string, url: URL, body: string): Answer {
   const asked = { method, path: url.pathname, query: Object.fromEntries(url.searchParams) }
-  const [, , tasks, taskId, , stepId, audit] = url.pathname.split('/')
-  if (url.pathname === '/health') return { status: 200, body: { status: 'healthy', asked } }
-  if (tasks !== 'tasks') return { status: 404, body: { error: `no such path: ${url.pathname}` } }
+  const [, , , taskId, , stepId, audit] = url.pathname.split('/')
   if (method === 'POST') {
     const given: unknown = JSON.parse(body)
     return { status: 201, body: { task_uuid: 'task-1', status: 'pending', given, asked } }

@@ -17,6 +17,18 @@ module Stephost
     StepLogger: "step_logger", HttpClient: "http_client", HttpResponse: "http_response", Cursors: "cursors"
   }.each { |name, file| autoload name, File.expand_path("stephost/#{file}", __dir__) }
 
+  # Handlers written for Tasker ask for it so.
+  module Logger
+    def self.instance
+      Stephost.logger
+    end
+  end
+
+  {
+    Registry: "registry", Client: "client", Observability: "observability", Tracing: "tracing", Worker: "worker",
+    Handlers: "handlers"
+  }.each { |name, file| autoload name, File.expand_path("stephost/#{file}", __dir__) }
+
   module StepHandler
     {Api: "api_capable", Batchable: "batchable_capable", Decision: "decision_capable"}.each do |name, file|
       autoload name, File.expand_path("stephost/#{file}", __dir__)

@@ -9,12 +9,13 @@ module Stephost
     attr_reader :callable, :aliases, :capabilities, :file, :root, :version, :handler_class
 
     # @param file [String] relative to `root` where it lies below it
-    def initialize(handler_class, file:, root:)
+    # @param callable [String, nil] the name under which it was registered; nil: its own
+    def initialize(handler_class, file:, root:, callable: nil)
       @handler_class = handler_class
       @file = file
       @root = root
       @version = handler_class::VERSION.to_s
-      @declared_name = find_declared_name
+      @declared_name = callable || find_declared_name
       @callable = @declared_name || handler_class.name
       @aliases = find_aliases
       @capabilities = find_capabilities

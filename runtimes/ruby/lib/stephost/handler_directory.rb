@@ -39,10 +39,10 @@ module Stephost
     # @raise [NotFound]
     def resolve(callable, resolver)
       handler = case resolver
-      when nil then @by_callable[callable] || @by_alias[callable]
+      when nil then @by_callable[callable] || @by_alias[callable] || authored(callable, resolver)
       when "explicit_mapping" then declared(callable)
       when "class_constant", "class_lookup" then @by_constant[callable]
-      else raise NotFound, "The resolver `#{resolver}` is unknown; known are #{RESOLVERS.join(", ")}."
+      else authored(callable, resolver)
       end
       handler or raise NotFound, "No Ruby handler is called `#{callable}`#{" (resolver `#{resolver}`)" if resolver}."
     end
@@ -54,6 +54,18 @@ module Stephost
       return Target.new(handler, method) if handler.method?(method)
 
       raise NotFound, "Handler `#{handler.callable}` (#{handler.file}) has no public method `#{method}`."
+    end
+
+    # By a resolver of an author, or by any of them.
+    def authored(callable, resolver)
+      chain = Registry::HandlerRegistry.instance.resolver_chain unless Stephost.autoload?(:Registry)
+      if resolver && chain&.get_resolver(resolver).nil?
+        raise NotFound,
+          "The resolver `#{resolver}` is unknown; known are #{[*RESOLVERS, *chain&.custom&.map(&:name)].join(", ")}."
+      end
+
+      found = chain&.resolve(Registry::HandlerDefinition.new(callable: callable, resolver: resolver, initialization: {}))
+      Handler.new(found.class, file: Declarations.all[found.class].to_s, root: "", callable: callable) if found
     end
 
     def declared(callable)

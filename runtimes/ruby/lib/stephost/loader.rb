@@ -30,6 +30,7 @@ module Stephost
       # All roots first, so that files may require each other whatever the order.
       present.each { |root| $LOAD_PATH.unshift(File.realpath(root)) }
       present.each { |root| load_root(root) }
+      collect_registered
       self
     end
 
@@ -81,6 +82,25 @@ module Stephost
           @handlers << Handler.new(handler_class, file: file, root: root)
         end
       end
+    end
+
+    # What files registered by hand, or what their resolvers say that they resolve. Most files do neither.
+    def collect_registered
+      return if Stephost.autoload?(:Registry)
+
+      registry = Registry::HandlerRegistry.instance
+      resolved = registry.resolver_chain.custom.flat_map do |resolver|
+        resolver.registered_callables.map { |name| [name, registry.resolve(Registry::HandlerDefinition.of(name)).class] }
+      end
+      {**registry.registrations, **resolved.to_h}.each do |name, handler_class|
+        @handlers << registered(name, handler_class) unless @handlers.any? { |handler| handler.callable == name }
+      end
+    end
+
+    def registered(name, handler_class)
+      known = @handlers.find { |handler| handler.handler_class == handler_class }
+      Handler.new(handler_class, file: known&.file || Declarations.all[handler_class].to_s, root: known&.root.to_s,
+        callable: name)
     end
 
     # A class without a public method of its own is a base for others.

@@ -82,6 +82,25 @@ module Stephost
         @logger ||= Stephost.logger
       end
 
+      # Tasker's worker and its orchestration live elsewhere: there is nothing of them in this process.
+      attr_reader :rust_integration, :orchestration_system
+
+      # @param _config [Hash]
+      # @return [Boolean] whether the configuration is one; yours to override
+      def validate_config(_config)
+        true
+      end
+
+      # @return [Hash, nil] a JSON Schema of the configuration; yours to override
+      def config_schema
+        nil
+      end
+
+      # @return [Hash] what the handler says of itself
+      def metadata
+        {handler_name: handler_name, version: self.class::VERSION, capabilities: capabilities}
+      end
+
       # @raise [ArgumentError] when neither `result` nor `result_data` is given
       def success(result: nil, result_data: nil, metadata: {})
         result = result_data if result.nil?

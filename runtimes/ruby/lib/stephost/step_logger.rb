@@ -5,7 +5,7 @@ require_relative "log_sink"
 require_relative "step_run"
 
 module Stephost
-  class StepLogger < Logger
+  class StepLogger < ::Logger
     WORDS = {DEBUG => "debug", INFO => "info", WARN => "warn"}.freeze
     WORD_ABOVE = "error"
     BACKTRACE_LINES_MAX = 20
