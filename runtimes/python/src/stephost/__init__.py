@@ -22,6 +22,8 @@ from .errors import (
     TaskerError,
     TimeoutError,
     ValidationError,
+    is_permanent,
+    is_retryable,
 )
 from .step_context import StepContext
 from .step_handler import StepHandler
@@ -55,13 +57,31 @@ if TYPE_CHECKING:
         RustBatchWorkerInputs,
     )
     from .batchable_capable import Batchable, BatchableHandler
+    from .client import TaskerClient
     from .cursors import BatchWorkerConfig, CursorConfig, RustCursorConfig
     from .decision_capable import DecisionHandler, DecisionMixin, DecisionPointOutcome, DecisionType
+    from .error_classifier import ErrorClassifier, get_classifier
+    from .event_bridge import EventBridge, EventNames, EventPoller
+    from .handler_definition import HandlerDefinition
     from .http_client import HttpClient
     from .http_response import ApiResponse
     from .in_process_poller import InProcessDomainEventPoller
+    from .logs import LogContext, log_debug, log_error, log_info, log_trace, log_warn
     from .publisher_registry import PublisherRegistry
+    from .registry import HandlerRegistry
+    from .resolver_chain import ResolverChain
+    from .resolvers import BaseResolver, RegistryResolver
     from .subscriber_registry import SubscriberRegistry
+    from .worker import (
+        BootstrapConfig,
+        Worker,
+        bootstrap_worker,
+        get_worker_status,
+        is_worker_running,
+        stop_worker,
+        transition_to_graceful_shutdown,
+    )
+
 
 __version__ = VERSION
 
@@ -119,6 +139,40 @@ _LAZY = {
     "in_process_poller": ("InProcessDomainEventPoller",),
     "publisher_registry": ("PublisherRegistry",),
     "subscriber_registry": ("SubscriberRegistry",),
+    "client": ("TaskerClient",),
+    "error_classifier": (
+        "ErrorClassifier",
+        "get_classifier",
+    ),
+    "event_bridge": (
+        "EventBridge",
+        "EventNames",
+        "EventPoller",
+    ),
+    "handler_definition": ("HandlerDefinition",),
+    "logs": (
+        "LogContext",
+        "log_debug",
+        "log_error",
+        "log_info",
+        "log_trace",
+        "log_warn",
+    ),
+    "registry": ("HandlerRegistry",),
+    "resolver_chain": ("ResolverChain",),
+    "resolvers": (
+        "BaseResolver",
+        "RegistryResolver",
+    ),
+    "worker": (
+        "BootstrapConfig",
+        "Worker",
+        "bootstrap_worker",
+        "get_worker_status",
+        "is_worker_running",
+        "stop_worker",
+        "transition_to_graceful_shutdown",
+    ),
 }
 _PLACES = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -140,6 +194,7 @@ __all__ = [
     "AuthenticationError",
     "AuthorizationError",
     "BasePublisher",
+    "BaseResolver",
     "BaseSubscriber",
     "BatchAggregationResult",
     "BatchAggregationScenario",
@@ -150,6 +205,7 @@ __all__ = [
     "BatchWorkerOutcome",
     "Batchable",
     "BatchableHandler",
+    "BootstrapConfig",
     "BusinessLogicError",
     "CheckpointNotStored",
     "ConfigurationError",
@@ -160,12 +216,19 @@ __all__ = [
     "DecisionPointOutcome",
     "DecisionType",
     "DefaultPublisher",
+    "ErrorClassifier",
     "ErrorType",
+    "EventBridge",
     "EventDeclaration",
+    "EventNames",
+    "EventPoller",
     "FFIError",
     "FailureStrategy",
+    "HandlerDefinition",
+    "HandlerRegistry",
     "HttpClient",
     "InProcessDomainEventPoller",
+    "LogContext",
     "NetworkError",
     "NoBatchesOutcome",
     "NotFoundError",
@@ -173,6 +236,8 @@ __all__ = [
     "PublishContext",
     "PublisherRegistry",
     "RateLimitError",
+    "RegistryResolver",
+    "ResolverChain",
     "ResourceContentionError",
     "RetryableError",
     "RustBatchWorkerInputs",
@@ -184,11 +249,26 @@ __all__ = [
     "StepHandlerResult",
     "StepResult",
     "SubscriberRegistry",
+    "TaskerClient",
     "TaskerError",
     "TimeoutError",
     "ValidationError",
+    "Worker",
     "__version__",
     "aggregate_batch_results",
+    "bootstrap_worker",
     "create_batches",
+    "get_classifier",
+    "get_worker_status",
+    "is_permanent",
+    "is_retryable",
+    "is_worker_running",
+    "log_debug",
+    "log_error",
+    "log_info",
+    "log_trace",
+    "log_warn",
     "no_batches",
+    "stop_worker",
+    "transition_to_graceful_shutdown",
 ]

@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 class Handler:
     """`file` is relative to `root`. `declared` is false when the name is derived and stands against nobody's."""
 
-    def __init__(self, handler_class: type[StepHandler], file: str, root: str) -> None:
+    def __init__(
+        self, handler_class: type[StepHandler], file: str, root: str, callable_name: str | None = None
+    ) -> None:
         self.handler_class = handler_class
         self.file = file
         self.root = root
         self.version = str(handler_class.handler_version)
         self.import_path = f"{handler_class.__module__}.{handler_class.__qualname__}"
-        self.declared = bool(handler_class.handler_name)
-        self.callable = handler_class.handler_name or self.import_path
+        # `callable_name` is one under which it was registered.
+        name = callable_name or handler_class.handler_name
+        self.declared = bool(name)
+        self.callable = name or self.import_path
         self.capabilities = _capabilities(handler_class)
         self.batch = _batch(handler_class)
         self.batches_async = is_async(getattr(handler_class, METHOD_BATCH, None))

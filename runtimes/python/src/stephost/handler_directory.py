@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -47,13 +48,14 @@ class HandlerDirectory:
         """`resolver` None: any way of finding it. Raises NotFound."""
         if resolver is None:
             handler = self._by_callable.get(callable_name) or self._by_alias.get(callable_name)
+            handler = handler or _authored(callable_name, None)
         elif resolver == "explicit_mapping":
             handler = self._by_callable.get(callable_name)
             handler = handler if handler and handler.declared else None
         elif resolver in RESOLVERS:
             handler = self._by_import_path.get(callable_name)
         else:
-            raise NotFound(f"The resolver `{resolver}` is unknown; known are {', '.join(RESOLVERS)}.")
+            handler = _authored(callable_name, resolver)
         if handler is None:
             suffix = f" (resolver `{resolver}`)" if resolver else ""
             raise NotFound(f"No Python handler is called `{callable_name}`{suffix}.")
@@ -73,3 +75,23 @@ class HandlerDirectory:
         ambiguous = {alias for alias, count in counts.items() if count > 1 or alias in self._by_callable}
         for handler in self.handlers:
             handler.drop_aliases(ambiguous)
+
+
+def _authored(callable_name: str, resolver: str | None) -> Handler | None:
+    """By a resolver of an author, or by any of them. Raises NotFound: there is no such resolver."""
+    chain = None
+    if "stephost.registry" in sys.modules:
+        from .registry import HandlerRegistry
+
+        chain = HandlerRegistry.instance().resolver_chain
+    custom = chain.custom() if chain else []
+    if resolver is not None and all(each.name != resolver for each in custom):
+        known = ", ".join([*RESOLVERS, *(each.name for each in custom)])
+        raise NotFound(f"The resolver `{resolver}` is unknown; known are {known}.")
+    if chain is None:
+        return None
+    from .handler import Handler
+    from .handler_definition import HandlerDefinition
+
+    found = chain.resolve(HandlerDefinition(callable_name, resolver=resolver))
+    return None if found is None else Handler(type(found), type(found).__module__, "", callable_name)

@@ -46,6 +46,7 @@ class Loader:
         for root in present:
             for file in _files(os.path.realpath(root), self._ignore):
                 self._load_file(root, file)
+        self._add_registered()
         return self
 
     def _load_file(self, root: str, file: str) -> None:
@@ -58,6 +59,24 @@ class Loader:
         else:
             self.handlers += [Handler(handler_class, file, root) for handler_class in _handler_classes(module)]
             self.event_places |= {code: {"file": file, "root": root} for code in _event_classes(module)}
+
+    def _add_registered(self) -> None:
+        """What files registered by hand, or what their resolvers say that they resolve. Most files do neither."""
+        if "stephost.registry" not in sys.modules:
+            return
+        from .registry import HandlerRegistry
+
+        registry = HandlerRegistry.instance()
+        classes = {name: registry.get_handler_class(name) for name in registry.list_handlers()}
+        for resolver in registry.resolver_chain.custom():
+            resolved = {name: registry.resolve(name) for name in resolver.registered_callables()}
+            classes |= {name: type(handler) for name, handler in resolved.items() if handler is not None}
+        for name, handler_class in classes.items():
+            if handler_class is None or any(handler.callable == name for handler in self.handlers):
+                continue
+            known = next((handler for handler in self.handlers if handler.handler_class is handler_class), None)
+            file, root = (known.file, known.root) if known else (handler_class.__module__, "")
+            self.handlers.append(Handler(handler_class, file, root, name))
 
     def _fail(self, file: str, message: str) -> None:
         self.load_failures.append({"file": file, "message": message.encode(errors="replace").decode()})

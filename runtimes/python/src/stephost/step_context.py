@@ -78,6 +78,10 @@ class StepEvent:
 class StepContext:
     """`recorded_checkpoints`: what was saved where no host is there to store it, in tests of handlers."""
 
+    event: StepEvent
+    handler_name: str
+    task_sequence_step: TaskSequenceStep
+
     def __init__(
         self,
         event: StepEvent,

@@ -43,6 +43,10 @@ class StepHandler:
         words = [base.__dict__["_capability"] for base in type(self).__mro__ if "_capability" in base.__dict__]
         return ["process", *labels, *dict.fromkeys(words)]
 
+    def config_schema(self) -> dict[str, Any] | None:
+        """A JSON Schema of the configuration; yours to override."""
+        return None
+
     @property
     def name(self) -> str:
         return self.handler_name or type(self).__name__

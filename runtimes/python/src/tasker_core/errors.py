@@ -1,3 +1,48 @@
 """`tasker_core.errors`: see `stephost.errors`."""
 
-from stephost.errors import *  # noqa: F403
+from stephost.error_classifier import ErrorClassifier, get_classifier
+from stephost.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    BusinessLogicError,
+    CheckpointNotStored,
+    ConfigurationError,
+    ErrorType,
+    FFIError,
+    NetworkError,
+    NotFoundError,
+    PermanentError,
+    RateLimitError,
+    ResourceContentionError,
+    RetryableError,
+    ServiceUnavailableError,
+    TaskerError,
+    TimeoutError,
+    ValidationError,
+    is_permanent,
+    is_retryable,
+)
+
+__all__ = [
+    "AuthenticationError",
+    "AuthorizationError",
+    "BusinessLogicError",
+    "CheckpointNotStored",
+    "ConfigurationError",
+    "ErrorClassifier",
+    "ErrorType",
+    "FFIError",
+    "NetworkError",
+    "NotFoundError",
+    "PermanentError",
+    "RateLimitError",
+    "ResourceContentionError",
+    "RetryableError",
+    "ServiceUnavailableError",
+    "TaskerError",
+    "TimeoutError",
+    "ValidationError",
+    "get_classifier",
+    "is_permanent",
+    "is_retryable",
+]
