@@ -47,6 +47,12 @@ export interface PublishedEvent {
   readonly metadata: Metadata
 }
 
+/** For tests of publishers. */
+export function createStepEventContext(about: Partial<StepEventContext> = {}): StepEventContext {
+  const ids = { taskUuid: crypto.randomUUID(), stepUuid: crypto.randomUUID(), correlationId: crypto.randomUUID() }
+  return { ...ids, stepName: 'step', namespace: 'default', stepContext: null, ...about }
+}
+
 const collecting = new AsyncLocalStorage<PublishedEvent[]>()
 
 /** What `publish` publishes while it runs. */

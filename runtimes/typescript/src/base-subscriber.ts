@@ -65,6 +65,21 @@ export class InProcessDomainEventPoller {
   }
 }
 
+/** Gives the poller what a source has, one event at a time until it has none. */
+export function createFfiPollAdapter(
+  poller: InProcessDomainEventPoller,
+  source: () => EventDocument | null,
+): () => number {
+  return () => {
+    let count = 0
+    for (let event = source(); event !== null; event = source()) {
+      poller.add(ffiEventToDomainEvent(event))
+      count += 1
+    }
+    return count
+  }
+}
+
 /** An exported subclass with `static subscribesTo()` is found with its file. Methods may return promises. */
 export abstract class BaseSubscriber {
   /** Names of events; `*` stands for any text. */

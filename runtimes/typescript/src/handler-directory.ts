@@ -3,8 +3,9 @@
 import { dependenciesOf } from './function-arguments.ts'
 import type { HandlerEntry } from './messages.ts'
 import { holdsThread } from './process-handler.ts'
+import { HandlerRegistry } from './registry.ts'
 import { batchLimits } from './row-batch.ts'
-import type { StepHandlerClass } from './step-handler.ts'
+import { StepHandler, type StepHandlerClass } from './step-handler.ts'
 
 export interface LoadedHandler {
   readonly handlerClass: StepHandlerClass
@@ -57,9 +58,7 @@ export class HandlerDirectory {
 
   /** `explicit_mapping` knows declared names, `class_lookup` class and export names; without a resolver both are asked in this order. */
   resolve(callable: string, resolver: string | null): Resolution {
-    if (resolver !== null && !resolvers.includes(resolver)) {
-      return { handler: null, problem: `resolver "${resolver}" is unknown; use ${resolvers.join(' or ')}, or none` }
-    }
+    if (resolver !== null && !resolvers.includes(resolver)) return authored(callable, resolver)
     const declared = resolver === 'class_lookup' ? undefined : this.#declared.get(callable)
     const handler = declared ?? (resolver === 'explicit_mapping' ? undefined : this.#aliases.get(callable))
     if (handler !== undefined) return { handler, problem: null }
@@ -69,6 +68,24 @@ export class HandlerDirectory {
       problem: `no TypeScript handler "${callable}" is found${asked}; \`stephost handlers\` lists those that are loaded`,
     }
   }
+}
+
+/** By a resolver of an author, which answers at once: one that returns a promise is asked for the callables it registers only. */
+function authored(callable: string, resolver: string): Resolution {
+  const chain = HandlerRegistry.instance.getResolverChain()
+  const named = chain.custom().find(({ name }) => name === resolver)
+  if (named === undefined) {
+    const known = [...resolvers, ...chain.custom().map(({ name }) => name)].join(', ')
+    return { handler: null, problem: `resolver "${resolver}" is unknown; known are ${known}` }
+  }
+  const definition = { callable, resolver }
+  const found = named.canResolve(definition, {}) ? named.resolve(definition, {}) : null
+  if (!(found instanceof StepHandler)) {
+    return { handler: null, problem: `resolver "${resolver}" gives no handler for "${callable}"` }
+  }
+  const handlerClass = found.constructor as StepHandlerClass
+  const about = { callable, aliases: [], version: handlerClass.handlerVersion, file: '', root: '' }
+  return { handler: { handlerClass, ...about }, problem: null }
 }
 
 /** A getter is asked without running the constructor. Every handler can `process`; saying so would tell the host nothing. */

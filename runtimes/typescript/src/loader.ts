@@ -10,6 +10,7 @@ import type { DeclaredEventCode } from './event-code.ts'
 import type { LoadedHandler } from './handler-directory.ts'
 import { findHandlerFiles } from './handler-files.ts'
 import type { LoadFailureEntry } from './messages.ts'
+import { HandlerRegistry } from './registry.ts'
 import { StepHandler, type StepHandlerClass } from './step-handler.ts'
 
 export interface LoadOptions {
@@ -62,8 +63,31 @@ export async function loadHandlers(options: LoadOptions): Promise<LoadedHandlers
     // Its child process is needed for loading only.
     await stopEsbuild()
   }
-  const { handlers, refused } = settleNames(declarations)
+  const { handlers: declared, refused } = settleNames(declarations)
+  const handlers = [...declared, ...(await registered(declared))]
   return { handlers, eventCode, failures: [...failures, ...refused] }
+}
+
+/** What files registered by hand, or what their resolvers say that they resolve. */
+async function registered(declared: readonly LoadedHandler[]): Promise<readonly LoadedHandler[]> {
+  const registry = HandlerRegistry.instance
+  const names = [
+    ...registry.listHandlers(),
+    ...registry
+      .getResolverChain()
+      .custom()
+      .flatMap((resolver) => resolver.registeredCallables()),
+  ]
+  const added = new Map<string, LoadedHandler>()
+  for (const name of names) {
+    const resolved = await registry.resolve(name)
+    if (resolved === null || declared.some(({ callable }) => callable === name)) continue
+    const handlerClass = resolved.constructor as StepHandlerClass
+    const known = declared.find((each) => each.handlerClass === handlerClass)
+    const { file = '', root = '' } = known ?? {}
+    added.set(name, { handlerClass, callable: name, aliases: [], version: handlerClass.handlerVersion, file, root })
+  }
+  return [...added.values()]
 }
 
 interface FileToLoad {

@@ -49,6 +49,11 @@ export abstract class StepHandler {
     return ['process', ...results, ...('processBatch' in this ? ['process_batch'] : [])]
   }
 
+  /** A JSON Schema of the configuration; yours to override. */
+  configSchema(): Metadata | null {
+    return null
+  }
+
   get name(): string {
     return (this.constructor as unknown as StepHandlerClass).handlerName || this.constructor.name
   }

@@ -4,6 +4,7 @@ export { aggregateBatchResults, type BatchAggregationResult, type BatchAggregati
 export { APIMixin, ApiHandler, applyAPI, type PageOptions } from './api-capable.ts'
 export {
   BasePublisher,
+  createStepEventContext,
   DefaultPublisher,
   type EventDeclaration,
   type PublishContext,
@@ -13,6 +14,7 @@ export {
 export {
   BaseSubscriber,
   createDomainEvent,
+  createFfiPollAdapter,
   type DomainEvent,
   type EventDocument,
   ffiEventToDomainEvent,
@@ -35,6 +37,7 @@ export {
   type RustBatchWorkerInputs,
 } from './batch-worker-context.ts'
 export { applyBatchable, BatchableMixin, BatchableStepHandler } from './batchable-capable.ts'
+export { TaskerClient, type TaskFields, type TaskFilter } from './client.ts'
 export type { BatchWorkerConfig, CursorConfig, RustCursorConfig } from './cursors.ts'
 export {
   applyDecision,
@@ -62,13 +65,19 @@ export {
   defineDecisionHandler,
   defineHandler,
 } from './functional.ts'
+export type { HandlerDefinition } from './handler-definition.ts'
 export { ApiResponse } from './http-response.ts'
+export { logDebug, logError, logInfo, logTrace, logWarn } from './logs.ts'
 export { ProcessHandler } from './process-handler.ts'
 export { PublisherRegistry } from './publisher-registry.ts'
 export { type JsonPath, RawJson } from './raw-json.ts'
+export { HandlerRegistry } from './registry.ts'
+export { ResolverChain } from './resolver-chain.ts'
+export { BaseResolver, RegistryResolver } from './resolvers.ts'
 export { type BatchProcessor, RowBatchHandler } from './row-batch.ts'
 export { type CheckpointFields, StepContext, type StepEvent } from './step-context.ts'
 export { type BatchDeclaration, StepHandler, type StepHandlerClass } from './step-handler.ts'
 export { StepLogger } from './step-logger.ts'
 export { type OrchestrationMetadata, StepHandlerResult, type StepHandlerResultFields } from './step-result.ts'
 export { SubscriberRegistry } from './subscriber-registry.ts'
+export { HandlerSystem, WorkerServer } from './worker.ts'
