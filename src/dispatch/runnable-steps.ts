@@ -62,6 +62,11 @@ export class RunnableSteps {
     return task === undefined ? null : (this.#options.rootsByTemplate.get(templateKey(task)) ?? null)
   }
 
+  /** The steps of a template; null: it is not known here. */
+  stepNamesOf(namedTaskId: NamedTaskId): readonly string[] | null {
+    return this.#namedTasks.get(namedTaskId)?.steps.map(({ name }) => name) ?? null
+  }
+
   #workOut(): readonly RunnableStep[] {
     return [...this.#namedTasks.values()].flatMap((task) =>
       task.steps

@@ -9,6 +9,7 @@ import type { CallEvents, CancelReason, HandlerCall, MonotonicMs } from '../mode
 import { type ClaimedStep, declaresEvents, type StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepFailure, type StepResult } from '../model/step-result.ts'
 import type { FinishedStep } from '../model/step-store.ts'
+import { dependencyProblem, outcomeProblem } from '../model/template-fit.ts'
 import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
@@ -173,7 +174,7 @@ export class StepExecutor {
     } else if (members.length > 1 && resolved.descriptor.batch === null) {
       const reason = `the handler "${resolved.descriptor.callable}" was reloaded and takes no batches any more`
       for (const { step } of members) this.#parts.notStarted(step, reason)
-    } else return this.#takeTurn(members, resolved)
+    } else return this.#takeTurn(await this.#fitting(members, resolved), resolved)
     return []
   }
 
@@ -208,11 +209,36 @@ export class StepExecutor {
     this.#finish({ step, request }, hostFailure(step.stepId, 'handler_not_found', message), null)
   }
 
+  /** The others fail for good: no run would find the steps that their handler asks for. */
+  async #fitting(members: readonly Member[], { descriptor }: ResolvedHandler): Promise<readonly Member[]> {
+    const problemOf = ({ step }: Member) => {
+      const stepNames = this.#parts.runnable.stepNamesOf(step.namedTaskId)
+      return stepNames === null ? null : dependencyProblem(descriptor, stepNames)
+    }
+    if (descriptor.dependsOn.length === 0 || members.every((member) => problemOf(member) === null)) return members
+    await this.#readTemplates()
+    return members.filter((member) => {
+      const problem = problemOf(member)
+      if (problem !== null) this.#finish(member, hostFailure(member.step.stepId, 'handler_mismatch', problem), null)
+      return problem === null
+    })
+  }
+
+  /** What we know of them may be from before somebody registered them again. */
+  async #readTemplates(): Promise<void> {
+    try {
+      await this.#parts.runnable.refresh()
+    } catch (error) {
+      this.#parts.events.warning('the templates could not be read', { error: messageOf(error) })
+    }
+  }
+
   #finish({ step, request }: Member, result: StepResult, runtime: RuntimeName | null): void {
     this.#parts.finished({ step, result, runtime, request: declaresEvents(request) ? request : null })
   }
 
   async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
+    if (members.length === 0) return []
     try {
       await this.#parts.turns.enter(handler.adapter)
     } catch (error) {
@@ -241,6 +267,9 @@ export class StepExecutor {
     try {
       const results = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
       const ranMs = performance.now() - (call.startedAt ?? sentAt)
+      const misfits =
+        !(results instanceof HostError) && members.some((m, i) => this.#misfit(results[i], call, m) !== null)
+      if (misfits) await this.#readTemplates()
       return members.flatMap((member, index) => {
         if (!(results instanceof HostError)) {
           return this.#settle(call, member, { result: results[index] ?? null, timeoutMs, ranMs })
@@ -258,11 +287,26 @@ export class StepExecutor {
   #settle(call: RunningCall, member: Member, { result, timeoutMs, ranMs }: Settled): readonly YieldedStep[] {
     const { step } = member
     const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
-    const checked = checkedResult(settled, this.#options.resultLimits)
+    const checked = this.#checked(settled, call, member)
     if (checked.success && checked.outcome?.kind === 'checkpoint')
       return [{ ...member, checkpoint: checked.outcome.document }]
     this.#finish(member, explained(checked, call, { timeoutMs, ranMs }), call.handler.adapter.name)
     return []
+  }
+
+  #checked(settled: StepResult, call: RunningCall, member: Member): StepResult {
+    const checked = checkedResult(settled, this.#options.resultLimits)
+    const problem = this.#misfit(checked, call, member)
+    return problem === null
+      ? checked
+      : hostFailure(member.step.stepId, 'handler_mismatch', problem, checked.executionTimeMs)
+  }
+
+  /** Which steps an outcome names that the template, as we know it, does not have. */
+  #misfit(result: StepResult | undefined, { handler }: RunningCall, { step }: Member): string | null {
+    if (result === undefined || !result.success || result.outcome === null) return null
+    const stepNames = this.#parts.runnable.stepNamesOf(step.namedTaskId)
+    return stepNames === null ? null : outcomeProblem(handler.descriptor, result.outcome, stepNames)
   }
 
   /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */

@@ -1,9 +1,10 @@
-// Do the handlers that are loaded serve the templates that are loaded? Callables that nobody has, and those that several have.
+// Do the handlers that are loaded serve the templates that are loaded? Callables that nobody or several have, and handlers that do not fit.
 
 import type { HandlerDescriptor, RuntimeName } from './handler.ts'
 import { chooseHandler, findHandlers } from './handler-choice.ts'
 import { suggestion } from './nearest-name.ts'
 import { type LoadedTemplate, type StepTemplate, type TemplateProblem, templateKey } from './template.ts'
+import { dependencyProblem, typeProblem } from './template-fit.ts'
 
 export interface CallableCheckOptions {
   /** `runtimes.namespaces`. */
@@ -40,8 +41,29 @@ function stepProblems(
     return [{ severity: options.strict ? 'error' : 'warning', file: loaded.file, message }]
   }
   const runtime = options.namespaces[loaded.template.namespace] ?? null
-  if (chooseHandler(found, { runtime, root: loaded.root }) !== null) return []
+  const chosen = chooseHandler(found, { runtime, root: loaded.root })
+  if (chosen !== null) return fitProblems(loaded, step, chosen, options)
   return [{ severity: 'error', file: loaded.file, message: `${place} ${ambiguity(loaded, found)}` }]
+}
+
+/** What keeps its steps from ever succeeding, and what a person should merely know. */
+function fitProblems(
+  { template, file }: LoadedTemplate,
+  step: StepTemplate,
+  handler: HandlerDescriptor,
+  options: CallableCheckOptions,
+): TemplateProblem[] {
+  const place = `${templateKey(template)}, step "${step.name}"`
+  const dependency = dependencyProblem(
+    handler,
+    template.steps.map(({ name }) => name),
+  )
+  const type = typeProblem(handler, step)
+  const severity = options.strict ? 'error' : 'warning'
+  return [
+    ...(dependency === null ? [] : [{ severity, file, message: `${place}: ${dependency}` } as const]),
+    ...(type === null ? [] : [{ severity: 'warning', file, message: `${place} ${type}` } as const]),
+  ]
 }
 
 function ambiguity(loaded: LoadedTemplate, found: readonly HandlerDescriptor[]): string {

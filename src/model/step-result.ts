@@ -42,7 +42,7 @@ export interface StepFailure extends Outcome {
 
 export type StepResult = StepSuccess | StepFailure
 
-/** Failures that the host gives, and whether a retry can help. Source: wire-protocol §5.1; the last three are ours (design D1, D2, D9). */
+/** Failures that the host gives, and whether a retry can help. Source: wire-protocol §5.1; those after `handler_lost` are ours (design D1, D2, D9). */
 export const hostErrorTypes = {
   handler_not_found: { retryable: false },
   handler_error: { retryable: true },
@@ -51,6 +51,7 @@ export const hostErrorTypes = {
   handler_lost: { retryable: true },
   invalid_result: { retryable: false },
   checkpoint_error: { retryable: true },
+  handler_mismatch: { retryable: false },
   worker_lost: { retryable: false },
 } as const
 export type HostErrorType = keyof typeof hostErrorTypes

@@ -72,4 +72,15 @@ describe('checkCallables', () => {
       'a/charge.ruby (ruby) and b/charge.ruby (ruby); rename one',
     )
   })
+
+  it('tells of handlers that do not fit their step', () => {
+    const lost = { ...handler('charge', 'ruby'), dependsOn: ['none'], capabilities: ['decision'] }
+    const problems = checkCallables(templates('charge'), [lost], lenient)
+    expect(problems.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
+      expect.stringMatching(/^warning .*step "s": Handler "charge" .* depends on the step "none"/),
+      expect.stringMatching(/^warning .*step "s" is a standard step, and .* decides/),
+    ])
+    const [strict] = checkCallables(templates('charge'), [lost], { ...lenient, strict: true })
+    expect(strict?.severity).toBe('error')
+  })
 })
