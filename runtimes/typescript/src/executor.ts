@@ -115,8 +115,8 @@ function stepContext(callable: string, target: CallTarget, request: RequestEntry
   })
 }
 
-/** The author's method; a class that has only `process` or `processBatch` is called by these. */
-function entryOf(handler: StepHandler, method: string): ((context: StepContext) => unknown) | null {
+/** The author's method; a class that has only `process` or `processBatch` is called by these. null: there is none. */
+export function entryOf(handler: StepHandler, method: string): ((context: StepContext) => unknown) | null {
   const callee: unknown = Reflect.get(handler, method)
   if (typeof callee === 'function') return (context) => Reflect.apply(callee, handler, [context]) as unknown
   if (method !== 'call') return null
