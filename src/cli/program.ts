@@ -11,6 +11,7 @@ import { describeFailure, exitCodes } from './failure.ts'
 import { handlersCommand } from './handlers.ts'
 import { invokeCommand } from './invoke.ts'
 import { migrateCommand } from './migrate.ts'
+import { newCommand } from './new.ts'
 import { orchestratorCommand } from './orchestrator.ts'
 import { documentOutput } from './output.ts'
 import { runCommand } from './run.ts'
@@ -26,6 +27,7 @@ const commands: readonly CliCommand[] = [
   invokeCommand,
   handlersCommand,
   templatesCommand,
+  newCommand,
   doctorCommand,
 ]
 

@@ -8,6 +8,8 @@ module Stephost
     # @param locations [Array<Thread::Backtrace::Location>] the stack of the declaration; the author's file is its first
     #   entry outside this library
     def self.note(handler_class, locations)
+      return if library_class?(locations.first)
+
       paths = locations.map(&:absolute_path)
       file = paths.find { |path| path && !path.start_with?("#{LIBRARY}/") }
       @declared[handler_class] = file if file
@@ -23,6 +25,12 @@ module Stephost
     def self.dependencies_of(handler_class)
       @depends_on.fetch(handler_class, [])
     end
+
+    # A base class of this package, which loads when a handler file first names it.
+    def self.library_class?(location)
+      location.absolute_path&.start_with?("#{LIBRARY}/") && location.label.start_with?("<module:")
+    end
+    private_class_method :library_class?
 
     # @param constant [String] "A::FirstCharge"
     # @return [String] "first_charge"

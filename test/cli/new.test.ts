@@ -1,0 +1,68 @@
+// `stephost new handler`: every kind in every language loads and runs; nothing is overwritten.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { handlerKinds, handlerLanguages, makeHandler } from '../../src/cli/new-handler.ts'
+import { project, stephost } from './stephost.ts'
+
+describe('new handler', () => {
+  it('writes handlers of each kind that load in each language', async () => {
+    const root = project({})
+    for (const language of handlerLanguages) {
+      for (const kind of handlerKinds) {
+        makeHandler({ language, name: `made.${language}_${kind.replace('-', '_')}`, kind, root })
+      }
+    }
+    const { stdout } = await stephost(['handlers', '--handlers', root, '--json'])
+    const shown = JSON.parse(stdout) as { handlers: { callable: string }[]; load_failures: unknown[] }
+    expect(shown.load_failures).toEqual([])
+    const wanted = handlerLanguages.flatMap((language) =>
+      handlerKinds.map((kind) => `made.${language}_${kind.replace('-', '_')}`),
+    )
+    expect(shown.handlers.map(({ callable }) => callable).toSorted()).toEqual(wanted.toSorted())
+  })
+
+  it('says where it is, and what to write into a workflow', async () => {
+    const root = project({})
+    const args = ['new', 'handler', 'ruby', 'shop.route_order', '--kind', 'decision', '--handlers', root]
+    const { code, stdout } = await stephost(args)
+    const file = join(root, 'shop', 'route_order.rb')
+    expect(code).toBe(0)
+    expect(stdout).toContain(`wrote ${file}`)
+    expect(stdout).toContain(
+      'steps:\n  - name: route_order\n    type: decision\n    handler: {callable: shop.route_order}',
+    )
+    expect(readFileSync(file, 'utf8')).toContain('class RouteOrder < Stephost::StepHandler::Base')
+    const invoke = ['invoke', 'shop.route_order', '--handlers', root, '--context', '{"amount_cents":20000}', '--json']
+    expect(JSON.parse((await stephost(invoke)).stdout)).toMatchObject({ success: true })
+  })
+
+  it.each([
+    ['a language that is none', ['rubby', 'a'], 'there is no language "rubby" (did you mean "ruby"?)'],
+    [
+      'a kind that is none',
+      ['ruby', 'a', '--kind', 'decisoin'],
+      'there is no kind "decisoin" (did you mean "decision"?)',
+    ],
+    ['a name that is none', ['ruby', 'A B'], '"A B" is no name for a handler'],
+    ['a thing that is none', [], "missing required argument 'language'"],
+  ])('%s ends with 2 and says what there is', async (_, args, words) => {
+    const root = project({})
+    const { code, stderr } = await stephost(['new', 'handler', ...args, '--handlers', root])
+    expect([code, stderr]).toEqual([2, expect.stringContaining(words)])
+  })
+
+  it('never writes over a file', async () => {
+    const root = project({ 'greet.py': '# mine\n' })
+    const { code, stderr } = await stephost(['new', 'handler', 'python', 'greet', '--handlers', root])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('greet.py exists already')])
+    expect(readFileSync(join(root, 'greet.py'), 'utf8')).toBe('# mine\n')
+  })
+
+  it('makes the directory of handlers where it is missing', async () => {
+    const root = join(project({}), 'handlers')
+    await stephost(['new', 'handler', 'typescript', 'say_hello', '--handlers', root])
+    expect(existsSync(join(root, 'say-hello.ts'))).toBe(true)
+  })
+})
