@@ -1,5 +1,6 @@
 # Which classes count as declared by an author, and by which file.
 require "open3"
+require "tmpdir"
 
 RSpec.describe "declarations" do
   it "have no base class of the package, also when a handler file is the first to name it" do
@@ -15,7 +16,11 @@ RSpec.describe "declarations" do
       step_handler("one") { {} }
       p Stephost::Declarations.all.keys.map { |declared| declared.name || declared.allocate.handler_name }
     RUBY
-    output, status = Open3.capture2("ruby", "-I", File.expand_path("../../lib", __dir__), stdin_data: code)
-    expect([status.success?, output.strip]).to eq([true, '["Ask", "Split", "Route", "Mixed", "one"]'])
+    Dir.mktmpdir do |directory|
+      file = File.join(directory, "handlers.rb")
+      File.write(file, code)
+      output, status = Open3.capture2("ruby", "-I", File.expand_path("../../lib", __dir__), file)
+      expect([status.success?, output.strip]).to eq([true, '["Ask", "Split", "Route", "Mixed", "one"]'])
+    end
   end
 end
