@@ -40,6 +40,7 @@ module.exports = {
     room('postgres', 'model'),
     room('adapters', 'model', 'protocol'),
     room('dispatch', 'model'),
+    room('events', 'model'),
     room('orchestration', 'model'),
     room('api', 'model'),
     room('telemetry', 'model'),

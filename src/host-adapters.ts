@@ -10,7 +10,7 @@ import { TypeScriptAdapter } from './adapters/typescript/typescript-adapter.ts'
 import type { Config } from './config/config.ts'
 import { ignoredNames, ignorePatterns, type NameRule, runtimesBelow } from './host-handler-files.ts'
 import { findPython, pythonFault } from './host-interpreters.ts'
-import { pythonOptions, rubyOptions } from './host-sidecars.ts'
+import { pythonOptions, rubyOptions, typescriptOptions } from './host-sidecars.ts'
 import type { RuntimeName } from './model/handler.ts'
 import { HostError, messageOf } from './model/host-error.ts'
 import type { LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
@@ -133,6 +133,7 @@ export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions):
         ...{ threads: runtimes.rust.threads, cancelGraceMs, log },
       })
     case 'typescript':
+      if (runtimes.typescript.isolation === 'process') return new SidecarAdapter(typescriptOptions(project))
       return new TypeScriptAdapter({
         ...{ handlerRoots, ignore, cancelGraceMs, log },
         env: guestEnvironment(passed, process.env),

@@ -1,4 +1,4 @@
-// What the sidecars of Ruby and Python are started with, put together from the configuration and from what the project holds.
+// What the sidecars of Ruby, Python and, by choice, TypeScript are started with, put together from the configuration and from what the project holds.
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,6 +33,15 @@ export function pythonOptions(project: SidecarProject): SidecarOptions {
   const { program } = findPython(python.interpreter, project.handlerRoots)
   const env = { ...project.passed, PYTHONPATH: join(packageRoot(), 'runtimes/python/src') }
   return { ...sidecarOptions(project, python), runtime: 'python', command: [program, '-m', 'stephost'], env }
+}
+
+/** `runtimes.typescript.isolation = "process"`: as many processes as there would be threads. */
+export function typescriptOptions(project: SidecarProject): SidecarOptions {
+  const { threads, inFlightMax, memoryMb } = project.config.runtimes.typescript
+  const entry = join(packageRoot(), 'dist/runtimes/typescript/src/process.js')
+  const command = [process.execPath, `--max-old-space-size=${memoryMb}`, entry]
+  const language = { processes: threads, inFlightMax, threads: inFlightMax }
+  return { ...sidecarOptions(project, language), runtime: 'typescript', command, env: project.passed }
 }
 
 function sidecarOptions(

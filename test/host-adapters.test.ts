@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SidecarAdapter } from '../src/adapters/sidecar/sidecar-adapter.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { type OpenedAdapters, openAdapters } from '../src/host-adapters.ts'
 
@@ -59,6 +60,20 @@ async function open(settings = quick): Promise<OpenedAdapters> {
 
 const callables = ({ adapters }: OpenedAdapters) =>
   adapters.flatMap((adapter) => adapter.handlers().map(({ callable }) => callable)).toSorted()
+
+describe('TypeScript in processes of its own', () => {
+  it('serves handlers outside the host, as many processes as there would be threads', async () => {
+    write('handlers/h.ts', typescriptHandler('t.apart'))
+    const { adapters } = await open(`[runtimes.typescript]\nisolation = "process"\nthreads = 2\nin_flight_max = 3\n`)
+    expect(adapters.map(({ name, inFlightMax }) => [name, inFlightMax])).toEqual([['typescript', 6]])
+    expect(adapters[0]).toBeInstanceOf(SidecarAdapter)
+    expect(callables({ adapters } as OpenedAdapters)).toEqual(['t.apart'])
+  })
+
+  it('is said wrong in words', async () => {
+    await expect(open(`[runtimes.typescript]\nisolation = "fiber"\n`)).rejects.toThrow(/isolation.*thread.*process/)
+  })
+})
 
 describe('a virtual environment beside the handlers', () => {
   it('serves, with the packages that only it has', async () => {

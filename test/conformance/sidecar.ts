@@ -51,12 +51,17 @@ export function repositoryPath(relative: string): string {
 const inEnvironment = repositoryPath('.venv/bin/python')
 const python = existsSync(inEnvironment) ? inEnvironment : '/usr/bin/python3'
 
-/** How the guests of the repository are started. */
+/** How the guests of the repository are started; that of TypeScript as it is compiled. */
 export const guests = {
   ruby: { runtime: 'ruby', command: ['ruby', repositoryPath('runtimes/ruby/exe/stephost-ruby')], env: {} },
   python: {
     runtime: 'python',
     command: [python, '-m', 'stephost'],
     env: { PYTHONPATH: repositoryPath('runtimes/python/src') },
+  },
+  typescript: {
+    runtime: 'typescript',
+    command: [process.execPath, repositoryPath('dist/runtimes/typescript/src/process.js')],
+    env: {},
   },
 } as const

@@ -24,7 +24,7 @@ export interface RestartOptions {
 export const restartDefaults: RestartOptions = { baseMs: 100, maxMs: 10_000, stableMs: 10_000 }
 
 export interface SidecarOptions {
-  readonly runtime: 'ruby' | 'python'
+  readonly runtime: 'ruby' | 'python' | 'typescript'
   /** Program and first arguments; the options of PROTOCOL.md §7 are appended. */
   readonly command: readonly string[]
   readonly cwd: string

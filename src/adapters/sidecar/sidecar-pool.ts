@@ -168,7 +168,8 @@ export class SidecarPool {
     const serving = this.#serving()
     const busy = serving.filter((process) => process.isBusy).length
     if (busy > 0) return `${name}: in ${busy} of ${serving.length} processes a handler keeps the interpreter to itself.`
-    if (serving.every(({ hello }) => hello?.watch === true)) return null
+    // Node has no such thread, so there is nothing that anybody could install.
+    if (this.#options.runtime === 'typescript' || serving.every(({ hello }) => hello?.watch === true)) return null
     return `${name} runs without its watch thread, so a silent process is judged by its CPU time: run bin/setup with a C compiler.`
   }
 

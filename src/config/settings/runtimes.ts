@@ -4,6 +4,7 @@ import {
   boolean,
   fileNames,
   integerBetween,
+  oneOf,
   setting,
   text,
   textNotEmpty,
@@ -38,6 +39,10 @@ export const runtimeSettings = {
     threads: setting(integerBetween(1, 64), 'Worker threads for handlers'),
     in_flight_max: setting(integerBetween(1, 1000), 'Calls that one thread runs at once'),
     memory_mb: setting(integerBetween(16, 65_536), 'Heap limit of one thread'),
+    isolation: setting(
+      oneOf(['thread', 'process']),
+      'Where handlers run: in worker threads of the host, or in as many processes of their own',
+    ),
   },
   rust: { threads: setting(integerBetween(1, 256), 'Threads for native handlers') },
   env: { pass: setting(variableNames, 'Environment variables that handlers may see beyond the usual ones') },
@@ -45,6 +50,14 @@ export const runtimeSettings = {
 
 /** A table of free keys, so convict sees it as one object; `readNamespaceRuntimes` checks it. */
 export const namespaceRuntimesKey = 'runtimes.namespaces'
+
+export interface TypeScriptConfig {
+  /** Threads, or processes. */
+  readonly threads: number
+  readonly inFlightMax: number
+  readonly memoryMb: number
+  readonly isolation: 'thread' | 'process'
+}
 
 export interface RuntimesConfig {
   /** Names of files and directories that no language loads; `*` and `?` stand for any text and any character. */
@@ -54,7 +67,7 @@ export interface RuntimesConfig {
   readonly ruby: SidecarLanguageConfig & { readonly command: string }
   readonly python: SidecarLanguageConfig & { /** null: look for one. */ readonly interpreter: string | null }
   readonly sidecars: SidecarsConfig
-  readonly typescript: { readonly threads: number; readonly inFlightMax: number; readonly memoryMb: number }
+  readonly typescript: TypeScriptConfig
   readonly rust: { readonly threads: number }
   readonly envPass: readonly string[]
   /** Namespace → the language of its ambiguous callables (design D14). */
@@ -76,6 +89,7 @@ export function runtimesConfig(
       threads: typescript.threads,
       inFlightMax: typescript.in_flight_max,
       memoryMb: typescript.memory_mb,
+      isolation: typescript.isolation,
     },
     rust: { threads: rust.threads },
     envPass: env.pass,
