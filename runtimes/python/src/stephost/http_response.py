@@ -13,11 +13,15 @@ EXCERPT_CHARS = 500
 class ApiResponse:
     """`body` is parsed where it is JSON, else text; `headers` have lower-case names."""
 
+    status_code: int
+    headers: dict[str, str]
+    body: Any
+
     def __init__(self, status_code: int, headers: dict[str, str], text: str) -> None:
         self.status_code = status_code
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.text = text
-        self.body: Any = self._parsed()
+        self.body = self._parsed()
 
     @property
     def ok(self) -> bool:

@@ -10,24 +10,34 @@ from .errors import ErrorType, TaskerError, is_retryable
 class StepHandlerResult:
     """Source of names: handler-api §1.2. `retry_after` (s), `backtrace` and `context` come from a raised error."""
 
+    is_success: bool
+    result: Any
+    error_message: str | None
+    error_type: str | None
+    error_code: str | None
+    retryable: bool
+    metadata: dict[str, Any]
+
     def __init__(
         self,
-        is_success: bool,
+        is_success: bool = True,
         result: Any = None,
         *,
+        success: bool | None = None,
         error_message: str | None = None,
         error_type: str | None = None,
         error_code: str | None = None,
         retryable: bool = True,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self.is_success = is_success
+        # Handlers written for Tasker say it by either name.
+        self.is_success = is_success if success is None else success
         self.result = result
         self.error_message = error_message
         self.error_type = error_type
         self.error_code = error_code
         self.retryable = retryable
-        self.metadata: dict[str, Any] = metadata or {}
+        self.metadata = metadata or {}
         self.retry_after: float | None = None
         self.backtrace: list[str] = []
         self.context: dict[str, Any] = {}

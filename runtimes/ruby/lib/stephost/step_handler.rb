@@ -61,7 +61,8 @@ module Stephost
 
       # @return [Array<String>] what the class can do beside `process`; `api`, `batchable`, `decision` say more about it
       def capabilities
-        ["process", *["process_results", "process_batch"].select { |name| respond_to?(name) }]
+        labels = {process_results: nil, process_batch: nil, process_async: "async", process_stream: "streaming"}
+        ["process", *labels.filter_map { |name, label| label || name.name if respond_to?(name) }]
       end
 
       # Define it, or define `process(context)` and, to make the result of its output, `process_results(context, output)`.
