@@ -11,7 +11,7 @@ import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeWorker, namespacesOf } from './host-worker.ts'
 import { checkCallables } from './model/callable-check.ts'
-import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
 import type { StepId } from './model/ids.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
@@ -116,6 +116,10 @@ export class Host implements Lifecycle {
     return this.#languages.handlers()
   }
 
+  resolvers(): readonly ResolverDescriptor[] {
+    return this.#languages.opened.adapters.flatMap((adapter) => adapter.resolvers())
+  }
+
   loadFailures(): readonly LoadFailure[] {
     return this.#languages.loadFailures()
   }
@@ -195,7 +199,8 @@ export class Host implements Lifecycle {
 
   #unserved(): readonly TemplateProblem[] {
     const { config, strict } = this.#options
-    return checkCallables(this.#templates, this.handlers(), { namespaces: config.runtimes.namespaces, strict })
+    const options = { namespaces: config.runtimes.namespaces, strict, resolvers: this.resolvers() }
+    return checkCallables(this.#templates, this.handlers(), options)
   }
 
   /** What nobody could run may be claimed now, and what nobody can run any more is told once. */
@@ -271,7 +276,9 @@ export async function loadProject(
   const { templates, problems } = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
   const opened = await openAdapters({ config, handlerRoots, processesMax: 1, log: (record) => log.handler(record) })
   const handlers = opened.adapters.flatMap((adapter) => adapter.handlers())
-  const unserved = checkCallables(templates, handlers, { namespaces: config.runtimes.namespaces, strict })
+  const resolvers = opened.adapters.flatMap((adapter) => adapter.resolvers())
+  const { namespaces } = config.runtimes
+  const unserved = checkCallables(templates, handlers, { namespaces, strict, resolvers })
   return { templates, problems: [...problems, ...unserved], opened }
 }
 

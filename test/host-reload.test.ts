@@ -36,6 +36,9 @@ class ScriptedRuntime implements RuntimeAdapter {
   publishers(): readonly never[] {
     return []
   }
+  resolvers(): readonly never[] {
+    return []
+  }
   subscribers(): readonly never[] {
     return []
   }

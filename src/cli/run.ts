@@ -121,7 +121,8 @@ function stepLogReader(host: Host): StepLogReader {
 /** A task whose callable nobody here has would wait for another worker; someone who types `run` wants to know at once. */
 function requireHandlers({ config }: CommandContext, host: Host, loaded: LoadedTemplate): void {
   const { namespaces } = config.runtimes
-  const problems = checkCallables([loaded], host.handlers(), { namespaces, strict: true }).map(({ message }) => message)
+  const options = { namespaces, strict: true, resolvers: host.resolvers() }
+  const problems = checkCallables([loaded], host.handlers(), options).map(({ message }) => message)
   if (problems.length === 0) return
   const failures = host.loadFailures().map(({ file, message }) => `not loaded: ${file}: ${message}`)
   const missing = host.unavailable.map(({ runtime, error }) => `not available: ${runtime}: ${error.message}`)

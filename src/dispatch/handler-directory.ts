@@ -1,6 +1,6 @@
 // Which adapter runs a callable: the tables that the runtimes announced, and the rule for names that several of them share.
 
-import type { HandlerDescriptor, LoadFailure, RuntimeName } from '../model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, ResolverDescriptor, RuntimeName } from '../model/handler.ts'
 import { chooseHandler, findHandlers } from '../model/handler-choice.ts'
 import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
 
@@ -9,6 +9,8 @@ export interface CallableUse {
   readonly namespace: string
   /** Tasker's Rust handlers are registered under the name of the step (handler-api §2). */
   readonly templateStep: string
+  /** The template's `handler.resolver`; null: any way of finding it. */
+  readonly resolver: string | null
   /** The handler root of the template, where it is known. */
   readonly root: string | null
 }
@@ -40,6 +42,10 @@ export class HandlerDirectory {
     return this.#adapters.some((adapter) => adapter.handlers().some(({ batch }) => batch !== null))
   }
 
+  resolvers(): readonly ResolverDescriptor[] {
+    return this.#adapters.flatMap((adapter) => adapter.resolvers())
+  }
+
   loadFailures(): readonly LoadFailure[] {
     return this.#adapters.flatMap((adapter) => adapter.loadFailures())
   }
@@ -52,12 +58,21 @@ export class HandlerDirectory {
       root: use.root,
     })
     const adapter = this.#adapters.find((candidate) => candidate.name === descriptor?.runtime)
-    return descriptor === null || adapter === undefined ? null : { adapter, descriptor }
+    return descriptor === null || adapter === undefined ? this.#byResolver(use) : { adapter, descriptor }
+  }
+
+  /** An author's resolver makes handlers of names that nobody announced; which of them, only its runtime can say. */
+  #byResolver({ callable, resolver }: CallableUse): ResolvedHandler | null {
+    const having = this.#adapters.filter((each) => each.resolvers().some(({ name }) => name === resolver))
+    const [adapter] = having
+    if (adapter === undefined || having.length > 1) return null
+    const about = { callable, aliases: [], runtime: adapter.name, file: `resolver ${resolver}`, root: '', version: '' }
+    return { adapter, descriptor: { ...about, capabilities: [], dependsOn: [], batch: null, onCrash: 'backoff' } }
   }
 
   /** What answers depend on: each handler, whatever array it comes in, and the runtimes' health. The same values, the same answers. */
   tables(): readonly unknown[] {
-    return this.#adapters.flatMap((adapter) => [...adapter.handlers(), adapter.health().status])
+    return this.#adapters.flatMap((adapter) => [...adapter.handlers(), ...adapter.resolvers(), adapter.health().status])
   }
 
   /** True when a step with this callable may be claimed: it resolves, and its runtime can take calls. */

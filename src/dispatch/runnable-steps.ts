@@ -70,9 +70,10 @@ export class RunnableSteps {
   #workOut(): readonly RunnableStep[] {
     return [...this.#namedTasks.values()].flatMap((task) =>
       task.steps
-        .filter(({ callable, name }) =>
+        .filter(({ callable, name, resolver }) =>
           this.#directory.canRun({
             callable,
+            resolver,
             namespace: task.namespace,
             templateStep: name,
             root: this.rootOf(task.namedTaskId),

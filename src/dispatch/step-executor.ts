@@ -181,6 +181,7 @@ export class StepExecutor {
   #resolve(step: ClaimedStep, request: StepRequest): ResolvedHandler | null {
     return this.#parts.directory.resolve({
       callable: request.handler.callable,
+      resolver: request.handler.resolver,
       namespace: step.namespace,
       templateStep: step.templateStep,
       root: this.#parts.runnable.rootOf(step.namedTaskId),

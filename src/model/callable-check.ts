@@ -1,6 +1,6 @@
 // Do the handlers that are loaded serve the templates that are loaded? Callables that nobody or several have, and handlers that do not fit.
 
-import type { HandlerDescriptor, RuntimeName } from './handler.ts'
+import type { HandlerDescriptor, ResolverDescriptor, RuntimeName } from './handler.ts'
 import { chooseHandler, findHandlers } from './handler-choice.ts'
 import { suggestion } from './nearest-name.ts'
 import { type LoadedTemplate, type StepTemplate, type TemplateProblem, templateKey } from './template.ts'
@@ -11,6 +11,8 @@ export interface CallableCheckOptions {
   readonly namespaces: Readonly<Record<string, RuntimeName>>
   /** A callable that nobody has is an error; else a warning, since another worker may have it. */
   readonly strict: boolean
+  /** Authors' resolvers: a step that names one of them needs no handler that is announced. */
+  readonly resolvers: readonly ResolverDescriptor[]
 }
 
 /** One problem for every step whose callable does not lead to exactly one handler (design D14). */
@@ -32,6 +34,7 @@ function stepProblems(
 ): TemplateProblem[] {
   const place = `${templateKey(loaded.template)}, step "${step.name}": callable "${step.callable}"`
   const found = findHandlers(handlers, step.callable, step.name)
+  if (found.length === 0 && options.resolvers.some(({ name }) => name === step.resolver)) return []
   if (found.length === 0) {
     const meant = suggestion(
       step.callable,

@@ -43,6 +43,12 @@ export interface SubscriberDescriptor extends PublisherDescriptor {
   readonly patterns: readonly string[]
 }
 
+/** An author's way of finding handlers, named by `handler.resolver` of a template step. */
+export interface ResolverDescriptor {
+  readonly name: string
+  readonly runtime: RuntimeName
+}
+
 /** A handler file that did not load. The others still serve. */
 export interface LoadFailure {
   readonly runtime: RuntimeName

@@ -4,6 +4,7 @@ import type {
   HandlerDescriptor,
   LoadFailure,
   PublisherDescriptor,
+  ResolverDescriptor,
   RuntimeName,
   SubscriberDescriptor,
 } from './handler.ts'
@@ -87,6 +88,7 @@ export interface RuntimeAdapter extends Lifecycle {
   handlers(): readonly HandlerDescriptor[]
   publishers(): readonly PublisherDescriptor[]
   subscribers(): readonly SubscriberDescriptor[]
+  resolvers(): readonly ResolverDescriptor[]
   loadFailures(): readonly LoadFailure[]
   /**
    * One result per request, in the same order. Resolves for every outcome of a handler: a raise, a panic, a timeout inside it.

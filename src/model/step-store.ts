@@ -50,13 +50,19 @@ export interface StepStore {
   ): Promise<number>
 }
 
+export interface NamedTaskStep {
+  readonly name: string
+  readonly callable: string
+  readonly resolver: string | null
+}
+
 /** The steps of the registered templates, for knowing which of them can run here. */
 export interface NamedTaskSteps {
   readonly namedTaskId: NamedTaskId
   readonly namespace: string
   readonly name: string
   readonly version: string
-  readonly steps: readonly { readonly name: string; readonly callable: string }[]
+  readonly steps: readonly NamedTaskStep[]
 }
 
 export interface NamedTaskSource {

@@ -1,15 +1,28 @@
 // What the processes or threads of a language announce together, and whether changed files may replace what serves.
 
 import path from 'node:path'
-import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../model/handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  ResolverDescriptor,
+  SubscriberDescriptor,
+} from '../model/handler.ts'
 import type { HelloMessage } from './messages.ts'
-import { announcedHandlers, announcedLoadFailures, announcedPublishers, announcedSubscribers } from './step-envelope.ts'
+import {
+  announcedHandlers,
+  announcedLoadFailures,
+  announcedPublishers,
+  announcedResolvers,
+  announcedSubscribers,
+} from './step-envelope.ts'
 
 export class Announcement {
   /** The same arrays until a guest announces something else: the flow compares them by identity. */
   handlers: readonly HandlerDescriptor[] = []
   publishers: readonly PublisherDescriptor[] = []
   subscribers: readonly SubscriberDescriptor[] = []
+  resolvers: readonly ResolverDescriptor[] = []
   /** A first guest without handlers announces something too: why there are none. */
   #adopted = false
   #loadFailures: readonly LoadFailure[] = []
@@ -24,8 +37,9 @@ export class Announcement {
   /** True when the guest's tables are those that are announced. */
   is(hello: HelloMessage): boolean {
     if (!this.#adopted) return false
-    const tables = [announcedHandlers(hello), announcedPublishers(hello), announcedSubscribers(hello)]
-    return JSON.stringify(tables) === JSON.stringify([this.handlers, this.publishers, this.subscribers])
+    const events = [announcedPublishers(hello), announcedSubscribers(hello)]
+    const tables = [announcedHandlers(hello), ...events, announcedResolvers(hello)]
+    return JSON.stringify(tables) === JSON.stringify([this.handlers, this.publishers, this.subscribers, this.resolvers])
   }
 
   /** A guest's tables serve from now on. */
@@ -34,6 +48,7 @@ export class Announcement {
       this.handlers = announcedHandlers(hello)
       this.publishers = announcedPublishers(hello)
       this.subscribers = announcedSubscribers(hello)
+      this.resolvers = announcedResolvers(hello)
     }
     this.#adopted = true
     this.#loadFailures = announcedLoadFailures(hello)

@@ -42,6 +42,7 @@ export type HelloMessage = {
   readonly load_failures: readonly AnnouncedLoadFailure[]
   readonly publishers: readonly AnnouncedPublisher[]
   readonly subscribers: readonly AnnouncedSubscriber[]
+  readonly resolvers: readonly string[]
 }
 
 /** `accepted`: the calls wait inside the guest. `started`: code of their authors is about to run. */
@@ -214,6 +215,7 @@ function readHello(fields: Fields): HelloMessage {
       message: failure.string('message'),
     })),
     publishers: fields.optionalMaps('publishers', readPublisher),
+    resolvers: fields.optionalStrings('resolvers'),
     subscribers: fields.optionalMaps('subscribers', (subscriber) => ({
       ...readPublisher(subscriber),
       patterns: subscriber.strings('patterns'),

@@ -1,6 +1,12 @@
 // Between the host's vocabulary and the wire's: a call becomes `execute`, an entry of `result` becomes a StepResult.
 
-import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../model/handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  ResolverDescriptor,
+  SubscriberDescriptor,
+} from '../model/handler.ts'
 import type { StepId } from '../model/ids.ts'
 import type { HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
 import type { StepRequest } from '../model/step-request.ts'
@@ -87,4 +93,8 @@ export function announcedSubscribers(hello: HelloMessage): readonly SubscriberDe
 
 export function announcedLoadFailures(hello: HelloMessage): readonly LoadFailure[] {
   return hello.load_failures.map((failure) => ({ ...failure, runtime: hello.runtime }))
+}
+
+export function announcedResolvers(hello: HelloMessage): readonly ResolverDescriptor[] {
+  return hello.resolvers.map((name) => ({ name, runtime: hello.runtime }))
 }

@@ -12,7 +12,7 @@ function task(...callables: string[]): NamedTaskSteps {
     namespace: 'shop',
     name: 'order',
     version: '1.0.0',
-    steps: callables.map((callable) => ({ name: `step_${callable}`, callable })),
+    steps: callables.map((callable) => ({ name: `step_${callable}`, callable, resolver: null })),
   }
 }
 

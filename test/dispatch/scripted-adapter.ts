@@ -1,5 +1,5 @@
 // A runtime inside the test: each call waits until the test says how it ends, and its limits change as a pool's do.
-import type { HandlerDescriptor } from '../../src/model/handler.ts'
+import type { HandlerDescriptor, ResolverDescriptor } from '../../src/model/handler.ts'
 import type { CallId } from '../../src/model/ids.ts'
 import type {
   AdapterHealth,
@@ -19,6 +19,7 @@ export class ScriptedAdapter implements RuntimeAdapter {
   inFlightMax = 100
   status: AdapterHealth['status'] = 'healthy'
   announced: readonly HandlerDescriptor[] = [handlerDescriptor('work')]
+  announcedResolvers: readonly ResolverDescriptor[] = []
   readonly seen: StepRequest[] = []
   readonly calls: HandlerCall[] = []
   readonly #script: Script
@@ -39,6 +40,9 @@ export class ScriptedAdapter implements RuntimeAdapter {
   }
   subscribers(): readonly never[] {
     return []
+  }
+  resolvers(): readonly ResolverDescriptor[] {
+    return this.announcedResolvers
   }
   loadFailures(): readonly never[] {
     return []

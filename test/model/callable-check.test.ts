@@ -27,7 +27,7 @@ function handler(callable: string, runtime: RuntimeName, root = 'handlers'): Han
   }
 }
 
-const lenient = { namespaces: {}, strict: false }
+const lenient = { namespaces: {}, strict: false, resolvers: [] }
 
 describe('checkCallables', () => {
   it('is silent when each callable leads to one handler', () => {
@@ -56,9 +56,9 @@ describe('checkCallables', () => {
       message:
         'billing/t@0.1.0, step "s": callable "charge" is declared in handlers/charge.ruby (ruby) and handlers/charge.python (python); choose with the line: runtimes.namespaces."billing" = "ruby"',
     })
-    expect(checkCallables(templates('charge'), handlers, { namespaces: { billing: 'python' }, strict: false })).toEqual(
-      [],
-    )
+    expect(
+      checkCallables(templates('charge'), handlers, { ...lenient, namespaces: { billing: 'python' as const } }),
+    ).toEqual([])
   })
 
   it('prefers the root of the template', () => {
@@ -82,5 +82,14 @@ describe('checkCallables', () => {
     ])
     const [strict] = checkCallables(templates('charge'), [lost], { ...lenient, strict: true })
     expect(strict?.severity).toBe('error')
+  })
+
+  it('leaves a step to the resolver of an author that it names', () => {
+    const [loaded] = templates('made_up')
+    if (loaded === undefined) throw new Error('The template does not load.')
+    const steps = loaded.template.steps.map((step) => ({ ...step, resolver: 'mine' }))
+    const named = [{ ...loaded, template: { ...loaded.template, steps } }]
+    expect(checkCallables(named, [], { ...lenient, resolvers: [{ name: 'mine', runtime: 'ruby' }] })).toEqual([])
+    expect(checkCallables(named, [], lenient)).toHaveLength(1)
   })
 })

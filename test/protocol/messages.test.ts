@@ -10,6 +10,7 @@ import {
   announcedHandlers,
   announcedLoadFailures,
   announcedPublishers,
+  announcedResolvers,
   announcedSubscribers,
   executeMessage,
   stepResult,
@@ -131,6 +132,9 @@ describe('the host side', () => {
     const hello = (name: string): HelloMessage => decodeGuestMessage(accepted(name)) as HelloMessage
     const place = { runtime: 'ruby', name: 'payments', file: 'payments.rb', root: 'handlers' }
     expect(announcedPublishers(hello('hello with publishers and subscribers'))).toEqual([place])
+    expect(announcedResolvers(hello('hello with publishers and subscribers'))).toEqual([
+      { name: 'mine', runtime: 'ruby' },
+    ])
     expect(announcedSubscribers(hello('hello with publishers and subscribers'))).toEqual([
       { ...place, patterns: ['payment.*'] },
     ])
@@ -143,6 +147,7 @@ describe('the host side', () => {
 /** The decoder writes null or an empty list for optional fields that the vector leaves out. */
 function withoutEmptyOptions<Value>(value: Value): object {
   const optional = (key: string, item: unknown): boolean =>
-    item === null || (['depends_on', 'publishers', 'subscribers'].includes(key) && (item as unknown[]).length === 0)
+    item === null ||
+    (['depends_on', 'publishers', 'subscribers', 'resolvers'].includes(key) && (item as unknown[]).length === 0)
   return JSON.parse(JSON.stringify(value, (key, item) => (optional(key, item) ? undefined : item))) as object
 }

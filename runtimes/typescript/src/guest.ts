@@ -6,6 +6,7 @@ import { HandlerDirectory } from './handler-directory.ts'
 import { type LoadOptions, loadHandlers } from './loader.ts'
 import { LogSink, linesPerSecondMaxDefault } from './log-sink.ts'
 import type { GuestMessage } from './messages.ts'
+import { HandlerRegistry } from './registry.ts'
 import { Session } from './session.ts'
 import { StandardOutput } from './standard-output.ts'
 
@@ -51,6 +52,10 @@ export async function openGuest(options: GuestOptions, { post, exit }: GuestPort
     handlers: directory.entries(),
     publishers: eventCode.publisherEntries(),
     subscribers: eventCode.subscriberEntries(),
+    resolvers: HandlerRegistry.instance
+      .getResolverChain()
+      .custom()
+      .map(({ name }) => name),
     load_failures: failures,
   })
   return session

@@ -126,6 +126,8 @@ export type GuestMessage =
       readonly handlers: readonly HandlerEntry[]
       readonly publishers: readonly EventCodeEntry[]
       readonly subscribers: readonly SubscriberEntry[]
+      /** Names of authors' resolvers. */
+      readonly resolvers: readonly string[]
       readonly load_failures: readonly LoadFailureEntry[]
     }
   | { readonly type: 'started'; readonly call_ids: readonly string[] }

@@ -1,6 +1,12 @@
 // Runs handlers of native libraries (Rust, C) inside this process, on the addon's own threads (design D6).
 
-import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  ResolverDescriptor,
+  SubscriberDescriptor,
+} from '../../model/handler.ts'
 import { HostError } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
@@ -86,6 +92,10 @@ export class NativeAdapter implements RuntimeAdapter {
   }
 
   subscribers(): readonly SubscriberDescriptor[] {
+    return []
+  }
+
+  resolvers(): readonly ResolverDescriptor[] {
     return []
   }
 

@@ -1,6 +1,12 @@
 // Reaches a language through a pool of long-lived child processes; whatever happens to one of them, each call settles once.
 
-import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  ResolverDescriptor,
+  SubscriberDescriptor,
+} from '../../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
@@ -63,6 +69,10 @@ export class SidecarAdapter implements RuntimeAdapter {
 
   subscribers(): readonly SubscriberDescriptor[] {
     return this.#pool.subscribers
+  }
+
+  resolvers(): readonly ResolverDescriptor[] {
+    return this.#pool.resolvers
   }
 
   loadFailures(): readonly LoadFailure[] {

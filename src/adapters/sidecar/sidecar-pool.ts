@@ -1,6 +1,12 @@
 // The processes of one language: which of them gets the next call, which are ended, and which version of the handlers they serve.
 
-import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  ResolverDescriptor,
+  SubscriberDescriptor,
+} from '../../model/handler.ts'
 import { messageOf } from '../../model/host-error.ts'
 import type { AdapterHealth, ReloadOutcome } from '../../model/runtime-adapter.ts'
 import { Announcement } from '../../protocol/announcement.ts'
@@ -64,6 +70,10 @@ export class SidecarPool {
 
   get subscribers(): readonly SubscriberDescriptor[] {
     return this.#announcement.subscribers
+  }
+
+  get resolvers(): readonly ResolverDescriptor[] {
+    return this.#announcement.resolvers
   }
 
   get loadFailures(): readonly LoadFailure[] {

@@ -2,7 +2,13 @@
 
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import type { HandlerDescriptor, LoadFailure, PublisherDescriptor, SubscriberDescriptor } from '../../model/handler.ts'
+import type {
+  HandlerDescriptor,
+  LoadFailure,
+  PublisherDescriptor,
+  ResolverDescriptor,
+  SubscriberDescriptor,
+} from '../../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
@@ -80,6 +86,10 @@ export class TypeScriptAdapter implements RuntimeAdapter {
 
   subscribers(): readonly SubscriberDescriptor[] {
     return this.#announcement.subscribers
+  }
+
+  resolvers(): readonly ResolverDescriptor[] {
+    return this.#announcement.resolvers
   }
 
   loadFailures(): readonly LoadFailure[] {

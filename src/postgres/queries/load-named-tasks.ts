@@ -11,6 +11,7 @@ interface NamedTaskRow {
   version: string
   step_names: string[]
   callables: string[]
+  resolvers: (string | null)[]
 }
 
 export async function loadNamedTasks(
@@ -21,7 +22,8 @@ export async function loadNamedTasks(
     name: 'load-named-tasks',
     text: `
 SELECT nt.named_task_uuid, ns.name AS namespace, nt.name, nt.version,
-       array_agg(step ->> 'name') AS step_names, array_agg(step #>> '{handler,callable}') AS callables
+       array_agg(step ->> 'name') AS step_names, array_agg(step #>> '{handler,callable}') AS callables,
+       array_agg(step #>> '{handler,resolver}') AS resolvers
   FROM tasker.named_tasks nt
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
  CROSS JOIN LATERAL jsonb_array_elements(
@@ -35,6 +37,10 @@ SELECT nt.named_task_uuid, ns.name AS namespace, nt.name, nt.version,
     namespace: row.namespace,
     name: row.name,
     version: row.version,
-    steps: row.step_names.map((name, index) => ({ name, callable: row.callables[index] ?? '' })),
+    steps: row.step_names.map((name, index) => ({
+      name,
+      callable: row.callables[index] ?? '',
+      resolver: row.resolvers[index] ?? null,
+    })),
   }))
 }

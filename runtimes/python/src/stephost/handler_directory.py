@@ -10,6 +10,8 @@ from .target import METHOD_DEFAULT, Target
 
 if TYPE_CHECKING:
     from .handler import Handler
+    from .resolver_chain import ResolverChain
+    from .resolvers import BaseResolver
 
 RESOLVERS = ("explicit_mapping", "class_lookup", "class_constant")
 
@@ -34,6 +36,11 @@ class HandlerDirectory:
             if handler.has_method(METHOD_DEFAULT)
         }
 
+    @property
+    def resolvers(self) -> list[str]:
+        """Names of authors' resolvers."""
+        return [resolver.name for resolver in _custom_resolvers()]
+
     def target(self, callable_name: str, method: str | None, resolver: str | None) -> Target:
         """`method` None: `call`. Raises NotFound."""
         if method is None and resolver is None and callable_name in self._targets:
@@ -41,7 +48,8 @@ class HandlerDirectory:
         handler = self.resolve(callable_name, resolver)
         name = method or METHOD_DEFAULT
         if not handler.has_method(name):
-            raise NotFound(f"Handler `{handler.callable}` ({handler.file}) has no public method `{name}`.")
+            place = f"Handler `{handler.callable}` ({handler.file})"
+            raise NotFound(f"{place} has no public method `{name}`: add it, or correct `handler.method`.")
         return Target(handler, name)
 
     def resolve(self, callable_name: str, resolver: str | None) -> Handler:
@@ -77,17 +85,27 @@ class HandlerDirectory:
             handler.drop_aliases(ambiguous)
 
 
+def _chain() -> ResolverChain | None:
+    """None: no file has registered anything, as in most projects."""
+    if "stephost.registry" not in sys.modules:
+        return None
+    from .registry import HandlerRegistry
+
+    return HandlerRegistry.instance().resolver_chain
+
+
+def _custom_resolvers() -> list[BaseResolver]:
+    chain = _chain()
+    return chain.custom() if chain else []
+
+
 def _authored(callable_name: str, resolver: str | None) -> Handler | None:
     """By a resolver of an author, or by any of them. Raises NotFound: there is no such resolver."""
-    chain = None
-    if "stephost.registry" in sys.modules:
-        from .registry import HandlerRegistry
-
-        chain = HandlerRegistry.instance().resolver_chain
-    custom = chain.custom() if chain else []
+    custom = _custom_resolvers()
     if resolver is not None and all(each.name != resolver for each in custom):
         known = ", ".join([*RESOLVERS, *(each.name for each in custom)])
         raise NotFound(f"The resolver `{resolver}` is unknown; known are {known}.")
+    chain = _chain()
     if chain is None:
         return None
     from .handler import Handler

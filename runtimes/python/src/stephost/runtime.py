@@ -104,6 +104,7 @@ class Runtime:
             "max_in_flight": self._options.max_in_flight,
             "handlers": [handler.announcement() for handler in directory.handlers],
             "load_failures": load_failures,
+            "resolvers": directory.resolvers,
         }
 
     def _end(self, code: int) -> None:

@@ -26,6 +26,11 @@ module Stephost
         .transform_values { |handler| Target.new(handler, Target::METHOD_DEFAULT) }
     end
 
+    # @return [Array<String>] names of authors' resolvers
+    def resolvers
+      Stephost.autoload?(:Registry) ? [] : Registry::HandlerRegistry.instance.resolver_chain.custom.map(&:name)
+    end
+
     # @param method [String, nil] nil: `call`
     # @return [Target]
     # @raise [NotFound]
@@ -53,7 +58,8 @@ module Stephost
       handler = resolve(callable, resolver)
       return Target.new(handler, method) if handler.method?(method)
 
-      raise NotFound, "Handler `#{handler.callable}` (#{handler.file}) has no public method `#{method}`."
+      raise NotFound,
+        "Handler `#{handler.callable}` (#{handler.file}) has no public method `#{method}`: add it, or correct `handler.method`."
     end
 
     # By a resolver of an author, or by any of them.

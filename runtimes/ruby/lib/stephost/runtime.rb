@@ -74,7 +74,7 @@ module Stephost
       {
         "type" => "hello", "protocol" => PROTOCOL, "runtime" => "ruby", "sdk_version" => VERSION,
         "language_version" => RUBY_VERSION, "pid" => Process.pid, "watch" => @watch, "max_in_flight" => @options.max_in_flight,
-        "handlers" => directory.handlers.map(&:announcement), "load_failures" => load_failures
+        "handlers" => directory.handlers.map(&:announcement), "load_failures" => load_failures, "resolvers" => directory.resolvers
       }
     end
 
