@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .errors import TaskerError, ValidationError
 from .handler_mistake import HandlerMistake
 
 if TYPE_CHECKING:
@@ -26,12 +27,22 @@ def arguments_of(function: Callable[..., Any], context: StepContext, **about: An
         if isinstance(field, str):
             arguments[field] = context.get_input(field)
         else:
-            arguments["inputs"] = field(**_known_fields(field, context.input_data))
+            arguments["inputs"] = _built(field, context.input_data)
     for name in CONTEXT_PARAMETERS:
         about[name] = context
     named = _parameters(function)
     _check(function, named, arguments, about)
     return arguments | {name: value for name, value in about.items() if name in named}
+
+
+def _built(model: Any, context: dict[str, Any]) -> Any:
+    """Raises ValidationError: the task does not fit, and no retry changes the task."""
+    try:
+        return model(**_known_fields(model, context))
+    except TaskerError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ValidationError(f"the task does not fit {model.__name__}: {error}") from error
 
 
 def dependencies_of(function: Callable[..., Any]) -> dict[str, Any]:

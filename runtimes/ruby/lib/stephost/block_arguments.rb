@@ -45,6 +45,11 @@ module Stephost
         return @inputs.to_h { |name| [name.to_sym, context.get_input(name)] } if @inputs.is_a?(Array)
 
         {inputs: build(@inputs, context.context.compact).tap { |model| model.validate! if model.respond_to?(:validate!) }}
+      rescue Errors::Error
+        raise
+      rescue => error
+        # No retry changes the task.
+        raise Errors::ValidationError, "the task does not fit #{@inputs}: #{error.message}"
       end
 
       # A model takes only the fields that it names; the context usually holds more.

@@ -46,6 +46,18 @@ RSpec.describe Stephost::Testing do
     expect { run_handler(Greet, method: :nobody) }.to raise_error(ArgumentError, /nobody/)
   end
 
+  it "fails for good when the task does not fit the model of its inputs" do
+    order = Struct.new(:sku, keyword_init: true) do
+      def validate!
+        raise ArgumentError, "sku is missing" if sku.nil?
+      end
+    end
+    declared = Module.new { extend Stephost::StepHandler::Functional }
+    handler = declared.step_handler("spec.typed", inputs: order) { |inputs:| {sku: inputs.sku} }
+    expect(run_handler(handler, context: {sku: "a", other: 1})).to succeed_with("sku" => "a")
+    expect(run_handler(handler)).to fail_permanently(/the task does not fit .*: sku is missing/)
+  end
+
   it "says what it got instead" do
     matcher = succeed_with("greeting" => "Hello")
     matcher.matches?(run_handler(Greet))
