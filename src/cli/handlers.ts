@@ -20,6 +20,8 @@ export const handlersCommand: CliCommand = {
       const handlers = adapters
         .flatMap((adapter) => adapter.handlers())
         .toSorted((left, right) => (left.callable < right.callable ? -1 : 1))
+      const publishers = adapters.flatMap((adapter) => adapter.publishers())
+      const subscribers = adapters.flatMap((adapter) => adapter.subscribers())
       const failures = adapters.flatMap((adapter) => adapter.loadFailures())
       const missing = unavailable.map(({ runtime, error }) => ({ runtime, message: error.message, hint: error.hint }))
       const interpreters = adapters.flatMap(({ name }) => {
@@ -28,10 +30,15 @@ export const handlersCommand: CliCommand = {
       })
       if (json) {
         const programs = Object.fromEntries(interpreters)
-        output.write(jsonDocument({ handlers, load_failures: failures, unavailable: missing, interpreters: programs }))
+        const events = { publishers, subscribers }
+        const problems = { load_failures: failures, unavailable: missing }
+        output.write(jsonDocument({ handlers, ...events, ...problems, interpreters: programs }))
       } else {
         const rows = handlers.map((handler) => [handler.callable, handler.runtime, handler.file, traitsOf(handler)])
         output.write(rows.length === 0 ? 'no handlers\n' : table([['CALLABLE', 'LANGUAGE', 'FILE', 'TRAITS'], ...rows]))
+        for (const { name, runtime, file } of publishers) output.write(`publisher ${name}: ${file} (${runtime})\n`)
+        for (const { name, runtime, file, patterns } of subscribers)
+          output.write(`subscriber ${name} to ${patterns.join(', ')}: ${file} (${runtime})\n`)
         for (const [name, program] of interpreters) output.write(`${name} is run by ${program}\n`)
         for (const { runtime, file, message } of failures)
           output.write(`not loaded: ${file} (${runtime}): ${message}\n`)

@@ -89,3 +89,9 @@ it('a failure for good: only what was declared for it', async () => {
     },
   ])
 })
+
+it('shows who publishes and who hears', async () => {
+  const { stdout } = await stephost(['handlers', '--handlers', handlers])
+  expect(stdout).toContain('publisher payment_publisher: pay.rb (ruby)\n')
+  expect(stdout).toContain('subscriber ledger to payment.*: ledger.py (python)\n')
+})

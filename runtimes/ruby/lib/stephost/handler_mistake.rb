@@ -14,13 +14,14 @@ module Stephost
     def self.result_of(error, handler)
       return unless [ArgumentError, Errors::PermanentError].any? { |type| error.is_a?(type) } && raised_here?(error)
 
-      code = error.is_a?(Errors::PermanentError) ? error.error_code : CODE
+      told = Types::StepHandlerCallResult.from_exception(error)
+      ours = error.is_a?(Errors::PermanentError)
       result = Types::StepHandlerCallResult.error(
-        error_type: "PermanentError", error_code: code,
+        error_type: ours ? told.error_type : "PermanentError", error_code: ours ? told.error_code : CODE,
         message: "Handler `#{handler.callable}` (#{handler.file}): #{error.message}"
       )
-      result.backtrace = error.backtrace
-      result.context = Types::StepHandlerCallResult.from_exception(error).context
+      result.backtrace = told.backtrace
+      result.context = told.context
       result
     end
 

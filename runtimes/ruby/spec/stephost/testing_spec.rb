@@ -56,6 +56,7 @@ RSpec.describe Stephost::Testing do
     handler = declared.step_handler("spec.typed", inputs: order) { |inputs:| {sku: inputs.sku} }
     expect(run_handler(handler, context: {sku: "a", other: 1})).to succeed_with("sku" => "a")
     expect(run_handler(handler)).to fail_permanently(/the task does not fit .*: sku is missing/)
+    expect(run_handler(handler).error["error_type"]).to eq("ValidationError")
   end
 
   it "says what it got instead" do
