@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { TypeScriptAdapter } from '../../src/adapters/typescript/typescript-adapter.ts'
 import { exerciseAdapter } from './adapter-conformance.ts'
+import { typescriptTraits } from './typescript-traits.ts'
 
 exerciseAdapter({
   name: 'TypeScript',
@@ -18,19 +19,8 @@ exerciseAdapter({
     return adapter
   },
   traits: {
-    errorTypes: { retryable: 'retryable_error', permanent: 'permanent_error' },
-    raised: { errorType: 'handler_error', retryable: true, backtrace: true },
-    numbers: 'javascript',
-    badResults: ['nan', 'nul', 'cycle'],
-    // Descriptor 1 and children's output are the host's own: a thread has no descriptors to itself.
-    printRoutes: ['print'],
-    decides: true,
-    yields: true,
-    rowBatches: true,
-    halves: true,
-    exits: true,
+    ...typescriptTraits,
     // A signal would end the host; threads that end by themselves are in the adapter's own test.
     dies: false,
-    brokenFile: 'broken.ts',
   },
 })

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from .cursors import CursorConfig, RustCursorConfig
+from .stored_checkpoint import StoredCheckpoint
 
 if TYPE_CHECKING:
     from .step_context import StepContext
@@ -55,7 +56,7 @@ class RustBatchWorkerInputs:
 
 
 @dataclass
-class BatchWorkerContext:
+class BatchWorkerContext(StoredCheckpoint):
     """`checkpoint` is what the step had when this run of it began."""
 
     batch_id: str
@@ -88,22 +89,6 @@ class BatchWorkerContext:
     @property
     def step_size(self) -> int:
         return self.cursor_config.step_size
-
-    def has_checkpoint(self) -> bool:
-        return self.checkpoint is not None
-
-    @property
-    def checkpoint_cursor(self) -> Any:
-        return (self.checkpoint or {}).get("cursor")
-
-    @property
-    def checkpoint_items_processed(self) -> int:
-        count: int = (self.checkpoint or {}).get("items_processed") or 0
-        return count
-
-    @property
-    def accumulated_results(self) -> Any:
-        return (self.checkpoint or {}).get("accumulated_results")
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigurationError
+from .singleton import Singleton
 from .worker import REFUSAL
 
 if TYPE_CHECKING:
@@ -18,23 +19,11 @@ class EventNames:
     HANDLER_REGISTERED = "handler.registered"
 
 
-class EventBridge:
+class EventBridge(Singleton):
     """Publishes to the listeners of this process, for code that brings events of its own."""
-
-    _instance: EventBridge | None = None
 
     def __init__(self) -> None:
         self._listeners: dict[str, list[Callable[..., Any]]] = {}
-
-    @classmethod
-    def instance(cls) -> EventBridge:
-        if cls._instance is None:
-            cls._instance = cls()
-        return cls._instance
-
-    @classmethod
-    def reset_instance(cls) -> None:
-        cls._instance = None
 
     def subscribe(self, event_name: str, listener: Callable[..., Any]) -> None:
         self._listeners.setdefault(event_name, []).append(listener)

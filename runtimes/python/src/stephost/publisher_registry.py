@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from .base_publisher import BasePublisher, DefaultPublisher
 from .errors import ConfigurationError
+from .singleton import Singleton
 
 
-class PublisherRegistry:
-    _instance: PublisherRegistry | None = None
-
+class PublisherRegistry(Singleton):
     def __init__(self) -> None:
         self._publishers: dict[str, BasePublisher] = {}
         self._default = DefaultPublisher()
         self._frozen = False
-
-    @classmethod
-    def instance(cls) -> PublisherRegistry:
-        if cls._instance is None:
-            cls._instance = cls()
-        return cls._instance
-
-    @classmethod
-    def reset_instance(cls) -> None:
-        cls._instance = None
 
     def register(self, publisher: BasePublisher) -> None:
         """Raises ConfigurationError: the registry is frozen."""

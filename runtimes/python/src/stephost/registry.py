@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .handler_mistake import HandlerMistake
 from .resolver_chain import ResolverChain
 from .resolvers import ExplicitMappingResolver
+from .singleton import Singleton
 from .step_handler import StepHandler
 
 if TYPE_CHECKING:
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
     from .resolvers import BaseResolver
 
 
-class HandlerRegistry:
+class HandlerRegistry(Singleton):
     """Declaring a class is enough to serve it; registering gives it a further name."""
-
-    _instance: HandlerRegistry | None = None
 
     def __init__(self) -> None:
         self._mapping = ExplicitMappingResolver()
@@ -29,13 +28,7 @@ class HandlerRegistry:
     @classmethod
     def instance(cls, skip_bootstrap: bool = False) -> HandlerRegistry:
         """The runtime loads the handler files by itself, so there is nothing to skip."""
-        if cls._instance is None:
-            cls._instance = cls()
-        return cls._instance
-
-    @classmethod
-    def reset_instance(cls) -> None:
-        cls._instance = None
+        return super().instance()
 
     def register(self, name: str, handler_class: Any) -> None:
         """A class, or a decorated function. Raises HandlerMistake: it is neither."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import json_text
 from .cancellation import Cancellation
 from .errors import CheckpointNotStored
+from .stored_checkpoint import StoredCheckpoint
 
 if TYPE_CHECKING:
     import logging
@@ -75,7 +76,7 @@ class StepEvent:
         return self._sequence_step
 
 
-class StepContext:
+class StepContext(StoredCheckpoint):
     """`recorded_checkpoints`: what was saved where no host is there to store it, in tests of handlers."""
 
     event: StepEvent
@@ -235,21 +236,6 @@ class StepContext:
     @property
     def checkpoint(self) -> dict[str, Any] | None:
         return self.task_sequence_step.workflow_step.get("checkpoint")
-
-    def has_checkpoint(self) -> bool:
-        return self.checkpoint is not None
-
-    @property
-    def checkpoint_cursor(self) -> Any:
-        return (self.checkpoint or {}).get("cursor")
-
-    @property
-    def checkpoint_items_processed(self) -> int:
-        return (self.checkpoint or {}).get("items_processed") or 0
-
-    @property
-    def accumulated_results(self) -> Any:
-        return (self.checkpoint or {}).get("accumulated_results")
 
 
 def _uuid(text: str) -> UUID:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .singleton import Singleton
+
 if TYPE_CHECKING:
     from .base_subscriber import BaseSubscriber
     from .in_process_poller import InProcessDomainEventPoller
 
 
-class SubscriberRegistry:
-    _instance: SubscriberRegistry | None = None
-
+class SubscriberRegistry(Singleton):
     def __init__(self) -> None:
         self._subscribers: list[BaseSubscriber] = []
-
-    @classmethod
-    def instance(cls) -> SubscriberRegistry:
-        if cls._instance is None:
-            cls._instance = cls()
-        return cls._instance
-
-    @classmethod
-    def reset_instance(cls) -> None:
-        cls._instance = None
 
     def register(self, subscriber_class: type[BaseSubscriber]) -> BaseSubscriber:
         for subscriber in self._subscribers:

@@ -1,9 +1,12 @@
 # What a batch worker was given: its cursor, and how far it came in a run before. Source: handler-api §0.4, §1.1.
 require_relative "indifferent_hash"
+require_relative "stored_checkpoint"
 
 module Stephost
   module BatchProcessing
     class BatchWorkerContext
+      include StoredCheckpoint
+
       # @return [IndifferentHash]
       attr_reader :cursor, :batch_metadata
       # @return [IndifferentHash, nil] what the step had when this run of it began
@@ -39,22 +42,6 @@ module Stephost
       # The first position that is not this worker's any more.
       def end_cursor
         position("end_cursor")
-      end
-
-      def has_checkpoint?
-        !checkpoint.nil?
-      end
-
-      def checkpoint_cursor
-        checkpoint && checkpoint["cursor"]
-      end
-
-      def checkpoint_items_processed
-        (checkpoint && checkpoint["items_processed"]) || 0
-      end
-
-      def accumulated_results
-        checkpoint && checkpoint["accumulated_results"]
       end
 
       private

@@ -2,10 +2,13 @@
 require_relative "cancellation"
 require_relative "json_text"
 require_relative "models"
+require_relative "stored_checkpoint"
 
 module Stephost
   module Types
     class StepContext
+      include StoredCheckpoint
+
       MAX_ATTEMPTS_DEFAULT = 3
 
       # @return [String, nil] W3C Trace Context of the call
@@ -163,22 +166,6 @@ module Stephost
       # What the step had when this run of it began.
       def checkpoint
         workflow_step.checkpoint
-      end
-
-      def has_checkpoint?
-        !checkpoint.nil?
-      end
-
-      def checkpoint_cursor
-        checkpoint && checkpoint["cursor"]
-      end
-
-      def checkpoint_items_processed
-        (checkpoint && checkpoint["items_processed"]) || 0
-      end
-
-      def accumulated_results
-        checkpoint && checkpoint["accumulated_results"]
       end
 
       private
