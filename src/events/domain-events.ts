@@ -1,5 +1,6 @@
 // Publishes the domain events of steps once their results are stored: never before, and never at the step's expense.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type {
   AuthorCode,
   DomainEventQueue,
@@ -8,6 +9,7 @@ import type {
   EventDeclaration,
   StoredSteps,
 } from '../model/domain-event.ts'
+import { messageOf } from '../model/host-error.ts'
 import { type JsonText, toJsonText } from '../model/json-text.ts'
 import type { FinishedStep } from '../model/step-store.ts'
 import { DurableEvents } from './durable-events.ts'
@@ -29,6 +31,7 @@ export interface DomainEventsParts {
 /** Steps whose events are being published at once, and that may wait for it; beyond it events are lost, counted and told. */
 const publishingMax = 32
 const waitingMax = 10_000
+const lastWordsMs = 500
 
 interface Due {
   readonly step: PublishedStep
@@ -60,14 +63,20 @@ export class DomainEvents implements StoredSteps, EventCountSource {
   }
 
   async drained(graceMs: number): Promise<void> {
-    const patience = setTimeout(() => {
-      this.#lost += this.#waiting.splice(0).length
-      this.#durable.abandon()
-      this.#bus.dropWaiting()
-    }, graceMs)
+    const idle = this.#idle()
+    if (await endsWithin(idle, graceMs)) return
+    const lost = this.#waiting.splice(0).length
+    this.#lost += lost
+    if (lost > 0) this.#parts.warn('events were not published any more: the worker ends', { steps: lost })
+    this.#durable.abandon()
+    this.#bus.dropWaiting()
+    // What is told of the rest should still be heard; a call of an author's code that hangs ends with its runtime.
+    await endsWithin(idle, lastWordsMs)
+  }
+
+  async #idle(): Promise<void> {
     while (this.#publishing.size > 0) await Promise.all(this.#publishing)
     await this.#bus.idle()
-    clearTimeout(patience)
   }
 
   stored(finished: FinishedStep): void {
@@ -102,10 +111,13 @@ export class DomainEvents implements StoredSteps, EventCountSource {
     while (this.#publishing.size < publishingMax) {
       const due = this.#waiting.shift()
       if (due === undefined) return
-      const publishing = this.#publishAll(due).finally(() => {
-        this.#publishing.delete(publishing)
-        this.#pump()
-      })
+      const publishing = this.#publishAll(due)
+        // Nothing of it may reject; if something does, one step's events are lost, and not the worker.
+        .catch((error: unknown) => this.#parts.warn('events of a step were lost', { error: messageOf(error) }))
+        .finally(() => {
+          this.#publishing.delete(publishing)
+          this.#pump()
+        })
       this.#publishing.add(publishing)
     }
   }
@@ -149,4 +161,13 @@ function publishedDocument({ name, payload }: PreparedEvent, { id, metadata, pro
     metadata: toJsonText(metadata),
     error: toJsonText(problem),
   })
+}
+
+/** Whether it ended in time; the timer goes either way. */
+async function endsWithin(ending: Promise<void>, graceMs: number): Promise<boolean> {
+  const timeout = new AbortController()
+  const late = delay(graceMs, false, { signal: timeout.signal }).catch(() => false)
+  const ended = await Promise.race([ending.then(() => true), late])
+  timeout.abort()
+  return ended
 }

@@ -230,3 +230,26 @@ describe('an author’s publisher', () => {
     expect(warnings).toEqual([expect.stringContaining("must have required property 'm'")])
   })
 })
+
+describe('the end', () => {
+  it('does not wait for code of authors that hangs', async () => {
+    const { events, calls } = openEvents({
+      publishers: [publisher('stuck')],
+      subscribers: [subscriber('deaf', '*')],
+      answer: () => new Promise(() => {}),
+    })
+    events.stored(finishedStep([{ name: 'a.done', delivery_mode: 'fast' }]))
+    events.stored(finishedStep([{ name: 'a.held', publisher: 'stuck' }]))
+    await events.drained(10)
+    expect(calls.map(({ mode }) => mode).toSorted()).toEqual(['deliver', 'publish'])
+  })
+
+  it('survives a fault of its own, and goes on', async () => {
+    const { events, sent, warnings } = openEvents({ publishers: [publisher('odd')], answer: () => 'no JSON' })
+    events.stored(finishedStep([{ name: 'a.odd', publisher: 'odd' }]))
+    events.stored(finishedStep([{ name: 'a.done' }]))
+    await events.drained(1000)
+    expect(warnings).toEqual(['events of a step were lost'])
+    expect(sent).toHaveLength(1)
+  })
+})

@@ -9,6 +9,7 @@ import pytest
 
 from stephost import StepHandler, StepHandlerResult, errors, wire_result
 from stephost.handler import Handler
+from stephost.step_result import StepHandlerCallResult
 
 
 class Ship(StepHandler):
@@ -80,3 +81,13 @@ def test_unwritable_metadata_of_a_success_is_named() -> None:
     assert written["error"]["error_type"] == "invalid_result"
     assert "Handler `ship` (ship.py)" in written["error"]["message"]
     assert "`metadata.at`" in written["error"]["message"]
+
+
+def test_the_older_model_says_the_same() -> None:
+    done = StepHandlerResult.from_handler_output(StepHandlerCallResult(result={"a": 1}, metadata={"m": 1}))
+    assert (done.is_success, done.result, done.metadata) == (True, {"a": 1}, {"m": 1})
+    refused = StepHandlerCallResult(success=False, error_message="no", error_type="permanent_error", retryable=False)
+    failed = StepHandlerResult.from_handler_output(refused)
+    assert (failed.is_success, failed.error_message, failed.error_type) == (False, "no", "permanent_error")
+    assert not failed.retryable
+    assert StepHandlerCallResult(success=False).to_result().error_type == "handler_error"

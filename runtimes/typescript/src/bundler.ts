@@ -16,7 +16,8 @@ export interface Bundle {
   readonly usesStephost: boolean
 }
 
-const sdkName = /^(stephost|@tasker-systems\/tasker)$/
+/** Tasker's package has two further entries, whose names all stand in the one here. */
+const sdkName = /^(stephost|@tasker-systems\/tasker(\/(events|ffi))?)$/
 const sdkNamespace = 'stephost'
 const sdkKey = 'stephost.sdk'
 /** Handler modules take the SDK from here, so that its classes are the same objects in every one of them. */

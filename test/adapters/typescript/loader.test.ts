@@ -43,7 +43,7 @@ async function resultOf(loaded: LoadedHandler | undefined): Promise<unknown> {
 describe('finds', () => {
   it('classes and functions, default and named, in every kind of file', async () => {
     const found = await load({
-      'a.ts': `${handler('One')}\nexport const two = defineHandler('shop.two', {}, () => 2)\nimport { defineHandler } from '@tasker-systems/tasker'`,
+      'a.ts': `${handler('One')}\nexport const two = defineHandler('shop.two', {}, () => 2)\nimport { defineHandler } from '@tasker-systems/tasker'\nimport { BasePublisher } from '@tasker-systems/tasker/events'\nvoid BasePublisher`,
       'deep/b.mts': handler('Three').replace('export class', 'export default class'),
       'c.js':
         "import { defineHandler } from 'stephost'\nexport default defineHandler('shop.four', { version: '4.0.0' }, () => 4)",

@@ -78,6 +78,8 @@ class StepHandlerResult:
         """A result is kept; a dict or a model is the result; None means {}; anything else becomes {"result": value}."""
         if isinstance(output, StepHandlerResult):
             return output
+        if isinstance(output, StepHandlerCallResult):
+            return output.to_result()
         if output is None or isinstance(output, dict):
             return cls.success(output)
         if hasattr(output, "model_dump"):
@@ -107,6 +109,34 @@ class StepHandlerResult:
 
     def is_failure_result(self) -> bool:
         return not self.is_success
+
+
+class StepHandlerCallResult:
+    """The model from before StepHandlerResult, for files that still return it. Source of the name: handler-api §1.2."""
+
+    def __init__(
+        self,
+        success: bool = True,
+        result: Any = None,
+        error_message: str | None = None,
+        error_type: str | None = None,
+        retryable: bool = True,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.success = success
+        self.result = result
+        self.error_message = error_message
+        self.error_type = error_type
+        self.retryable = retryable
+        self.metadata = metadata or {}
+
+    def to_result(self) -> StepHandlerResult:
+        """What the step stores of it."""
+        if self.success:
+            return StepHandlerResult.success(self.result, self.metadata)
+        message = self.error_message or "The handler reported a failure."
+        word = self.error_type or ErrorType.HANDLER_ERROR.value
+        return StepHandlerResult.failure(message, word, self.retryable, self.metadata)
 
 
 def _backtrace(error: BaseException) -> list[str]:
