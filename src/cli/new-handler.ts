@@ -46,6 +46,10 @@ export interface MadeHandler {
 
 /** Writes the file; never over another. Throws a UsageError. */
 export function makeHandler({ language, name, kind, root }: NewHandler): MadeHandler {
+  if (language === 'rust') {
+    const cure = 'Copy handlers/charge_card of stephost and see runtimes/rust/README.md.'
+    throw new UsageError('a Rust handler is a crate, which is not written yet', cure)
+  }
   const { ending, separator } = chosen(languages, 'language', language)
   const { example, stepType } = chosen(kinds, 'kind', kind)
   if (!/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/.test(name)) {
