@@ -39,6 +39,7 @@ describe('new handler', () => {
   })
 
   it.each([
+    ['Rust', ['rust', 'a'], 'a Rust handler is a crate'],
     ['a language that is none', ['rubby', 'a'], 'there is no language "rubby" (did you mean "ruby"?)'],
     [
       'a kind that is none',
