@@ -39,10 +39,25 @@ export class EventCode {
 
   /** What was registered by hand goes first: it may need arguments. */
   constructor(all: readonly DeclaredEventCode[]) {
-    for (const { declared, kind, file, root } of all) {
-      this.#places.set(declared, { file, root })
-      if (kind === 'subscriber') this.#subscribers.register(declared as SubscriberClass)
-      else if (!this.#hasPublisher(declared)) this.#publishers.register(new declared() as BasePublisher)
+    for (const each of all) {
+      this.#places.set(each.declared, { file: each.file, root: each.root })
+      try {
+        this.#register(each)
+      } catch (error) {
+        console.error(
+          `${each.declared.name} (${each.file}) cannot be made: ${String(error)}; register an instance of it.`,
+        )
+      }
+    }
+  }
+
+  #register({ declared, kind }: DeclaredEventCode): void {
+    if (kind === 'subscriber') {
+      this.#subscribers.register(declared as SubscriberClass)
+    } else if (!this.#hasPublisher(declared)) {
+      const made = new declared() as BasePublisher
+      // A class without a name is a base for others.
+      if (typeof made.publisherName === 'string') this.#publishers.register(made)
     }
   }
 

@@ -24,8 +24,29 @@ export interface GuestPorts {
   exit(): void
 }
 
+/** Lines of files that print while they load; what is more is left out. */
+const heldMax = 1000
+
+/** The first message is `hello` (PROTOCOL.md §3.1): what files print while they load waits for it. */
+function helloFirst(post: (message: GuestMessage) => void): (message: GuestMessage) => void {
+  const held: GuestMessage[] = []
+  let greeted = false
+  return (message) => {
+    if (greeted) return post(message)
+    if (message.type !== 'hello') {
+      if (held.length < heldMax) held.push(message)
+      return
+    }
+    greeted = true
+    post(message)
+    for (const waiting of held.splice(0)) post(waiting)
+  }
+}
+
 /** Takes over the output, loads the handlers and says hello; the session that it resolves with takes the host's messages. */
-export async function openGuest(options: GuestOptions, { post, exit }: GuestPorts): Promise<Session> {
+export async function openGuest(options: GuestOptions, ports: GuestPorts): Promise<Session> {
+  const { exit } = ports
+  const post = helloFirst((message) => ports.post(message))
   const { linesPerSecondMax = linesPerSecondMaxDefault } = options
   const sink = new LogSink({ post, linesPerSecondMax, now: () => performance.now() })
   const output = new StandardOutput(sink)

@@ -64,12 +64,18 @@ export async function loadHandlers(options: LoadOptions): Promise<LoadedHandlers
     await stopEsbuild()
   }
   const { handlers: declared, refused } = settleNames(declarations)
-  const handlers = [...declared, ...(await registered(declared))]
-  return { handlers, eventCode, failures: [...failures, ...refused] }
+  const byHand = await registered(declared)
+  return {
+    handlers: [...declared, ...byHand.handlers],
+    eventCode,
+    failures: [...failures, ...refused, ...byHand.failures],
+  }
 }
 
 /** What files registered by hand, or what their resolvers say that they resolve. */
-async function registered(declared: readonly LoadedHandler[]): Promise<readonly LoadedHandler[]> {
+async function registered(
+  declared: readonly LoadedHandler[],
+): Promise<{ handlers: readonly LoadedHandler[]; failures: readonly LoadFailureEntry[] }> {
   const registry = HandlerRegistry.instance
   const names = [
     ...registry.listHandlers(),
@@ -79,15 +85,20 @@ async function registered(declared: readonly LoadedHandler[]): Promise<readonly 
       .flatMap((resolver) => resolver.registeredCallables()),
   ]
   const added = new Map<string, LoadedHandler>()
+  const failures: LoadFailureEntry[] = []
   for (const name of names) {
-    const resolved = await registry.resolve(name)
+    // What a resolver throws must not keep the others from serving.
+    const resolved = await registry.resolve(name).catch((error: unknown) => {
+      failures.push({ file: `resolver of ${name}`, message: error instanceof Error ? error.message : String(error) })
+      return null
+    })
     if (resolved === null || declared.some(({ callable }) => callable === name)) continue
     const handlerClass = resolved.constructor as StepHandlerClass
     const known = declared.find((each) => each.handlerClass === handlerClass)
     const { file = '', root = '' } = known ?? {}
     added.set(name, { handlerClass, callable: name, aliases: [], version: handlerClass.handlerVersion, file, root })
   }
-  return [...added.values()]
+  return { handlers: [...added.values()], failures }
 }
 
 interface FileToLoad {

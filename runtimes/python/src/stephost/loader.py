@@ -69,8 +69,12 @@ class Loader:
         registry = HandlerRegistry.instance()
         classes = {name: registry.get_handler_class(name) for name in registry.list_handlers()}
         for resolver in registry.resolver_chain.custom():
-            resolved = {name: registry.resolve(name) for name in resolver.registered_callables()}
-            classes |= {name: type(handler) for name, handler in resolved.items() if handler is not None}
+            # What a resolver raises must not keep the others from serving.
+            try:
+                resolved = {name: registry.resolve(name) for name in resolver.registered_callables()}
+                classes |= {name: type(handler) for name, handler in resolved.items() if handler is not None}
+            except Exception as error:
+                self._fail(f"resolver {type(resolver).__name__}", f"{type(error).__name__}: {error}")
         for name, handler_class in classes.items():
             if handler_class is None or any(handler.callable == name for handler in self.handlers):
                 continue

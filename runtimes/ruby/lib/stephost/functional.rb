@@ -64,7 +64,7 @@ module Stephost
         arguments = BlockArguments.new(name, block, depends_on: depends_on, inputs: inputs)
         client = {url: base_url, timeout: timeout, open_timeout: open_timeout, headers: headers}
         Functional.declare(Api, name, arguments, version, on_crash) do |handler, context|
-          handler.define_singleton_method(:connection) { @connection ||= HttpClient.new(**client) }
+          handler.instance_variable_set(:@connection, HttpClient.new(**client))
           Functional.result_of(arguments.run(context, context: context, api: handler))
         end
       end

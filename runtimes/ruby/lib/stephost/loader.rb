@@ -89,12 +89,21 @@ module Stephost
       return if Stephost.autoload?(:Registry)
 
       registry = Registry::HandlerRegistry.instance
-      resolved = registry.resolver_chain.custom.flat_map do |resolver|
-        resolver.registered_callables.map { |name| [name, registry.resolve(Registry::HandlerDefinition.of(name)).class] }
-      end
-      {**registry.registrations, **resolved.to_h}.each do |name, handler_class|
+      resolved = registry.resolver_chain.custom.map { |resolver| resolved_by(resolver, registry) }
+      resolved.reduce(registry.registrations, :merge).each do |name, handler_class|
         @handlers << registered(name, handler_class) unless @handlers.any? { |handler| handler.callable == name }
       end
+    end
+
+    # What a resolver raises must not keep the others from serving.
+    # @return [Hash{String => Class}]
+    def resolved_by(resolver, registry)
+      resolver.registered_callables.to_h do |name|
+        [name, registry.resolve(Registry::HandlerDefinition.of(name)).class]
+      end.reject { |_, handler_class| handler_class == NilClass }
+    rescue => error
+      fail_file("resolver #{resolver.class}", "#{error.class}: #{error.message}")
+      {}
     end
 
     def registered(name, handler_class)
