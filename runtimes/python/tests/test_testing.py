@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stephost import StepHandler
+from stephost import DecisionHandler, StepHandler
 from stephost.testing import HandlerRun, build_context, run_batch, run_handler
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -62,6 +62,19 @@ def test_mistakes() -> None:
             return self.failure()  # type: ignore[call-arg]
 
     run_handler(Misused).assert_fails_permanently("'message'", code="HANDLER_MISTAKE")
+
+    class Routed(DecisionHandler):
+        def call(self, context: Any) -> Any:
+            return self.decision_success(context.get_input("steps"))
+
+    run_handler(Routed, {"steps": 5}).assert_fails_permanently("not iterable", code="HANDLER_MISTAKE")
+    run_handler(Routed, {"steps": []}).assert_fails_permanently("step names", code="INVALID_DECISION_OUTCOME")
+
+    class Own(StepHandler):
+        def call(self, context: Any) -> Any:
+            return [*context.get_input("rows")]
+
+    run_handler(Own, {"rows": 5}).assert_fails_retryably("int")
     with pytest.raises(ValueError, match="nobody"):
         run_handler(Misused, method="nobody")
 

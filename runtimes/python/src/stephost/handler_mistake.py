@@ -45,11 +45,11 @@ def _raised_here(error: BaseException) -> bool:
 
 
 def _misuses_us(error: TypeError) -> bool:
-    """A call of one of our functions with arguments that it does not take, or of the author's function by us."""
+    """Arguments that one of our functions does not take or cannot use, or a call of the author's function by us."""
+    if _raised_here(error):
+        return True
     match = ARGUMENTS.match(str(error))
-    if match is None:
-        return False
-    return _raised_here(error) or match["function"].split(".")[0] in _our_names()
+    return match is not None and match["function"].split(".")[0] in _our_names()
 
 
 def _our_names() -> set[str]:
