@@ -1,7 +1,7 @@
 # The addon and, beside it, libraries in plain C that prove the ABI without cargo.
 {
   'target_defaults': {
-    'include_dirs': ['native/include'],
+    'include_dirs': ['native/include', 'native/src'],
     'cflags': ['-Wall', '-Wextra', '-Werror'],
     'cflags_c': ['-std=c11'],
   },
@@ -11,7 +11,10 @@
       'sources': [
         'native/src/binding.cc',
         'native/src/completion-queue.cc',
+        'native/src/crash-journal.cc',
         'native/src/handler-library.cc',
+        'native/src/host-services.cc',
+        'native/src/msgpack.c',
         'native/src/thread-pool.cc',
       ],
       'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_except"],
@@ -21,7 +24,7 @@
     },
     {
       'target_name': 'c_handlers',
-      'sources': ['native/fixtures/c-handlers.c', 'native/fixtures/msgpack.c'],
+      'sources': ['native/fixtures/c-handlers.c', 'native/src/msgpack.c'],
     },
     {
       'target_name': 'wrong_version',
@@ -39,7 +42,7 @@
     },
     {
       'target_name': 'no_symbol',
-      'sources': ['native/fixtures/msgpack.c'],
+      'sources': ['native/src/msgpack.c'],
     },
   ],
 }

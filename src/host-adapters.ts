@@ -129,8 +129,9 @@ export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions):
       return new SidecarAdapter(pythonOptions(project))
     case 'rust':
       return new NativeAdapter({
-        ...handlerLibraries(options),
         ...{ threads: runtimes.rust.threads, cancelGraceMs, log },
+        find: () => handlerLibraries(options),
+        journalDirectory: project.evidenceDirectory,
       })
     case 'typescript':
       if (runtimes.typescript.isolation === 'process') return new SidecarAdapter(typescriptOptions(project))

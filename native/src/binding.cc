@@ -3,10 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "completion-queue.h"
+#include "crash-journal.h"
 #include "handler-library.h"
+#include "host-services.h"
 #include "thread-pool.h"
 
 namespace stephost {
@@ -41,7 +44,8 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "HandlerHost",
                        {InstanceMethod<&HandlerHost::Load>("load"), InstanceMethod<&HandlerHost::Execute>("execute"),
-                        InstanceMethod<&HandlerHost::Cancel>("cancel"), InstanceMethod<&HandlerHost::Abandon>("abandon"),
+                        InstanceMethod<&HandlerHost::Cancel>("cancel"), InstanceMethod<&HandlerHost::Answer>("answer"),
+                        InstanceMethod<&HandlerHost::Abandon>("abandon"),
                         InstanceMethod<&HandlerHost::AbandonedThreads>("abandonedThreads"),
                         InstanceMethod<&HandlerHost::Close>("close")});
   }
@@ -54,10 +58,21 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
     answer_bytes_max_ = Limit(options, "answerBytesMax");
     const PoolLimits limits = {Limit(options, "threads"), Limit(options, "queueMax"),
                                Limit(options, "abandonedThreadsMax"), answer_bytes_max_};
-    queue_ = std::make_shared<CompletionQueue>(info.Env(), info[1].As<Napi::Function>());
+    const size_t waiting_bytes_max = Limit(options, "waitingBytesMax");
+    queue_ = std::make_shared<CompletionQueue>(info.Env(), info[1].As<Napi::Function>(), waiting_bytes_max);
+    if (options.Get("journalDirectory").IsString()) {
+      journal_ = CrashJournal::Open(options.Get("journalDirectory").As<Napi::String>().Utf8Value(),
+                                    limits.threads + limits.abandoned_max);
+    }
+    services_ = HostServices::Make([queue = queue_](HostServices::Kind kind, uint64_t ask, std::vector<uint8_t> message) {
+      const EntryKind entry = kind == HostServices::Kind::kAsk ? EntryKind::kQuestion : EntryKind::kMessage;
+      return queue->Push(entry, ask, std::move(message));
+    });
     // Threads hold the queue, not this object: they may outlive it.
-    auto finished = [queue = queue_](Completion completion) { queue->Push(std::move(completion)); };
-    pool_ = std::make_unique<ThreadPool>(limits, finished);
+    PoolEvents events;
+    events.begun = [journal = journal_](const Job& job) { return CrashJournal::Note(journal, job); };
+    events.finished = [queue = queue_](Completion completion) { queue->Push(std::move(completion)); };
+    pool_ = std::make_unique<ThreadPool>(limits, std::move(events));
     // Runs before the environment closes the thread-safe function, because hooks run last in, first out.
     napi_add_env_cleanup_hook(info.Env(), &HandlerHost::EnvironmentEnds, this);
   }
@@ -76,8 +91,11 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
     hooked_ = false;
     if (pool_ == nullptr || closed_) return;
     closed_ = true;
+    // First the libraries: one that waits for an answer would keep its thread.
+    services_->Close();
     queue_->Close(env);
     pool_->Close();
+    if (journal_ != nullptr) journal_->Finish();
   }
 
   const HandlerLibrary& Library(const Napi::Value& value) const {
@@ -88,12 +106,12 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
     return libraries_[static_cast<size_t>(index)];
   }
 
-  // load(path) → {library, code, hello}
+  // load(path, name) → {library, code, hello}
   Napi::Value Load(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
-    if (!info[0].IsString()) throw Napi::TypeError::New(env, "load takes a path");
+    if (!info[0].IsString() || !info[1].IsString()) throw Napi::TypeError::New(env, "load takes a path and a name");
     try {
-      const HandlerLibrary library = HandlerLibrary::Load(info[0].As<Napi::String>().Utf8Value());
+      const HandlerLibrary library = HandlerLibrary::Load(info[0].As<Napi::String>(), info[1].As<Napi::String>());
       const LibraryAnswer answer = library.List(answer_bytes_max_);
       Napi::Object loaded = Napi::Object::New(env);
       loaded["library"] = static_cast<double>(libraries_.size());
@@ -115,7 +133,8 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
     const HandlerLibrary& library = Library(info[0]);
     const Napi::Uint8Array bytes = Bytes(info, 2);
     // Copied once: the thread must not read memory that the JavaScript heap may move or free.
-    Job job = {Ticket(info[1]), library, std::vector<uint8_t>(bytes.Data(), bytes.Data() + bytes.ByteLength())};
+    Job job = {Ticket(info[1]), library, services_->host(),
+               std::vector<uint8_t>(bytes.Data(), bytes.Data() + bytes.ByteLength())};
     const bool taken = !closed_ && pool_->Submit(std::move(job));
     if (taken) queue_->CallOpened(info.Env());
     return Napi::Boolean::New(info.Env(), taken);
@@ -125,6 +144,13 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
   Napi::Value Cancel(const Napi::CallbackInfo& info) {
     const Napi::Uint8Array bytes = Bytes(info, 1);
     return Napi::Number::New(info.Env(), Library(info[0]).Cancel(bytes.Data(), bytes.ByteLength()));
+  }
+
+  // answer(question, message) → whether a library waited for it
+  Napi::Value Answer(const Napi::CallbackInfo& info) {
+    const Napi::Uint8Array bytes = Bytes(info, 1);
+    std::vector<uint8_t> message(bytes.Data(), bytes.Data() + bytes.ByteLength());
+    return Napi::Boolean::New(info.Env(), services_->Answer(Ticket(info[0]), std::move(message)));
   }
 
   // abandon(ticket) → 'unknown' | 'withdrawn' | 'abandoned'
@@ -147,12 +173,33 @@ class HandlerHost : public Napi::ObjectWrap<HandlerHost> {
   bool closed_ = false;
   bool hooked_ = true;
   std::shared_ptr<CompletionQueue> queue_;
+  std::shared_ptr<CrashJournal> journal_;
+  HostServices* services_ = nullptr;
   std::unique_ptr<ThreadPool> pool_;
   std::vector<HandlerLibrary> libraries_;
 };
 
+// collectCrashes(directory) → [{signal, library, callable, step}]
+Napi::Value CollectCrashes(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!info[0].IsString()) throw Napi::TypeError::New(env, "collectCrashes takes a directory");
+  const std::vector<CrashNote> notes = CrashJournal::Collect(info[0].As<Napi::String>().Utf8Value());
+  Napi::Array list = Napi::Array::New(env, notes.size());
+  for (size_t index = 0; index < notes.size(); index += 1) {
+    const CrashNote& note = notes[index];
+    Napi::Object entry = Napi::Object::New(env);
+    entry["signal"] = note.signal;
+    entry["library"] = note.library;
+    entry["callable"] = note.callable;
+    entry["step"] = note.step;
+    list[static_cast<uint32_t>(index)] = entry;
+  }
+  return list;
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["abiVersion"] = static_cast<double>(STEPHOST_HANDLER_ABI_VERSION);
+  exports["collectCrashes"] = Napi::Function::New(env, CollectCrashes);
   exports["HandlerHost"] = HandlerHost::Define(env);
   return exports;
 }

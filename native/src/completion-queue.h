@@ -1,4 +1,4 @@
-// Finished jobs on their way to JavaScript: collected here and drained together through one thread-safe function.
+// What threads have for JavaScript: finished jobs and messages of libraries, drained together through one thread-safe function.
 #pragma once
 
 #include <napi.h>
@@ -10,13 +10,31 @@
 
 namespace stephost {
 
+// The first number of an entry; src/adapters/native/addon.ts has the same.
+enum class EntryKind { kResult = 0, kMessage = 1, kQuestion = 2 };
+
+// One entry on its way: bytes of the library for a result, bytes of our own for what a library sent.
+struct Entry {
+  EntryKind kind;
+  // The ticket of a result, the number of a question.
+  uint64_t id;
+  stephost_code code;
+  LibraryBuffer answer;
+  std::vector<uint8_t> message;
+
+  const uint8_t* data() const { return kind == EntryKind::kResult ? answer.data() : message.data(); }
+  size_t length() const { return kind == EntryKind::kResult ? answer.length() : message.size(); }
+};
+
 class CompletionQueue {
  public:
-  // `callback` receives an array of {ticket, code, message}; it runs on the JavaScript thread of `env`.
-  CompletionQueue(Napi::Env env, Napi::Function callback);
+  // `callback` receives the bytes of all entries, one after another, and for each [kind, id, code, length].
+  CompletionQueue(Napi::Env env, Napi::Function callback, size_t message_bytes_max);
 
   // Any thread. Dropped when the queue is closed.
   void Push(Completion completion);
+  // Any thread. A message of a library is refused while too many bytes of them wait.
+  stephost_code Push(EntryKind kind, uint64_t id, std::vector<uint8_t> message);
 
   // The following run on the JavaScript thread. While a call is open the event loop stays alive; an idle addon holds nothing.
   void CallOpened(Napi::Env env);
@@ -29,9 +47,13 @@ class CompletionQueue {
 
   Wake wake_;
   size_t open_calls_ = 0;
+  const size_t message_bytes_max_;
+
+  void Add(Entry entry);
 
   std::mutex mutex_;
-  std::vector<Completion> finished_;
+  std::vector<Entry> finished_;
+  size_t message_bytes_ = 0;
   bool wake_sent_ = false;
   bool closed_ = false;
 };

@@ -7,6 +7,7 @@
 
 static_assert(sizeof(stephost_handler_table) == STEPHOST_HANDLER_TABLE_SIZE, "the table's size is part of the ABI");
 static_assert(offsetof(stephost_handler_table, list) == 8, "version and size come first, in every version of the ABI");
+static_assert(sizeof(stephost_host) == STEPHOST_HOST_SIZE, "the host's size is part of the ABI");
 static_assert(sizeof(stephost_buffer) == 24, "the buffer's size is part of the ABI");
 
 namespace stephost {
@@ -70,28 +71,29 @@ LibraryBuffer::~LibraryBuffer() {
   if (table_ != nullptr) table_->free(&buffer_);
 }
 
-HandlerLibrary HandlerLibrary::Load(const std::string& path) {
+HandlerLibrary HandlerLibrary::Load(const std::string& path, const std::string& name) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* reason = dlerror();
-    throw LibraryError("LIBRARY_UNLOADABLE", reason == nullptr ? path + " cannot be loaded" : reason);
+    throw LibraryError("LIBRARY_UNLOADABLE", reason == nullptr ? name + " cannot be loaded" : reason);
   }
   using Entry = const stephost_handler_table* (*)();
   auto entry = reinterpret_cast<Entry>(dlsym(handle, STEPHOST_HANDLER_SYMBOL));
   if (entry == nullptr) {
-    throw LibraryError("SYMBOL_MISSING", path + " does not export " STEPHOST_HANDLER_SYMBOL);
+    throw LibraryError("SYMBOL_MISSING", name + " does not export " STEPHOST_HANDLER_SYMBOL);
   }
   const stephost_handler_table* table = entry();
-  CheckTable(table, path);
-  return HandlerLibrary(table);
+  CheckTable(table, name);
+  return HandlerLibrary(table, name);
 }
 
 LibraryAnswer HandlerLibrary::List(size_t bytes_max) const {
   return Answer(table_, bytes_max, [this](stephost_buffer* out) { return table_->list(out); });
 }
 
-LibraryAnswer HandlerLibrary::Execute(const uint8_t* message, size_t length, size_t bytes_max) const {
-  return Answer(table_, bytes_max, [&](stephost_buffer* out) { return table_->execute(message, length, out); });
+LibraryAnswer HandlerLibrary::Execute(const stephost_host* host, const uint8_t* message, size_t length,
+                                      size_t bytes_max) const {
+  return Answer(table_, bytes_max, [&](stephost_buffer* out) { return table_->execute(host, message, length, out); });
 }
 
 stephost_code HandlerLibrary::Cancel(const uint8_t* message, size_t length) const {

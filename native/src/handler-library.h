@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -52,17 +53,21 @@ constexpr stephost_code kOutputTooLarge = -3;
 
 class HandlerLibrary {
  public:
-  // Opens the library and checks its table; throws LibraryError. A library is never closed: unloading Rust code is unsound.
-  static HandlerLibrary Load(const std::string& path);
+  // Opens the library and checks its table; throws LibraryError, which speaks of `name`: the path may be that of a copy.
+  // A library is never closed: unloading Rust code is unsound.
+  static HandlerLibrary Load(const std::string& path, const std::string& name);
 
   LibraryAnswer List(size_t bytes_max) const;
-  LibraryAnswer Execute(const uint8_t* message, size_t length, size_t bytes_max) const;
+  LibraryAnswer Execute(const stephost_host* host, const uint8_t* message, size_t length, size_t bytes_max) const;
   stephost_code Cancel(const uint8_t* message, size_t length) const;
+  const std::string& name() const { return *name_; }
 
  private:
-  explicit HandlerLibrary(const stephost_handler_table* table) : table_(table) {}
+  HandlerLibrary(const stephost_handler_table* table, const std::string& name)
+      : table_(table), name_(std::make_shared<const std::string>(name)) {}
 
   const stephost_handler_table* table_;
+  std::shared_ptr<const std::string> name_;
 };
 
 }  // namespace stephost

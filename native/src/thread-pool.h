@@ -14,6 +14,8 @@ namespace stephost {
 struct Job {
   uint64_t ticket;
   HandlerLibrary library;
+  // What the library may call while it runs; lives as long as the process.
+  const stephost_host* host;
   std::vector<uint8_t> message;
 };
 
@@ -30,12 +32,18 @@ struct PoolLimits {
   size_t answer_bytes_max;
 };
 
+struct PoolEvents {
+  // On the thread that runs the job, before any code of the library; what it gives is kept until the job is over.
+  std::function<std::shared_ptr<void>(const Job&)> begun;
+  // On pool threads, once per job that was neither abandoned nor withdrawn.
+  std::function<void(Completion)> finished;
+};
+
 enum class Abandonment { kUnknown, kWithdrawn, kAbandoned };
 
 class ThreadPool {
  public:
-  // `finished` is called on pool threads, once per job that was neither abandoned nor withdrawn.
-  ThreadPool(PoolLimits limits, std::function<void(Completion)> finished);
+  ThreadPool(PoolLimits limits, PoolEvents events);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
@@ -51,9 +59,6 @@ class ThreadPool {
 
  private:
   struct State;
-  static void Spawn(const std::shared_ptr<State>& state);
-  static void Work(const std::shared_ptr<State>& state);
-
   std::shared_ptr<State> state_;
 };
 

@@ -8,8 +8,9 @@ import { exerciseAdapter } from './adapter-conformance.ts'
 exerciseAdapter({
   name: 'Native',
   open: async (log) => {
-    const found = findHandlerLibraries([fileURLToPath(new URL('../fixtures/handlers/rust', import.meta.url))])
-    const adapter = new NativeAdapter({ ...found, threads: 8, cancelGraceMs: 300, log })
+    const root = fileURLToPath(new URL('../fixtures/handlers/rust', import.meta.url))
+    const find = () => findHandlerLibraries([root])
+    const adapter = new NativeAdapter({ find, threads: 8, cancelGraceMs: 300, log })
     await adapter.start()
     return adapter
   },
@@ -21,10 +22,10 @@ exerciseAdapter({
     badResults: ['nul'],
     // In process: what a library prints is the host's own output.
     printRoutes: [],
-    decides: false,
-    yields: false,
-    rowBatches: false,
-    halves: false,
+    decides: true,
+    yields: true,
+    rowBatches: true,
+    halves: true,
     // A library that ends its process ends the host.
     exits: false,
     dies: false,

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cancellation::{Cancellation, RunningCalls};
-use crate::json_text::InvalidDocument;
-use crate::messages::{self, Execute, Request, ResultEntry, ResultError, ResultMessage};
+use crate::abi::HostRef;
+use crate::call::Call;
+use crate::cancellation::RunningCalls;
+use crate::decision_capable::INVALID_DECISION_OUTCOME;
+use crate::json_text::{parse_document, to_json_text, InvalidDocument};
+use crate::messages::{self, Execute, Request, ResultEntry, ResultError, ResultMessage, ResultOutcome};
 use crate::panic_wall::{behind_wall, Panic};
+use crate::row_batch;
 use crate::{HandlerError, Registry, Retry, StepContext, StepHandler, StepResult};
 
 const EMPTY_OBJECT: &str = "{}";
@@ -15,55 +19,87 @@ const EMPTY_OBJECT: &str = "{}";
 ///
 /// # Errors
 /// What the encoder says; a failing handler is no error.
-pub fn execute(registry: &Registry, calls: &RunningCalls, call: Execute) -> Result<Vec<u8>, String> {
-    let running = calls.begin(&call.call_id, call.time_left);
-    let handler = registry.find(&call.callable);
-    let results = call
-        .requests
-        .into_iter()
-        .map(|request| match handler {
-            Some(handler) => run_step(handler, request, &call.callable, call.method.clone(), &running.cancellation),
-            None => failed(request.step_uuid, 0, not_found(&call.callable), None),
-        })
-        .collect();
+pub fn execute(
+    registry: &Registry,
+    calls: &RunningCalls,
+    execute: Execute,
+    host: Option<HostRef>,
+) -> Result<Vec<u8>, String> {
+    let running = calls.begin(&execute.call_id, execute.time_left);
+    let Execute { call_id, is_batch, callable, method, requests, .. } = execute;
+    let call = Arc::new(Call::new(call_id, callable, method, Arc::clone(&running.cancellation), host));
+    let results = match registry.find(&call.callable) {
+        Some(handler) => run(handler, requests, &call, is_batch),
+        None => {
+            requests.into_iter().map(|request| failed(request.step_uuid, 0, not_found(&call.callable), None)).collect()
+        }
+    };
     messages::encode(&ResultMessage { message_type: "result", call_id: &call.call_id, results })
 }
 
-fn run_step(
-    handler: &dyn StepHandler,
-    request: Request,
-    callable: &str,
-    method: Option<String>,
-    cancellation: &Arc<Cancellation>,
-) -> ResultEntry {
-    let step_uuid = request.step_uuid.clone();
-    let context = StepContext::new(request, callable.to_owned(), method, Arc::clone(cancellation));
+fn run(handler: &dyn StepHandler, requests: Vec<Request>, call: &Arc<Call>, is_batch: bool) -> Vec<ResultEntry> {
+    let contexts: Vec<_> = requests.into_iter().map(|request| StepContext::new(request, Arc::clone(call))).collect();
+    if is_batch && handler.batch().is_some() {
+        if let Some(entries) = run_batch(handler, &contexts) {
+            return entries;
+        }
+    }
+    contexts.into_iter().map(|context| run_step(handler, context)).collect()
+}
+
+/// All steps in one call; `None` when the code itself failed: they run one by one then.
+fn run_batch(handler: &dyn StepHandler, contexts: &[StepContext]) -> Option<Vec<ResultEntry>> {
+    let started = Instant::now();
+    let results = behind_wall(|| row_batch::run(handler, contexts)).ok()?.ok()?;
+    let elapsed_ms = milliseconds(started);
+    let entries = contexts.iter().zip(results);
+    Some(entries.map(|(context, result)| entry(handler, context.step_uuid().to_owned(), elapsed_ms, result)).collect())
+}
+
+fn run_step(handler: &dyn StepHandler, context: StepContext) -> ResultEntry {
+    let step_uuid = context.step_uuid().to_owned();
     let started = Instant::now();
     // The context is dropped behind the wall too; the handler's values are plain JSON text by then.
-    let outcome = behind_wall(move || handler.call(&context));
-    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let outcome = behind_wall(move || context.in_step(|| handler.call(&context)));
+    let elapsed_ms = milliseconds(started);
     let result = match outcome {
         Ok(Ok(result)) => result,
         Ok(Err(error)) => StepResult::failure(error),
         Err(panic) => StepResult::failure(panicked(panic)),
     };
-    entry(step_uuid, elapsed_ms, result)
+    entry(handler, step_uuid, elapsed_ms, result)
 }
 
-fn entry(step_uuid: String, execution_time_ms: u64, result: StepResult) -> ResultEntry {
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn entry(handler: &dyn StepHandler, step_uuid: String, execution_time_ms: u64, result: StepResult) -> ResultEntry {
     let metadata = match result.metadata.transpose() {
         Ok(metadata) => metadata,
         Err(invalid) => return failed(step_uuid, execution_time_ms, invalid_result("metadata", &invalid), None),
     };
     match result.outcome {
-        Ok(Ok(text)) => ResultEntry {
-            step_uuid,
-            success: true,
-            execution_time_ms,
-            metadata: metadata.unwrap_or_else(|| EMPTY_OBJECT.to_owned()),
-            result: Some(text),
-            error: None,
-        },
+        Ok(Ok(text)) => {
+            let (result, outcome) = if result.is_checkpoint {
+                ("null".to_owned(), Some(ResultOutcome { kind: "checkpoint", document: text }))
+            } else {
+                let outcome = outcome_of(&text);
+                if handler.capabilities().decides() && outcome.as_ref().is_none_or(|found| found.kind != "decision") {
+                    return failed(step_uuid, execution_time_ms, no_decision(handler), metadata);
+                }
+                (text, outcome)
+            };
+            ResultEntry {
+                step_uuid,
+                success: true,
+                execution_time_ms,
+                metadata: metadata.unwrap_or_else(|| EMPTY_OBJECT.to_owned()),
+                result: Some(result),
+                outcome,
+                error: None,
+            }
+        }
         Ok(Err(invalid)) => failed(step_uuid, execution_time_ms, invalid_result("result", &invalid), metadata),
         Err(error) => failed(step_uuid, execution_time_ms, error, metadata),
     }
@@ -91,8 +127,27 @@ fn failed(step_uuid: String, execution_time_ms: u64, error: HandlerError, metada
         execution_time_ms,
         metadata: metadata.unwrap_or_else(|| EMPTY_OBJECT.to_owned()),
         result: None,
+        outcome: None,
         error: Some(error),
     }
+}
+
+/// What a result asks for beyond itself (PROTOCOL.md §3.1), however it was made. The text is looked through first, because
+/// few results have one of the keys.
+fn outcome_of(text: &str) -> Option<ResultOutcome> {
+    let kinds = [("decision", "decision_point_outcome"), ("batches", "batch_processing_outcome")];
+    let (kind, key) = kinds.into_iter().find(|(_, key)| text.contains(key))?;
+    let value = parse_document(text).ok()?;
+    let document = to_json_text(value.as_object()?.get(key)?).ok()?;
+    Some(ResultOutcome { kind, document })
+}
+
+fn no_decision(handler: &dyn StepHandler) -> HandlerError {
+    let message = format!(
+        "{} is a decision, but its result has no `decision_point_outcome`: return `decision_success` or `skip_branches`.",
+        handler.name()
+    );
+    HandlerError::permanent(message).with_error_code(INVALID_DECISION_OUTCOME)
 }
 
 fn not_found(callable: &str) -> HandlerError {
@@ -135,20 +190,8 @@ mod tests {
             plain_function("plain", |context, _| context.get("x").cloned().ok_or_else(|| "no x".to_owned())),
         ];
         let handler = registry.find(callable).expect("a handler");
-        let text = || "{}".to_owned();
-        let request = Request {
-            step_uuid: "s1".to_owned(),
-            task_uuid: "t1".to_owned(),
-            correlation_id: "k1".to_owned(),
-            step_name: "step".to_owned(),
-            attempts: 0,
-            task: text(),
-            workflow_step: text(),
-            dependency_results: text(),
-            step_definition: text(),
-        };
-        let cancellation = Arc::new(Cancellation::new(Duration::from_secs(1)));
-        run_step(handler, request, callable, None, &cancellation)
+        let call = Arc::new(Call::detached(callable, Duration::from_secs(1)));
+        run_step(handler, StepContext::new(Request::with_dependencies("{}".to_owned()), call))
     }
 
     fn error_of(callable: &str) -> ResultError {

@@ -15,6 +15,7 @@ pub const WIRE_VERSION: u32 = 2;
 #[derive(Debug)]
 pub struct Execute {
     pub call_id: String,
+    pub is_batch: bool,
     pub callable: String,
     pub method: Option<String>,
     pub time_left: Duration,
@@ -84,6 +85,13 @@ impl Fields {
         value.ok_or_else(|| format!("{name} must be an integer of at least 0"))
     }
 
+    fn boolean(&mut self, name: &str) -> Result<bool, String> {
+        match self.0.remove(name) {
+            Some(WireValue::Bool(value)) => Ok(value),
+            _ => Err(format!("{name} must be true or false")),
+        }
+    }
+
     fn array(&mut self, name: &str) -> Result<Vec<WireValue>, String> {
         match self.0.remove(name) {
             Some(WireValue::Array(items)) => Ok(items),
@@ -115,6 +123,7 @@ impl Execute {
         fields.optional_text("traceparent")?;
         Ok(Self {
             call_id: fields.text("call_id")?,
+            is_batch: mode == "batch",
             callable: fields.text("callable")?,
             method: fields.optional_text("method")?,
             time_left: Duration::from_millis(fields.natural("deadline_ms")?),
@@ -124,6 +133,23 @@ impl Execute {
 }
 
 impl Request {
+    /// A request with nothing but dependency results, for tests.
+    #[cfg(test)]
+    pub fn with_dependencies(dependency_results: String) -> Self {
+        let empty = || "{}".to_owned();
+        Self {
+            step_uuid: "s1".to_owned(),
+            task_uuid: "t1".to_owned(),
+            correlation_id: "k1".to_owned(),
+            step_name: "step".to_owned(),
+            attempts: 0,
+            task: empty(),
+            workflow_step: empty(),
+            dependency_results,
+            step_definition: empty(),
+        }
+    }
+
     fn read(value: WireValue) -> Result<Self, String> {
         let mut fields = Fields::of(value)?;
         Ok(Self {
@@ -180,14 +206,62 @@ pub struct AnnouncedHandler<'a> {
     pub file: &'a str,
     pub root: &'a str,
     pub version: &'a str,
-    pub capabilities: Vec<&'a str>,
+    pub capabilities: Vec<&'static str>,
     pub on_crash: &'static str,
+    pub depends_on: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<AnnouncedBatch>,
+}
+
+#[derive(Serialize)]
+pub struct AnnouncedBatch {
+    pub max_size: u32,
+    pub max_wait_ms: u64,
 }
 
 #[derive(Serialize)]
 pub struct AnnouncedFailure<'a> {
     pub file: &'a str,
     pub message: &'a str,
+}
+
+/// One line for the host's log.
+#[derive(Serialize)]
+pub struct LogLine<'a> {
+    #[serde(rename = "type")]
+    pub message_type: &'static str,
+    pub step_uuid: Option<&'a str>,
+    pub stream: &'static str,
+    pub level: &'static str,
+    pub message: &'a str,
+    pub fields: Option<&'a str>,
+}
+
+/// What a step leaves for its next run; answered by [`Checkpointed`].
+#[derive(Serialize)]
+pub struct Checkpoint<'a> {
+    #[serde(rename = "type")]
+    pub message_type: &'static str,
+    pub call_id: &'a str,
+    pub step_uuid: &'a str,
+    pub checkpoint_id: u64,
+    pub data: &'a str,
+}
+
+/// The host's word on a checkpoint.
+#[derive(Debug)]
+pub struct Checkpointed {
+    pub stored: bool,
+    pub message: Option<String>,
+}
+
+impl Checkpointed {
+    /// # Errors
+    /// What is wrong with the message.
+    pub fn decode(payload: &[u8]) -> Result<Self, String> {
+        let mut fields = Fields::of_message(payload, "checkpointed")?;
+        Ok(Self { stored: fields.boolean("stored")?, message: fields.optional_text("message")? })
+    }
 }
 
 /// The answer to one `execute`.
@@ -209,7 +283,16 @@ pub struct ResultEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<ResultOutcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ResultError>,
+}
+
+/// What a success asks for beyond its result.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResultOutcome {
+    pub kind: &'static str,
+    pub document: String,
 }
 
 #[derive(Debug, Serialize)]

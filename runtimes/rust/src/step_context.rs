@@ -5,24 +5,30 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
+use serde::Serialize;
 use serde_json::Value;
 
-use crate::cancellation::Cancellation;
+use crate::call::Call;
+use crate::checkpoints::checkpoint_document;
 use crate::json_text::parse_document;
+use crate::logs;
 use crate::messages::Request;
 use crate::value_reader::read;
-use crate::{CancelReason, HandlerError};
+use crate::{CancelReason, CancellationToken, HandlerError};
 
 /// Attempts of a step whose template says nothing.
 const MAX_RETRIES_DEFAULT: u32 = 3;
 
-/// One step as its handler sees it. Documents are parsed when they are first looked at.
-#[derive(Debug)]
+/// One step as its handler sees it. Documents are parsed when they are first looked at. A clone is the same step.
+#[derive(Clone, Debug)]
 pub struct StepContext {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     request: Request,
-    callable: String,
-    method: Option<String>,
-    cancellation: Arc<Cancellation>,
+    call: Arc<Call>,
     task: OnceLock<Result<Value, String>>,
     workflow_step: OnceLock<Result<Value, String>>,
     dependency_results: OnceLock<Result<Value, String>>,
@@ -30,52 +36,46 @@ pub struct StepContext {
 }
 
 impl StepContext {
-    pub(crate) fn new(
-        request: Request,
-        callable: String,
-        method: Option<String>,
-        cancellation: Arc<Cancellation>,
-    ) -> Self {
-        Self {
+    pub(crate) fn new(request: Request, call: Arc<Call>) -> Self {
+        let inner = Inner {
             request,
-            callable,
-            method,
-            cancellation,
+            call,
             task: OnceLock::new(),
             workflow_step: OnceLock::new(),
             dependency_results: OnceLock::new(),
             step_definition: OnceLock::new(),
-        }
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The task's id.
     pub fn task_uuid(&self) -> &str {
-        &self.request.task_uuid
+        &self.inner.request.task_uuid
     }
 
     /// The step's id.
     pub fn step_uuid(&self) -> &str {
-        &self.request.step_uuid
+        &self.inner.request.step_uuid
     }
 
     /// The id that goes through all logs of a task.
     pub fn correlation_id(&self) -> &str {
-        &self.request.correlation_id
+        &self.inner.request.correlation_id
     }
 
     /// The step's name; for batch workers that of the instance.
     pub fn step_name(&self) -> &str {
-        &self.request.step_name
+        &self.inner.request.step_name
     }
 
     /// The callable that the template names.
     pub fn handler_name(&self) -> &str {
-        &self.callable
+        &self.inner.call.callable
     }
 
     /// `handler.method` of the template; `None` is the ordinary `call`. A handler that has several looks here.
     pub fn method(&self) -> Option<&str> {
-        self.method.as_deref()
+        self.inner.call.method.as_deref()
     }
 
     /// The namespace of the task.
@@ -173,7 +173,7 @@ impl StepContext {
 
     /// Runs before this one: 0 on the first.
     pub fn retry_count(&self) -> u32 {
-        self.request.attempts
+        self.inner.request.attempts
     }
 
     /// Attempts that the template allows, the first included.
@@ -217,19 +217,54 @@ impl StepContext {
         read(self.checkpoint()?.get("accumulated_results")?).ok()
     }
 
+    /// The whole context of the task as a type of yours: `#[derive(Deserialize)]`, unknown fields ignored.
+    ///
+    /// # Errors
+    /// `validation_error`: the context is not a `T`; the message names the field.
+    pub fn inputs<T: DeserializeOwned + 'static>(&self) -> Result<T, HandlerError> {
+        read_at(Some(self.task_context()?), || "the task context".to_owned())
+    }
+
+    /// Stores how far the work is, and blocks until that is done: a later run of this step finds it in
+    /// [`checkpoint_cursor`](Self::checkpoint_cursor) and its kin. `StepResult::checkpoint_yield` also ends this run.
+    ///
+    /// # Errors
+    /// `checkpoint_not_stored`, retryable: the step is no longer this worker's, or the document cannot be stored.
+    pub fn save_checkpoint(
+        &self,
+        cursor: impl Serialize,
+        items_processed: u64,
+        accumulated_results: Option<&Value>,
+    ) -> Result<(), HandlerError> {
+        let data = checkpoint_document(&cursor, items_processed, accumulated_results);
+        self.inner.call.save_checkpoint(self.step_uuid(), data)
+    }
+
+    /// Runs `work` on this thread as part of the step, so that its log lines are tagged with it. Handlers need it only in
+    /// threads that they start.
+    pub fn in_step<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _guard = logs::enter_step(self.inner.call.host, self.step_uuid());
+        work()
+    }
+
+    /// The cancellation of this call, to hand to other threads and futures.
+    pub fn cancellation(&self) -> CancellationToken {
+        CancellationToken::new(Arc::clone(&self.inner.call.cancellation))
+    }
+
     /// Whether the host asks the handler to stop. Look at it between pieces of work: a thread cannot be stopped from outside.
     pub fn is_cancelled(&self) -> bool {
-        self.cancellation.reason().is_some()
+        self.inner.call.cancellation.reason().is_some()
     }
 
     /// Why the host asks; `None` while it does not.
     pub fn cancel_reason(&self) -> Option<CancelReason> {
-        self.cancellation.reason()
+        self.inner.call.cancellation.reason()
     }
 
     /// When the host will ask the handler to stop.
     pub fn deadline(&self) -> Instant {
-        self.cancellation.deadline()
+        self.inner.call.cancellation.deadline()
     }
 
     /// Time left until the deadline; zero when it has passed.
@@ -249,19 +284,19 @@ impl StepContext {
     }
 
     fn task(&self) -> Result<&Value, HandlerError> {
-        parsed(&self.task, &self.request.task, "task")
+        parsed(&self.inner.task, &self.inner.request.task, "task")
     }
 
     fn workflow_step(&self) -> Result<&Value, HandlerError> {
-        parsed(&self.workflow_step, &self.request.workflow_step, "workflow_step")
+        parsed(&self.inner.workflow_step, &self.inner.request.workflow_step, "workflow_step")
     }
 
     fn dependency_results(&self) -> Result<&Value, HandlerError> {
-        parsed(&self.dependency_results, &self.request.dependency_results, "dependency_results")
+        parsed(&self.inner.dependency_results, &self.inner.request.dependency_results, "dependency_results")
     }
 
     fn step_definition(&self) -> Result<&Value, HandlerError> {
-        parsed(&self.step_definition, &self.request.step_definition, "step_definition")
+        parsed(&self.inner.step_definition, &self.inner.request.step_definition, "step_definition")
     }
 }
 
@@ -288,8 +323,7 @@ mod tests {
     use serde_json::json;
 
     fn context(request: Request) -> StepContext {
-        let cancellation = Arc::new(Cancellation::new(Duration::from_secs(60)));
-        StepContext::new(request, "charge".to_owned(), None, cancellation)
+        StepContext::new(request, Arc::new(Call::detached("charge", Duration::from_secs(60))))
     }
 
     fn request() -> Request {
@@ -321,6 +355,23 @@ mod tests {
         assert_eq!(context.get_config::<String>("currency").expect("a currency"), "EUR");
         assert_eq!(context.step_inputs::<Value>().expect("inputs"), json!({ "batch": 1 }));
         assert_eq!(context.namespace_name().expect("a namespace"), "shop");
+    }
+
+    #[test]
+    fn the_whole_context_is_typed() {
+        #[derive(serde::Deserialize)]
+        struct Order {
+            amount: u32,
+        }
+        assert_eq!(context(request()).inputs::<Order>().expect("an order").amount, 5);
+        let wrong = context(request()).inputs::<Vec<u32>>().expect_err("no list").to_string();
+        assert!(wrong.contains("the task context is not what the handler needs"), "{wrong}");
+    }
+
+    #[test]
+    fn without_a_host_no_checkpoint_is_stored() {
+        let refused = context(request()).save_checkpoint(1, 1, None).expect_err("refused");
+        assert_eq!((refused.failure.error_type.as_str(), refused.failure.retryable), ("checkpoint_not_stored", true));
     }
 
     #[test]

@@ -13,6 +13,8 @@ export const abiCodes = {
   badMessage: 2,
   noSuchCall: 3,
   internal: 4,
+  closed: 5,
+  full: 6,
   threw: -1,
   nullOutput: -2,
   outputTooLarge: -3,
@@ -28,6 +30,10 @@ export interface HandlerHostLimits {
   /** Threads that are replaced while they are lost in a handler that does not end. */
   readonly abandonedThreadsMax: number
   readonly answerBytesMax: number
+  /** Bytes of messages from libraries that may wait for JavaScript. */
+  readonly waitingBytesMax: number
+  /** Where it is noted what runs, for `collectCrashes` of the next start; absent: nowhere. */
+  readonly journalDirectory?: string
 }
 
 export interface LoadedLibrary {
@@ -38,20 +44,33 @@ export interface LoadedLibrary {
   readonly hello: Uint8Array | null
 }
 
-export interface NativeCompletion {
-  readonly ticket: number
-  readonly code: number
-  /** The bytes of a `result` message; null unless the code is `ok`. */
-  readonly message: Uint8Array | null
+/** The first number of an entry: the answer of a call, a message of a library, or one that waits for an answer. */
+export const entryKinds = { result: 0, message: 1, question: 2 } as const
+
+/** Numbers of one entry: kind, ticket or question, code (`abiCodes`), length of its bytes. */
+export const entrySize = 4
+
+/** The bytes of all entries, one after another, and `entrySize` numbers for each. */
+export type TakeEntries = (bytes: Uint8Array, index: Float64Array) => void
+
+/** A call that was running when its process ended. */
+export interface CrashNote {
+  /** The signal of its own fault; 0 when the process ended otherwise. */
+  readonly signal: number
+  readonly library: string
+  readonly callable: string
+  readonly step: string
 }
 
 export interface HandlerHost {
-  /** Throws an Error with a `code` of LibraryErrorCode. */
-  load(path: string): LoadedLibrary
+  /** `name` is what its errors and crash notes call it. Throws an Error with a `code` of LibraryErrorCode. */
+  load(path: string, name: string): LoadedLibrary
   /** False when no thread is free and the queue is full, or the host is closed. */
   execute(library: number, ticket: number, message: Uint8Array): boolean
   /** A code of `abiCodes`. */
   cancel(library: number, message: Uint8Array): number
+  /** Answers a question with a `checkpointed` message; false when nobody waits for it any more. */
+  answer(question: number, message: Uint8Array): boolean
   /** `unknown`: its completion is on the way. `withdrawn`: it never began. `abandoned`: its thread is left behind. */
   abandon(ticket: number): 'unknown' | 'withdrawn' | 'abandoned'
   /** Threads that are lost in a handler right now. */
@@ -62,10 +81,9 @@ export interface HandlerHost {
 
 export interface NativeAddon {
   readonly abiVersion: number
-  readonly HandlerHost: new (
-    limits: HandlerHostLimits,
-    finished: (completions: readonly NativeCompletion[]) => void,
-  ) => HandlerHost
+  /** What ran in processes that are gone, once: their files are removed. */
+  collectCrashes(directory: string): readonly CrashNote[]
+  readonly HandlerHost: new (limits: HandlerHostLimits, take: TakeEntries) => HandlerHost
 }
 
 /** Where `bin/setup` puts the addon: below the package root, which is not the same distance from `src/` and `dist/src/`. */

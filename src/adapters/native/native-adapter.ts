@@ -7,28 +7,32 @@ import type {
   ResolverDescriptor,
   SubscriberDescriptor,
 } from '../../model/handler.ts'
-import { HostError } from '../../model/host-error.ts'
+import { HostError, messageOf } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type {
   AdapterHealth,
   CallEvents,
   CancelReason,
+  CheckpointAck,
   HandlerCall,
   LogRecord,
-  MonotonicMs,
   ReloadOutcome,
   RuntimeAdapter,
 } from '../../model/runtime-adapter.ts'
 import type { StepResult } from '../../model/step-result.ts'
-import { encodePayload } from '../../protocol/codec.ts'
+import { decodePayload, encodePayload } from '../../protocol/codec.ts'
+import { decodeGuestMessage } from '../../protocol/messages.ts'
 import { executeMessage } from '../../protocol/step-envelope.ts'
-import { abiCodes, addonPath, type HandlerHost, loadAddon, type NativeCompletion } from './addon.ts'
+import { abiCodes, addonPath, entryKinds, entrySize, type HandlerHost, loadAddon, type NativeAddon } from './addon.ts'
+import { crashSentences, journalDirectory } from './crash-notes.ts'
 import type { FoundLibraries } from './handler-libraries.ts'
-import { loadLibraries } from './library-loader.ts'
+import { LibraryLoader, type LoadedHandlers } from './library-loader.ts'
 import { failCall, readAnswer } from './native-answer.ts'
+import { NativeCall, nativeLine, nativeWarning } from './native-call.ts'
 
-/** What `findHandlerLibraries` found, and how to run it. */
-export interface NativeAdapterOptions extends FoundLibraries {
+export interface NativeAdapterOptions {
+  /** Looks for libraries, at the start and for each reload. Throws HANDLERS_DIR_MISSING. */
+  find(): FoundLibraries
   /** Calls that run at once. */
   readonly threads: number
   /** Largest message either way, default 16 MiB. */
@@ -37,38 +41,32 @@ export interface NativeAdapterOptions extends FoundLibraries {
   readonly cancelGraceMs?: number
   /** Threads left behind until the adapter calls itself unhealthy, default 2; as many are replaced. */
   readonly abandonedThreadsMax?: number
+  /** Where it is noted what runs, so that the next start can say what crashed; null, the default: nowhere. */
+  readonly journalDirectory?: string | null
   /** The built addon; the package's own by default. */
   readonly addonPath?: string
-  /** Takes what the host itself has to say about a thread that was left behind. */
+  /** Takes what belongs to no single call. */
   log(record: LogRecord): void
-}
-
-interface RunningCall {
-  readonly ticket: number
-  readonly library: number
-  readonly call: HandlerCall
-  readonly startedAt: MonotonicMs
-  resolve(results: readonly StepResult[]): void
-  reject(error: HostError): void
-  cancelled: CancelReason | null
-  graceTimer: NodeJS.Timeout | null
-  repeatTimer: NodeJS.Timeout | null
 }
 
 /** A cancel that overtakes the start of its call is repeated until the library knows the call. */
 const cancelRepeatMs = 5
+/** Log lines and checkpoints of all libraries that may wait for this thread. */
+const waitingBytesMax = 32 * 1024 * 1024
+
+const nothingLoaded: LoadedHandlers = { handlers: [], failures: [], routes: new Map() }
 
 export class NativeAdapter implements RuntimeAdapter {
   readonly name = 'rust'
   readonly inFlightMax: number
   readonly #options: Required<NativeAdapterOptions>
-  readonly #byTicket = new Map<number, RunningCall>()
-  readonly #byId = new Map<CallId, RunningCall>()
-  #host: HandlerHost | null = null
-  #handlers: readonly HandlerDescriptor[] = []
-  #failures: readonly LoadFailure[] = []
-  #routes: ReadonlyMap<string, number> = new Map()
+  readonly #byTicket = new Map<number, NativeCall>()
+  readonly #byId = new Map<CallId, NativeCall>()
   readonly #idleWaiters: (() => void)[] = []
+  #found: FoundLibraries = { libraries: [], loadFailures: [] }
+  #loaded = nothingLoaded
+  #host: HandlerHost | null = null
+  #loader: LibraryLoader | null = null
   #stopping = false
   #lastTicket = 0
 
@@ -77,6 +75,7 @@ export class NativeAdapter implements RuntimeAdapter {
       messageBytesMax: 16 * 1024 * 1024,
       cancelGraceMs: 5_000,
       abandonedThreadsMax: 2,
+      journalDirectory: null,
       addonPath: addonPath(),
       ...options,
     }
@@ -84,7 +83,7 @@ export class NativeAdapter implements RuntimeAdapter {
   }
 
   handlers(): readonly HandlerDescriptor[] {
-    return this.#handlers
+    return this.#loaded.handlers
   }
 
   publishers(): readonly PublisherDescriptor[] {
@@ -100,23 +99,18 @@ export class NativeAdapter implements RuntimeAdapter {
   }
 
   loadFailures(): readonly LoadFailure[] {
-    return [...this.#options.loadFailures, ...this.#failures]
+    return [...this.#found.loadFailures, ...this.#loaded.failures]
   }
 
   /** Rejects with RUNTIME_UNAVAILABLE when there are libraries and no addon to load them. A library that does not load is no reason to. */
   async start(): Promise<void> {
     this.#stopping = false
-    const { libraries, threads, abandonedThreadsMax, messageBytesMax } = this.#options
-    if (this.#host !== null || libraries.length === 0) return
-    const addon = loadAddon(this.#options.addonPath)
-    const limits = { threads, queueMax: threads, abandonedThreadsMax, answerBytesMax: messageBytesMax }
-    this.#host = new addon.HandlerHost(limits, (completions) => {
-      for (const completion of completions) this.#complete(completion)
-    })
-    const loaded = loadLibraries(this.#host, libraries)
-    this.#handlers = loaded.handlers
-    this.#failures = loaded.failures
-    this.#routes = loaded.routes
+    if (this.#host !== null) return
+    this.#found = this.#options.find()
+    if (this.#found.libraries.length === 0) return
+    this.#host = this.#openHost(loadAddon(this.#options.addonPath))
+    this.#loader = new LibraryLoader(this.#host)
+    this.#loaded = this.#loader.load(this.#found.libraries)
   }
 
   /** Asks running handlers to stop and waits for each at most the grace. */
@@ -132,7 +126,7 @@ export class NativeAdapter implements RuntimeAdapter {
     const [first] = call.requests
     if (first === undefined) return []
     if (this.#stopping) throw new HostError('ADAPTER_STOPPED', 'The Rust runtime is stopping.')
-    const library = this.#routes.get(first.handler.callable)
+    const library = this.#loaded.routes.get(first.handler.callable)
     if (library === undefined || this.#host === null) {
       return failCall(call, 'handler_not_found', `No native library has a handler named ${first.handler.callable}.`)
     }
@@ -145,27 +139,25 @@ export class NativeAdapter implements RuntimeAdapter {
       const sizes = `${message.length} bytes, at most ${messageBytesMax}`
       return failCall(call, 'invalid_result', `The step's inputs do not fit into one message: ${sizes}.`)
     }
-    const results = this.#run(this.#host, call, library, message)
-    // A thread of its own takes it at once; nobody can tell when it enters the library, so from here on it counts as started.
-    if (this.#byId.has(call.id)) for (const { stepId } of call.requests) events.started(stepId)
-    return results
+    return this.#run(this.#host, { call, events, library }, message)
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
     const running = this.#byId.get(callId)
     if (running === undefined || running.cancelled !== null) return
+    const { cancelGraceMs } = this.#options
     running.cancelled = reason
-    running.graceTimer = setTimeout(() => this.#giveUp(running), this.#options.cancelGraceMs)
-    this.#tell(
-      running,
-      encodePayload({ type: 'cancel', call_id: callId, reason, grace_ms: this.#options.cancelGraceMs }),
-    )
+    running.expectEnd(cancelGraceMs, () => this.#giveUp(running))
+    this.#tell(running, encodePayload({ type: 'cancel', call_id: callId, reason, grace_ms: cancelGraceMs }))
   }
 
-  /** A library cannot be unloaded soundly, and a new version needs a new path: that is the build's work. */
+  /** New versions serve from the next call on, and what runs ends in the old one. Refused as a whole when a file that serves does not load. */
   reload(): Promise<ReloadOutcome> {
-    const problem = 'Rust and C libraries are loaded at the start; restart the worker.'
-    return Promise.resolve({ live: false, problem })
+    try {
+      return Promise.resolve(this.#reload())
+    } catch (error) {
+      return Promise.resolve({ live: false, problem: messageOf(error) })
+    }
   }
 
   health(): AdapterHealth {
@@ -177,36 +169,101 @@ export class NativeAdapter implements RuntimeAdapter {
       : { status: 'degraded', message: `${stuck}; find the handler in the log by its timeout.` }
   }
 
-  #run(host: HandlerHost, call: HandlerCall, library: number, message: Uint8Array): Promise<readonly StepResult[]> {
+  #openHost(addon: NativeAddon): HandlerHost {
+    const { threads, abandonedThreadsMax, messageBytesMax } = this.#options
+    const limits = { threads, queueMax: threads, abandonedThreadsMax, answerBytesMax: messageBytesMax, waitingBytesMax }
+    const journal = journalDirectory(this.#options.journalDirectory)
+    if (journal !== null) {
+      for (const sentence of crashSentences(addon, journal)) this.#options.log(nativeWarning(sentence, null))
+    }
+    const options = journal === null ? limits : { ...limits, journalDirectory: journal }
+    return new addon.HandlerHost(options, (bytes, index) => this.#take(bytes, index))
+  }
+
+  #reload(): ReloadOutcome {
+    if (this.#stopping) return { live: false, problem: 'the Rust runtime is stopping' }
+    const found = this.#options.find()
+    this.#host ??= this.#openHost(loadAddon(this.#options.addonPath))
+    this.#loader ??= new LibraryLoader(this.#host)
+    const loaded = this.#loader.load(found.libraries)
+    const serving = new Set(this.#loaded.handlers.map(({ file }) => file))
+    const broken = [...found.loadFailures, ...loaded.failures].find(({ file }) => serving.has(file))
+    if (broken !== undefined) return { live: false, problem: broken.message }
+    this.#found = found
+    this.#loaded = loaded
+    return { live: true, problem: null }
+  }
+
+  #run(
+    host: HandlerHost,
+    parts: { readonly call: HandlerCall; readonly events: CallEvents; readonly library: number },
+    message: Uint8Array,
+  ): Promise<readonly StepResult[]> {
     return new Promise((resolve, reject) => {
       this.#lastTicket += 1
-      const running: RunningCall = {
-        ...{ ticket: this.#lastTicket, library, call, startedAt: performance.now(), resolve, reject },
-        ...{ cancelled: null, graceTimer: null, repeatTimer: null },
-      }
+      const running = new NativeCall({ ticket: this.#lastTicket, ...parts, resolve, reject })
       this.#byTicket.set(running.ticket, running)
-      this.#byId.set(call.id, running)
-      if (host.execute(library, running.ticket, message)) return
-      this.#forget(running)
-      reject(new HostError('RUNTIME_BUSY', 'The Rust runtime has no thread for another call.'))
+      this.#byId.set(parts.call.id, running)
+      if (!host.execute(running.library, running.ticket, message)) {
+        this.#forget(running)
+        reject(new HostError('RUNTIME_BUSY', 'The Rust runtime has no thread for another call.'))
+        return
+      }
+      // A thread of its own takes it at once; nobody can tell when it enters the library, so from here on it counts as started.
+      running.started()
     })
   }
 
-  #tell(running: RunningCall, message: Uint8Array): void {
-    running.repeatTimer = null
+  #tell(running: NativeCall, message: Uint8Array): void {
     if (this.#host?.cancel(running.library, message) !== abiCodes.noSuchCall) return
-    running.repeatTimer = setTimeout(() => this.#tell(running, message), cancelRepeatMs)
+    running.repeatAfter(cancelRepeatMs, () => this.#tell(running, message))
   }
 
-  #complete(completion: NativeCompletion): void {
-    const running = this.#byTicket.get(completion.ticket)
+  #take(bytes: Uint8Array, index: Float64Array): void {
+    let offset = 0
+    for (let at = 0; at < index.length; at += entrySize) {
+      const [kind, id = 0, code = 0, length = 0] = index.subarray(at, at + entrySize)
+      const content = bytes.subarray(offset, offset + length)
+      offset += length
+      if (kind === entryKinds.result) this.#complete(id, code, content)
+      else this.#hear(content, kind === entryKinds.question ? id : null)
+    }
+  }
+
+  #complete(ticket: number, code: number, message: Uint8Array): void {
+    const running = this.#byTicket.get(ticket)
     if (running === undefined) return
     this.#forget(running)
-    running.resolve(readAnswer(running.call, completion))
+    running.resolve(readAnswer(running.call, code, message))
+  }
+
+  /** A message that a library sent by itself. One that is none is said and dropped: it must not cost a call. */
+  #hear(content: Uint8Array, question: number | null): void {
+    const answer = (ack: CheckpointAck, id: { call_id: string; checkpoint_id: number }) =>
+      question !== null && this.#host?.answer(question, encodePayload({ type: 'checkpointed', ...id, ...ack }))
+    try {
+      const message = decodeGuestMessage(decodePayload(content))
+      if (question === null && message.type === 'log') {
+        const running = [...this.#byId.values()].find((call) => call.request(message.step_uuid) !== null)
+        const line = nativeLine(message, running?.request(message.step_uuid) ?? null)
+        if (running === undefined) this.#options.log(line)
+        else running.log(line)
+      } else if (question !== null && message.type === 'checkpoint') {
+        const running = this.#byId.get(message.call_id as CallId)
+        const refused = { stored: false, message: 'The call is over.' }
+        void (running?.checkpoint(message) ?? Promise.resolve(refused)).then((ack) => answer(ack, message))
+      } else {
+        throw new Error(`a library may send log and ask checkpoint, not ${message.type}`)
+      }
+    } catch (error) {
+      const problem = messageOf(error)
+      this.#options.log(nativeWarning(`A native library sent what is no message: ${problem}`, null))
+      answer({ stored: false, message: problem }, { call_id: '', checkpoint_id: 0 })
+    }
   }
 
   /** The grace is over. A thread cannot be ended from outside: it is left behind, and its answer will be dropped. */
-  #giveUp(running: RunningCall): void {
+  #giveUp(running: NativeCall): void {
     const outcome = this.#host?.abandon(running.ticket)
     // Its completion is already on the way to this thread.
     if (outcome === 'unknown') return
@@ -216,16 +273,10 @@ export class NativeAdapter implements RuntimeAdapter {
       running.reject(new HostError('RUNTIME_UNAVAILABLE', `The Rust runtime did not take the call in time: ${reason}.`))
       return
     }
-    const ranMs = Math.round(performance.now() - running.startedAt)
-    const { call, cancelled } = running
-    const rest = `it did not stop within ${this.#options.cancelGraceMs} ms after it was told to, and its thread was left behind`
-    const [step] = call.requests
-    this.#options.log({
-      ...{ runtime: this.name, stream: 'stderr', level: 'warn', pid: process.pid, fields: null },
-      ...{ step: step?.stepId ?? null, task: step?.taskId ?? null, correlationId: step?.correlationId ?? null },
-      handler: step?.handler.callable ?? null,
-      line: `${step?.handler.callable ?? 'A handler'} ignored its cancellation (${cancelled}): ${rest}`,
-    })
+    const { call, cancelled, ranMs, callable } = running
+    const rest = 'it ignored its cancellation, and its thread was left behind'
+    const line = `${callable} was told to stop (${cancelled}): ${rest}`
+    this.#options.log(nativeWarning(line, call.requests[0] ?? null))
     running.resolve(
       cancelled === 'timeout'
         ? failCall(call, 'handler_timeout', `The handler timed out after ${ranMs}ms; ${rest}.`, ranMs)
@@ -233,9 +284,8 @@ export class NativeAdapter implements RuntimeAdapter {
     )
   }
 
-  #forget(running: RunningCall): void {
-    if (running.graceTimer !== null) clearTimeout(running.graceTimer)
-    if (running.repeatTimer !== null) clearTimeout(running.repeatTimer)
+  #forget(running: NativeCall): void {
+    running.settle()
     this.#byTicket.delete(running.ticket)
     this.#byId.delete(running.call.id)
     if (this.#byId.size === 0) for (const resume of this.#idleWaiters.splice(0)) resume()

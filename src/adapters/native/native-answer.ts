@@ -6,7 +6,7 @@ import { type HostErrorType, hostFailure, type StepResult } from '../../model/st
 import { decodePayload } from '../../protocol/codec.ts'
 import { decodeGuestMessage } from '../../protocol/messages.ts'
 import { stepResult } from '../../protocol/step-envelope.ts'
-import { abiCodes, type NativeCompletion } from './addon.ts'
+import { abiCodes } from './addon.ts'
 
 /** One failure for every step of a call. */
 export function failCall(
@@ -19,13 +19,13 @@ export function failCall(
 }
 
 /** The results of a call; never throws, because a library that answers nonsense has still spent the attempt. */
-export function readAnswer(call: HandlerCall, completion: NativeCompletion): readonly StepResult[] {
-  if (completion.message === null) {
-    const errorType = completion.code === abiCodes.outputTooLarge ? 'invalid_result' : 'handler_error'
-    return failCall(call, errorType, codeMessage(completion.code))
+export function readAnswer(call: HandlerCall, code: number, message: Uint8Array): readonly StepResult[] {
+  if (code !== abiCodes.ok) {
+    const errorType = code === abiCodes.outputTooLarge ? 'invalid_result' : 'handler_error'
+    return failCall(call, errorType, codeMessage(code))
   }
   try {
-    return readResults(call, completion.message)
+    return readResults(call, message)
   } catch (error) {
     return failCall(call, 'handler_error', `The library's answer is not a result of this call: ${messageOf(error)}`)
   }

@@ -18,7 +18,13 @@ import { executeMessage } from '../../../src/protocol/step-envelope.ts'
 import { handlerCall } from '../../fixtures/handler-call.ts'
 import { type CLibrary, cLibrary } from './c-libraries.ts'
 
-const limits = { threads: 2, queueMax: 2, abandonedThreadsMax: 1, answerBytesMax: 1_000_000 }
+const limits = {
+  threads: 2,
+  queueMax: 2,
+  abandonedThreadsMax: 1,
+  answerBytesMax: 1_000_000,
+  waitingBytesMax: 1_000_000,
+}
 const open: HandlerHost[] = []
 
 function openHost(): HandlerHost {
@@ -34,7 +40,7 @@ afterEach(() => {
 
 function loadError(path: string): { code: string; message: string } {
   try {
-    openHost().load(path)
+    openHost().load(path, path)
   } catch (error) {
     return error as { code: string; message: string }
   }
@@ -43,7 +49,7 @@ function loadError(path: string): { code: string; message: string } {
 
 describe('a library that is not one', () => {
   const refusals: readonly [CLibrary, LibraryErrorCode, RegExp][] = [
-    ['wrong_version', 'ABI_VERSION', /version 99, this host speaks 1/],
+    ['wrong_version', 'ABI_VERSION', /version 99, this host speaks 2/],
     ['small_table', 'ABI_SIZE', /16 bytes, 40 are needed/],
     ['null_functions', 'TABLE_INVALID', /NULL function/],
     ['no_symbol', 'SYMBOL_MISSING', /stephost_handler_library/],
@@ -68,14 +74,14 @@ describe('a library that is not one', () => {
 
 describe('the binding', () => {
   it('speaks the ABI version of the header', () => {
-    expect(loadAddon(addonPath()).abiVersion).toBe(1)
+    expect(loadAddon(addonPath()).abiVersion).toBe(2)
   })
 
   it('refuses wrong arguments instead of crashing', () => {
     const host = openHost()
     const loose = host as unknown as Record<string, (...values: unknown[]) => unknown>
     const { HandlerHost: Host } = loadAddon(addonPath())
-    const { library } = host.load(cLibrary('c_handlers'))
+    const { library } = host.load(cLibrary('c_handlers'), 'c_handlers')
     expect(() => new Host({ ...limits, threads: -1 }, () => undefined)).toThrow(/threads/)
     expect(() => Reflect.construct(Host, [])).toThrow(TypeError)
     expect(() => loose['load']?.(7)).toThrow(TypeError)
@@ -89,7 +95,7 @@ describe('the binding', () => {
 
   it('closes twice, and refuses calls from then on', () => {
     const host = openHost()
-    const { library } = host.load(cLibrary('c_handlers'))
+    const { library } = host.load(cLibrary('c_handlers'), 'c_handlers')
     host.close()
     host.close()
     expect(host.execute(library, 1, new Uint8Array([0x80]))).toBe(false)
@@ -104,8 +110,8 @@ function script(call: string, afterwards: string): string {
   const message = Buffer.from(encodePayload(executeMessage(handler, request, 0))).toString('base64')
   return `
     const { HandlerHost } = require(${JSON.stringify(addonPath())})
-    const host = new HandlerHost(${JSON.stringify(limits)}, (batch) => console.log('finished', batch.length, batch[0].code))
-    const { library } = host.load(${JSON.stringify(cLibrary('c_handlers'))})
+    const host = new HandlerHost(${JSON.stringify(limits)}, (_, index) => console.log('finished', index.length / 4, index[2]))
+    const { library } = host.load(${JSON.stringify(cLibrary('c_handlers'))}, 'c_handlers')
     host.execute(library, 1, Buffer.from(${JSON.stringify(message)}, 'base64'))
     ${afterwards}`
 }

@@ -1,6 +1,7 @@
 // The adapter over handlers in C: outcomes, cancellation, lost threads and answers that break the ABI.
 
 import { afterEach, describe, expect, it } from 'vitest'
+import type { HandlerLibraryFile } from '../../../src/adapters/native/handler-libraries.ts'
 import { NativeAdapter, type NativeAdapterOptions } from '../../../src/adapters/native/native-adapter.ts'
 import type { JsonText } from '../../../src/model/json-text.ts'
 import type { CallEvents, HandlerCall, LogRecord } from '../../../src/model/runtime-adapter.ts'
@@ -11,11 +12,13 @@ import { cLibraryFile } from './c-libraries.ts'
 
 const open: NativeAdapter[] = []
 
-async function startAdapter(options: Partial<NativeAdapterOptions> = {}): Promise<NativeAdapter> {
-  const adapter = new NativeAdapter({
-    ...{ libraries: [cLibraryFile('c_handlers')], loadFailures: [], threads: 4, log: () => undefined },
-    ...options,
-  })
+interface Options extends Partial<NativeAdapterOptions> {
+  readonly libraries?: readonly HandlerLibraryFile[]
+}
+
+async function startAdapter({ libraries = [cLibraryFile('c_handlers')], ...options }: Options = {}) {
+  const find = () => ({ libraries, loadFailures: [] })
+  const adapter = new NativeAdapter({ find, threads: 4, log: () => undefined, ...options })
   open.push(adapter)
   await adapter.start()
   return adapter
@@ -152,7 +155,10 @@ describe('cancellation', () => {
     expect(await lost).toMatchObject({ success: false, errorType: 'handler_timeout', retryable: true })
     expect(adapter.health().status).toBe('degraded')
     expect(lines.map((record) => [record.step, record.line])).toEqual([
-      [call.requests[0]?.stepId, expect.stringContaining('c.stubborn ignored its cancellation (timeout)')],
+      [
+        call.requests[0]?.stepId,
+        expect.stringContaining('c.stubborn was told to stop (timeout): it ignored its cancellation'),
+      ],
     ])
     expect((await only(adapter, handlerCall({ callable: 'c.echo' }))).success).toBe(true)
     await eventually('the lost thread has ended', () => adapter.health().status === 'healthy')
@@ -206,6 +212,10 @@ describe('limits and life', () => {
   })
 
   it('stop before start is legal', async () => {
-    await new NativeAdapter({ libraries: [], loadFailures: [], threads: 1, log: () => undefined }).stop()
+    await new NativeAdapter({
+      find: () => ({ libraries: [], loadFailures: [] }),
+      threads: 1,
+      log: () => undefined,
+    }).stop()
   })
 })
