@@ -19,7 +19,7 @@ namespace stephost {
 namespace {
 
 // How long a thread without work looks for some before it sleeps: a wake-up costs more than that. One thread at a time looks.
-constexpr std::chrono::microseconds kLook{20};
+constexpr std::chrono::microseconds kLook{50};
 
 struct Sleeper {
   std::condition_variable wake;

@@ -1,6 +1,5 @@
 //! The messages of the wire (proto/wire/PROTOCOL.md §3): what the host sends, and what this library answers.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -44,10 +43,10 @@ pub struct Cancel {
 }
 
 /// The fields of one map; taking a field moves it out, so that documents are not copied again.
-struct Fields(HashMap<String, WireValue>);
+struct Fields<'a>(Vec<(&'a str, WireValue<'a>)>);
 
-impl Fields {
-    fn of(value: WireValue) -> Result<Self, String> {
+impl<'a> Fields<'a> {
+    fn of(value: WireValue<'a>) -> Result<Self, String> {
         match value {
             WireValue::Map(map) => Ok(Self(map)),
             _ => Err("a map is needed".to_owned()),
@@ -55,7 +54,7 @@ impl Fields {
     }
 
     /// The fields of a message of this type.
-    fn of_message(payload: &[u8], message_type: &str) -> Result<Self, String> {
+    fn of_message(payload: &'a [u8], message_type: &str) -> Result<Self, String> {
         let mut fields = Self::of(WireValue::decode(payload)?)?;
         let found = fields.text("type")?;
         if found == message_type {
@@ -65,20 +64,26 @@ impl Fields {
         }
     }
 
+    /// Of a key that comes twice, the last.
+    fn take(&mut self, name: &str) -> Option<WireValue<'a>> {
+        let index = self.0.iter().rposition(|(key, _)| *key == name)?;
+        Some(std::mem::replace(&mut self.0[index].1, WireValue::Nil))
+    }
+
     fn text(&mut self, name: &str) -> Result<String, String> {
         self.optional_text(name)?.ok_or_else(|| format!("{name} must be a string"))
     }
 
     fn optional_text(&mut self, name: &str) -> Result<Option<String>, String> {
-        match self.0.remove(name) {
+        match self.take(name) {
             None | Some(WireValue::Nil) => Ok(None),
-            Some(WireValue::Text(text)) => Ok(Some(text)),
+            Some(WireValue::Text(text)) => Ok(Some(text.to_owned())),
             Some(_) => Err(format!("{name} must be a string")),
         }
     }
 
     fn natural(&mut self, name: &str) -> Result<u64, String> {
-        let value = match self.0.remove(name) {
+        let value = match self.take(name) {
             Some(WireValue::Int(value)) => u64::try_from(value).ok(),
             _ => None,
         };
@@ -86,14 +91,14 @@ impl Fields {
     }
 
     fn boolean(&mut self, name: &str) -> Result<bool, String> {
-        match self.0.remove(name) {
+        match self.take(name) {
             Some(WireValue::Bool(value)) => Ok(value),
             _ => Err(format!("{name} must be true or false")),
         }
     }
 
-    fn array(&mut self, name: &str) -> Result<Vec<WireValue>, String> {
-        match self.0.remove(name) {
+    fn array(&mut self, name: &str) -> Result<Vec<WireValue<'a>>, String> {
+        match self.take(name) {
             Some(WireValue::Array(items)) => Ok(items),
             _ => Err(format!("{name} must be an array")),
         }
@@ -150,7 +155,7 @@ impl Request {
         }
     }
 
-    fn read(value: WireValue) -> Result<Self, String> {
+    fn read(value: WireValue<'_>) -> Result<Self, String> {
         let mut fields = Fields::of(value)?;
         Ok(Self {
             step_uuid: fields.text("step_uuid")?,

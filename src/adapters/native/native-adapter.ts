@@ -222,7 +222,7 @@ export class NativeAdapter implements RuntimeAdapter {
   #take(bytes: Uint8Array, index: Float64Array): void {
     let offset = 0
     for (let at = 0; at < index.length; at += entrySize) {
-      const [kind, id = 0, code = 0, length = 0] = index.subarray(at, at + entrySize)
+      const [kind, id, code, length] = [index[at], index[at + 1] ?? 0, index[at + 2] ?? 0, index[at + 3] ?? 0]
       const content = bytes.subarray(offset, offset + length)
       offset += length
       if (kind === entryKinds.result) this.#complete(id, code, content)
