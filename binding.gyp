@@ -23,6 +23,26 @@
       'conditions': [["OS=='linux'", {'ldflags': ['-Wl,-z,nodelete']}]],
     },
     {
+      # The same libraries in a process of their own (runtimes.rust.isolation = "process").
+      'target_name': 'stephost_guest',
+      'type': 'executable',
+      'sources': [
+        'native/pinger.c',
+        'native/src/guest/call-book.cc',
+        'native/src/guest/library-set.cc',
+        'native/src/guest/main.cc',
+        'native/src/guest/wire.cc',
+        'native/src/handler-library.cc',
+        'native/src/host-services.cc',
+        'native/src/msgpack.c',
+        'native/src/thread-pool.cc',
+      ],
+      'include_dirs': ['native/src/guest'],
+      'cflags_cc': ['-fexceptions'],
+      'cflags_cc!': ['-fno-exceptions'],
+      'libraries': ['-lpthread', '-ldl'],
+    },
+    {
       'target_name': 'c_handlers',
       'sources': ['native/fixtures/c-handlers.c', 'native/src/msgpack.c'],
     },

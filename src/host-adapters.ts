@@ -10,7 +10,7 @@ import { TypeScriptAdapter } from './adapters/typescript/typescript-adapter.ts'
 import type { Config } from './config/config.ts'
 import { ignoredNames, ignorePatterns, type NameRule, runtimesBelow } from './host-handler-files.ts'
 import { findPython, pythonFault } from './host-interpreters.ts'
-import { pythonOptions, rubyOptions, typescriptOptions } from './host-sidecars.ts'
+import { pythonOptions, rubyOptions, rustOptions, typescriptOptions } from './host-sidecars.ts'
 import type { RuntimeName } from './model/handler.ts'
 import { HostError, messageOf } from './model/host-error.ts'
 import type { LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
@@ -128,6 +128,9 @@ export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions):
     case 'python':
       return new SidecarAdapter(pythonOptions(project))
     case 'rust':
+      if (runtimes.rust.isolation === 'process') {
+        return new SidecarAdapter(rustOptions(project, () => handlerLibraries(options)))
+      }
       return new NativeAdapter({
         ...{ threads: runtimes.rust.threads, cancelGraceMs, log },
         find: () => handlerLibraries(options),

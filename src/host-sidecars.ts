@@ -2,6 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { guestProgram } from './adapters/native/addon.ts'
+import type { FoundLibraries } from './adapters/native/handler-libraries.ts'
 import { restartDefaults, type SidecarOptions } from './adapters/sidecar/sidecar-options.ts'
 import type { Config } from './config/config.ts'
 import { packageRoot } from './config/package-root.ts'
@@ -33,6 +35,21 @@ export function pythonOptions(project: SidecarProject): SidecarOptions {
   const { program } = findPython(python.interpreter, project.handlerRoots)
   const env = { ...project.passed, PYTHONPATH: join(packageRoot(), 'runtimes/python/src') }
   return { ...sidecarOptions(project, python), runtime: 'python', command: [program, '-m', 'stephost'], env }
+}
+
+/** `runtimes.rust.isolation = "process"`: the libraries of the handler directories, looked for again by each process that starts. */
+export function rustOptions(project: SidecarProject, find: () => FoundLibraries): SidecarOptions {
+  const { threads, processes } = project.config.runtimes.rust
+  const command = (): readonly string[] => {
+    const { libraries, loadFailures } = find()
+    return [
+      guestProgram(),
+      ...libraries.flatMap(({ path, file, root }) => ['--library', path, file, root]),
+      ...loadFailures.flatMap(({ file, message }) => ['--failure', file, message]),
+    ]
+  }
+  const language = { processes, inFlightMax: threads, threads }
+  return { ...sidecarOptions(project, language), runtime: 'rust', command, env: project.passed }
 }
 
 /** `runtimes.typescript.isolation = "process"`: as many processes as there would be threads. */

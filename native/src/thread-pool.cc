@@ -83,7 +83,7 @@ bool ThreadPool::Submit(Job job) {
   return false;
 }
 
-Abandonment ThreadPool::Abandon(uint64_t ticket) {
+Abandonment ThreadPool::Abandon(uint64_t ticket, AbandonOnly only) {
   std::lock_guard<std::mutex> lock(state_->mutex);
   auto queued = std::find_if(state_->queue.begin(), state_->queue.end(),
                              [ticket](const Job& job) { return job.ticket == ticket; });
@@ -92,7 +92,7 @@ Abandonment ThreadPool::Abandon(uint64_t ticket) {
     state_->queued = state_->queue.size();
     return Abandonment::kWithdrawn;
   }
-  if (state_->running.erase(ticket) == 0) return Abandonment::kUnknown;
+  if (only == AbandonOnly::kWaiting || state_->running.erase(ticket) == 0) return Abandonment::kUnknown;
   state_->abandoned += 1;
   // Jobs that waited for the lost thread need another one now.
   state_->CallThread();

@@ -40,6 +40,7 @@ struct PoolEvents {
 };
 
 enum class Abandonment { kUnknown, kWithdrawn, kAbandoned };
+enum class AbandonOnly { kWaiting, kAny };
 
 class ThreadPool {
  public:
@@ -51,7 +52,7 @@ class ThreadPool {
   // False when the queue is full, no thread can be made, or the pool is closed.
   bool Submit(Job job);
   // Gives a job up: out of the queue when it has not begun, else its thread is left behind and replaced.
-  Abandonment Abandon(uint64_t ticket);
+  Abandonment Abandon(uint64_t ticket, AbandonOnly only = AbandonOnly::kAny);
   // Threads that are lost in a handler right now.
   size_t abandoned() const;
   // Waits for idle threads to end. A thread inside a handler cannot be stopped; it ends by itself and its answer is dropped.

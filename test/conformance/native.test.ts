@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { findHandlerLibraries } from '../../src/adapters/native/handler-libraries.ts'
 import { NativeAdapter } from '../../src/adapters/native/native-adapter.ts'
 import { exerciseAdapter } from './adapter-conformance.ts'
+import { nativeTraits } from './native-traits.ts'
 
 exerciseAdapter({
   name: 'Native',
@@ -14,21 +15,5 @@ exerciseAdapter({
     await adapter.start()
     return adapter
   },
-  traits: {
-    errorTypes: { retryable: 'retryable_error', permanent: 'permanent_error' },
-    raised: { errorType: 'handler_panic', retryable: false, backtrace: true },
-    numbers: 'exact',
-    // JSON values of Rust hold neither NaN nor a cycle.
-    badResults: ['nul'],
-    // In process: what a library prints is the host's own output.
-    printRoutes: [],
-    decides: true,
-    yields: true,
-    rowBatches: true,
-    halves: true,
-    // A library that ends its process ends the host.
-    exits: false,
-    dies: false,
-    brokenFile: null,
-  },
+  traits: nativeTraits,
 })

@@ -2,6 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { guestProgram } from '../../src/adapters/native/addon.ts'
+import { findHandlerLibraries } from '../../src/adapters/native/handler-libraries.ts'
 import { SidecarAdapter } from '../../src/adapters/sidecar/sidecar-adapter.ts'
 import { restartDefaults, type SidecarOptions } from '../../src/adapters/sidecar/sidecar-options.ts'
 import type { LogRecord, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
@@ -9,7 +11,7 @@ import { frameBytesMaxDefault } from '../../src/protocol/frames.ts'
 
 export interface SidecarUnderTest {
   readonly runtime: SidecarOptions['runtime']
-  readonly command: readonly string[]
+  readonly command: SidecarOptions['command']
   readonly env: Readonly<Record<string, string>>
   /** Absent: the fixture handlers of the language. */
   readonly handlerRoots?: readonly string[]
@@ -53,6 +55,14 @@ const python = existsSync(inEnvironment) ? inEnvironment : '/usr/bin/python3'
 
 /** How the guests of the repository are started; that of TypeScript as it is compiled. */
 export const guests = {
+  rust: {
+    runtime: 'rust',
+    command: () => {
+      const { libraries } = findHandlerLibraries([repositoryPath('test/fixtures/handlers/rust')])
+      return [guestProgram(), ...libraries.flatMap(({ path, file, root }) => ['--library', path, file, root])]
+    },
+    env: {},
+  },
   ruby: { runtime: 'ruby', command: ['ruby', repositoryPath('runtimes/ruby/exe/stephost-ruby')], env: {} },
   python: {
     runtime: 'python',

@@ -88,10 +88,19 @@ export interface NativeAddon {
 
 /** Where `bin/setup` puts the addon: below the package root, which is not the same distance from `src/` and `dist/src/`. */
 export function addonPath(): string {
+  return join(buildDirectory(), 'stephost_native.node')
+}
+
+/** The same libraries in a process of their own, built beside the addon. */
+export function guestProgram(): string {
+  return join(buildDirectory(), 'stephost_guest')
+}
+
+function buildDirectory(): string {
   let directory = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(directory, 'package.json')) && directory !== dirname(directory))
     directory = dirname(directory)
-  return join(directory, 'build', 'Release', 'stephost_native.node')
+  return join(directory, 'build', 'Release')
 }
 
 /** @throws HostError RUNTIME_UNAVAILABLE when the addon is not built, or not for this Node. */

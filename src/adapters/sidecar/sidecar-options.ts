@@ -24,9 +24,9 @@ export interface RestartOptions {
 export const restartDefaults: RestartOptions = { baseMs: 100, maxMs: 10_000, stableMs: 10_000 }
 
 export interface SidecarOptions {
-  readonly runtime: 'ruby' | 'python' | 'typescript'
-  /** Program and first arguments; the options of PROTOCOL.md §7 are appended. */
-  readonly command: readonly string[]
+  readonly runtime: 'ruby' | 'python' | 'typescript' | 'rust'
+  /** Program and first arguments; the options of PROTOCOL.md §7 are appended. A function is asked for each process. */
+  readonly command: readonly string[] | (() => readonly string[])
   readonly cwd: string
   /** Directories of handler files; one `--handlers` each. */
   readonly handlerRoots: readonly string[]

@@ -49,6 +49,8 @@ export class SidecarProcess {
   readonly #output: GuestOutput
   readonly #watch: GuestWatch | null
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** What is said of it in errors: the program and the first of its arguments. */
+  readonly #program: string
   readonly #spawnedAt = performance.now()
   readonly #oomKillsBefore = oomKills()
   #hello: HelloMessage | null = null
@@ -64,7 +66,9 @@ export class SidecarProcess {
     this.#options = options
     this.#events = events
     this.#decoder = new FrameDecoder(options.frameBytesMax)
-    const [program = '', ...firstArguments] = options.command
+    const [program = '', ...firstArguments] =
+      typeof options.command === 'function' ? options.command() : options.command
+    this.#program = [program, ...firstArguments].slice(0, 3).join(' ')
     // A group of its own: a signal to it reaches what handlers have started, and Ctrl-C at the terminal does not reach the guest.
     this.#child = spawn(program, [...firstArguments, ...guestArguments(options)], {
       cwd: options.cwd,
@@ -303,8 +307,8 @@ export class SidecarProcess {
   }
 
   #name(): string {
-    const command = this.#options.command.join(' ')
-    return `The ${this.#options.runtime} runtime (${this.pid === null ? command : `process ${this.pid}, ${command}`})`
+    const where = this.pid === null ? this.#program : `process ${this.pid}, ${this.#program}`
+    return `The ${this.#options.runtime} runtime (${where})`
   }
 }
 

@@ -44,7 +44,14 @@ export const runtimeSettings = {
       'Where handlers run: in worker threads of the host, or in as many processes of their own',
     ),
   },
-  rust: { threads: setting(integerBetween(1, 256), 'Threads for native handlers') },
+  rust: {
+    threads: setting(integerBetween(1, 256), 'Threads for native handlers; with isolation, of each process'),
+    isolation: setting(
+      oneOf(['in_process', 'process']),
+      'Whether native handlers run in the host or in child processes',
+    ),
+    processes: setting(integerBetween(1, 64), 'With isolation: child processes'),
+  },
   env: { pass: setting(variableNames, 'Environment variables that handlers may see beyond the usual ones') },
 }
 
@@ -59,6 +66,13 @@ export interface TypeScriptConfig {
   readonly isolation: 'thread' | 'process'
 }
 
+export interface RustConfig {
+  /** Of the host, or of each process. */
+  readonly threads: number
+  readonly isolation: 'in_process' | 'process'
+  readonly processes: number
+}
+
 export interface RuntimesConfig {
   /** Names of files and directories that no language loads; `*` and `?` stand for any text and any character. */
   readonly ignore: readonly string[]
@@ -68,7 +82,7 @@ export interface RuntimesConfig {
   readonly python: SidecarLanguageConfig & { /** null: look for one. */ readonly interpreter: string | null }
   readonly sidecars: SidecarsConfig
   readonly typescript: TypeScriptConfig
-  readonly rust: { readonly threads: number }
+  readonly rust: RustConfig
   readonly envPass: readonly string[]
   /** Namespace → the language of its ambiguous callables (design D14). */
   readonly namespaces: Readonly<Record<string, RuntimeName>>
@@ -91,7 +105,7 @@ export function runtimesConfig(
       memoryMb: typescript.memory_mb,
       isolation: typescript.isolation,
     },
-    rust: { threads: rust.threads },
+    rust: { threads: rust.threads, isolation: rust.isolation, processes: rust.processes },
     envPass: env.pass,
     namespaces,
   }
