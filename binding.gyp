@@ -47,6 +47,16 @@
       'sources': ['native/fixtures/c-handlers.c', 'native/src/msgpack.c'],
     },
     {
+      'target_name': 'version_one',
+      'sources': ['native/fixtures/one-handler.c', 'native/src/msgpack.c'],
+      'defines': ['VERSION="1.0.0"'],
+    },
+    {
+      'target_name': 'version_two',
+      'sources': ['native/fixtures/one-handler.c', 'native/src/msgpack.c'],
+      'defines': ['VERSION="2.0.0"'],
+    },
+    {
       'target_name': 'wrong_version',
       'sources': ['native/fixtures/faulty-library.c'],
       'defines': ['TABLE_VERSION=99'],

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -48,7 +49,23 @@ void MarkFault(int number, siginfo_t* info, void* context) {
   raise(number);
 }
 
-void WatchFaults() {
+// The files of this process. Never destroyed: it is read while the process ends.
+struct OpenFiles {
+  std::mutex mutex;
+  std::vector<std::string> paths;
+};
+OpenFiles& Files() {
+  static auto* files = new OpenFiles();
+  return *files;
+}
+
+// An exit that Node was told of is orderly, though Node does not tell its addons. One out of a handler is what the notes are for.
+void RemoveAtExit() {
+  if (running_here != nullptr) return;
+  for (const std::string& path : Files().paths) unlink(path.c_str());
+}
+
+void WatchEnds() {
   static std::once_flag once;
   std::call_once(once, [] {
     struct sigaction action = {};
@@ -56,6 +73,7 @@ void WatchFaults() {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
     for (const int fault : kFaults) sigaction(fault, &action, &before[fault]);
+    atexit(RemoveAtExit);
   });
 }
 
@@ -151,14 +169,21 @@ std::shared_ptr<CrashJournal> CrashJournal::Open(const std::string& directory, s
     close(descriptor);
     return nullptr;
   }
-  WatchFaults();
+  WatchEnds();
+  std::lock_guard<std::mutex> lock(Files().mutex);
+  Files().paths.push_back(path);
   return std::shared_ptr<CrashJournal>(new CrashJournal(path, descriptor, memory, threads_max));
 }
 
 CrashJournal::CrashJournal(std::string path, int descriptor, void* slots, size_t count)
     : path_(std::move(path)), descriptor_(descriptor), slots_(slots), count_(count) {}
 
-void CrashJournal::Finish() { unlink(path_.c_str()); }
+void CrashJournal::Finish() {
+  unlink(path_.c_str());
+  std::lock_guard<std::mutex> lock(Files().mutex);
+  std::vector<std::string>& paths = Files().paths;
+  paths.erase(std::remove(paths.begin(), paths.end(), path_), paths.end());
+}
 
 CrashJournal::~CrashJournal() {
   munmap(slots_, count_ * sizeof(Slot));

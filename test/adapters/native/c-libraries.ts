@@ -4,7 +4,14 @@ import { dirname, join } from 'node:path'
 import { addonPath } from '../../../src/adapters/native/addon.ts'
 import type { HandlerLibraryFile } from '../../../src/adapters/native/handler-libraries.ts'
 
-export type CLibrary = 'c_handlers' | 'wrong_version' | 'small_table' | 'null_functions' | 'no_symbol'
+export type CLibrary =
+  | 'c_handlers'
+  | 'wrong_version'
+  | 'small_table'
+  | 'null_functions'
+  | 'no_symbol'
+  | 'version_one'
+  | 'version_two'
 
 export function cLibrary(name: CLibrary): string {
   return join(dirname(addonPath()), `${name}.node`)
