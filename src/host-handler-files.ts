@@ -1,7 +1,7 @@
 // Which files below the handler directories matter, by name: to which language a file belongs, and what no loader looks at.
 
 import { existsSync, readdirSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import type { RuntimeName } from './model/handler.ts'
 
 const runtimeByExtension: Readonly<Record<string, RuntimeName>> = {
@@ -12,10 +12,14 @@ const runtimeByExtension: Readonly<Record<string, RuntimeName>> = {
   '.js': 'typescript',
   '.mjs': 'typescript',
   '.cjs': 'typescript',
+  '.rs': 'rust',
+  '.so': 'rust',
+  '.dylib': 'rust',
 }
 
-/** null: no interpreter reads it. */
+/** null: no language is concerned. */
 export function runtimeOfFile(path: string): RuntimeName | null {
+  if (basename(path) === 'Cargo.toml') return 'rust'
   return runtimeByExtension[extname(path)] ?? null
 }
 

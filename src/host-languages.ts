@@ -1,12 +1,14 @@
 // The languages of one host: opened together, told about, and followed when their handler files change.
 
+import { CrateBuilder } from './adapters/native/crate-builder.ts'
+import { findHandlerCrates, hasCargo } from './adapters/native/handler-libraries.ts'
 import type { Config } from './config/config.ts'
 import { makeAdapter, type OpenAdaptersOptions, OpenedAdapters, openAdapter, openAdapters } from './host-adapters.ts'
 import { ignoredNames, ignorePatterns } from './host-handler-files.ts'
 import type { HostLog } from './host-health.ts'
 import { findPython, missingEnvironment } from './host-interpreters.ts'
 import { HandlerReload, type RefusedReload } from './host-reload.ts'
-import type { HandlerDescriptor, LoadFailure } from './model/handler.ts'
+import type { HandlerDescriptor, LoadFailure, RuntimeName } from './model/handler.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { LogRecord } from './model/runtime-adapter.ts'
 
@@ -27,6 +29,7 @@ export class HostLanguages implements Lifecycle {
   readonly #options: HostLanguagesOptions
   readonly #adapterOptions: OpenAdaptersOptions
   readonly #reload: HandlerReload | null
+  readonly #crates = new CrateBuilder()
   #opened = new OpenedAdapters()
   /** Load failures that were said already. */
   #said: ReadonlySet<string> = new Set()
@@ -40,6 +43,7 @@ export class HostLanguages implements Lifecycle {
       ? new HandlerReload({
           ...{ handlerRoots, log },
           isIgnored: ignoredNames(ignorePatterns(config.runtimes.ignore, handlerRoots)),
+          prepare: (runtime) => this.#prepare(runtime),
           make: (runtime) => makeAdapter(runtime, adapterOptions),
           open: (adapter) => openAdapter(this.#opened, adapter, adapterOptions),
           reloaded: ({ live }) => {
@@ -88,12 +92,20 @@ export class HostLanguages implements Lifecycle {
 
   /** The beginning of the end: no handlers come or go any more, those that run go on. */
   async stopFollowing(): Promise<void> {
-    await this.#reload?.stop()
+    await Promise.all([this.#reload?.stop(), this.#crates.stop()])
   }
 
   async stop(): Promise<void> {
     await this.stopFollowing()
     await this.#opened.stop()
+  }
+
+  /** Crates are built before they are loaded; without cargo only built libraries can change. */
+  async #prepare(runtime: RuntimeName): Promise<string | null> {
+    if (runtime !== 'rust' || !hasCargo()) return null
+    const crates = findHandlerCrates(this.#options.handlerRoots)
+    const failed = (await this.#crates.build(crates)).find(({ built }) => !built)
+    return failed === undefined ? null : `${failed.file} does not build`
   }
 
   #tellPackages(): void {

@@ -14,6 +14,8 @@ export interface HandlerReloadOptions {
   readonly handlerRoots: readonly string[]
   readonly isIgnored: NameRule
   readonly log: Pick<HostLog, 'info' | 'warn'>
+  /** Makes what the changed files are the source of. Resolves with why it could not; then the version from before serves. */
+  prepare(runtime: RuntimeName): Promise<string | null>
   /** An adapter that is not started yet, for a language whose first file appeared. */
   make(runtime: RuntimeName): RuntimeAdapter
   open(adapter: RuntimeAdapter): Promise<HostError | null>
@@ -110,7 +112,9 @@ export class HandlerReload implements Lifecycle {
 
   async #reload(adapter: RuntimeAdapter): Promise<string | null> {
     const startedAt = performance.now()
-    const { live, problem } = await adapter.reload()
+    const unprepared = await this.#options.prepare(adapter.name)
+    if (this.#stopped) return null
+    const { live, problem } = unprepared === null ? await adapter.reload() : { live: false, problem: unprepared }
     if (this.#stopped) return null
     if (live) {
       const durationMs = Math.round(performance.now() - startedAt)
@@ -127,6 +131,9 @@ export class HandlerReload implements Lifecycle {
 
   /** The first file of a language, or another try of one that could not start. */
   async #join(runtime: RuntimeName): Promise<string | null> {
+    // A problem here is among the load failures of the adapter.
+    await this.#options.prepare(runtime)
+    if (this.#stopped) return null
     const adapter = this.#options.make(runtime)
     this.#joining.add(adapter)
     try {

@@ -83,6 +83,7 @@ beforeEach(async () => {
       info: (_details, message) => lines.push(message),
       warn: (_details, message) => lines.push(`warning: ${message}`),
     },
+    prepare: () => Promise.resolve(null),
     make: () => newcomer,
     open: (adapter) => opened.open(adapter, (error) => error),
     reloaded: () => {

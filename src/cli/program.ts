@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { packageRoot } from '../config/package-root.ts'
+import { buildCommand } from './build.ts'
 import type { CliCommand } from './cli-command.ts'
 import { type CommandContext, openContext, type SharedOptions, withSharedOptions } from './command-context.ts'
 import { devCommand } from './dev.ts'
@@ -28,6 +29,7 @@ const commands: readonly CliCommand[] = [
   handlersCommand,
   templatesCommand,
   newCommand,
+  buildCommand,
   doctorCommand,
 ]
 

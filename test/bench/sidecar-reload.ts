@@ -59,6 +59,7 @@ async function measure(runtime: SidecarRuntime): Promise<void> {
     handlerRoots: [directory],
     isIgnored: ignoredNames([]),
     log: { info: () => {}, warn: (_details, message) => console.error(message) },
+    prepare: () => Promise.resolve(null),
     make: () => adapter,
     open: () => Promise.resolve(null),
     reloaded: () => {},

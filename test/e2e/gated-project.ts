@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { LogLevel } from '../../src/telemetry/logs.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 
@@ -51,8 +52,8 @@ class Gated(StepHandler):
 export interface GatedProject {
   /** The directory of its handlers. */
   readonly root: string
-  /** Starts `stephost COMMAND` on the project; it is killed at the end if it still runs. */
-  start(command: 'worker' | 'orchestrator'): ChildProcess
+  /** Starts `stephost COMMAND` on the project; it is killed at the end if it still runs. With a log its standard error is a pipe. */
+  start(command: 'worker' | 'orchestrator', options?: { readonly log: LogLevel }): ChildProcess
   submit(): Promise<string>
   status(taskId: string): Promise<string>
   /** Name, attempts and state of each step. */
@@ -82,19 +83,19 @@ export async function openGatedProject(): Promise<GatedProject> {
   const api = <T>(path: string, body?: unknown) => call<T>(`http://${address}${path}`, body)
   return {
     root,
-    start(command) {
+    start(command, options) {
       const child = spawn(
         resolve('bin/stephost'),
-        [command, '--handlers', root, '--config', join(directory, 'fast.toml')],
+        [command, '--handlers', root, '--config', join(directory, 'fast.toml'), '--data-dir', join(directory, 'data')],
         {
           env: {
             ...process.env,
             DATABASE_URL: database.url,
             TASKER_WEB_BIND_ADDRESS: '127.0.0.1:0',
             TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: address,
-            LOG_LEVEL: 'fatal',
+            LOG_LEVEL: options?.log ?? 'fatal',
           },
-          stdio: ['ignore', 'ignore', 'inherit'],
+          stdio: ['ignore', 'ignore', options === undefined ? 'inherit' : 'pipe'],
         },
       )
       children.add(child)

@@ -21,12 +21,24 @@ export interface FoundLibraries {
   readonly loadFailures: readonly LoadFailure[]
 }
 
+/** A crate whose library the host loads. */
+export interface HandlerCrate {
+  /** Absolute path of its Cargo.toml. */
+  readonly manifest: string
+  readonly root: string
+  /** The manifest, relative to the root. */
+  readonly file: string
+}
+
 export interface LibrarySearch {
   /** `PATH`, to say the right cure: without cargo a crate cannot be built. */
   readonly searchPath: string
 }
 
-type Finding = { readonly library: HandlerLibraryFile } | { readonly failure: LoadFailure }
+type Finding =
+  | { readonly library: HandlerLibraryFile }
+  | { readonly failure: LoadFailure }
+  | { readonly crate: HandlerCrate }
 
 const libraryExtension = process.platform === 'darwin' ? '.dylib' : '.so'
 /** Directories below a root that are looked into, counted from the root; links to directories are not followed. */
@@ -41,21 +53,36 @@ export function findHandlerLibraries(
   roots: readonly string[],
   search: LibrarySearch = { searchPath: process.env['PATH'] ?? '' },
 ): FoundLibraries {
-  const hasCargo = isOnPath('cargo', search.searchPath)
-  const findings: Finding[] = []
-  for (const root of roots) {
-    try {
-      searchDirectory({ root, hasCargo, findings }, root, 0)
-    } catch (error) {
-      throw new HostError('HANDLERS_DIR_MISSING', `${root} cannot be read: ${messageOf(error)}`, { cause: error })
-    }
-  }
+  const findings = searchRoots(roots, search)
   const libraries = findings.flatMap((finding) => ('library' in finding ? [finding.library] : []))
   return {
     // One library may be reached twice: roots may overlap.
     libraries: [...new Map(libraries.map((library) => [library.path, library])).values()],
     loadFailures: findings.flatMap((finding) => ('failure' in finding ? [finding.failure] : [])),
   }
+}
+
+/** What `stephost build` builds. Throws as `findHandlerLibraries` does. */
+export function findHandlerCrates(roots: readonly string[]): readonly HandlerCrate[] {
+  const found = searchRoots(roots, { searchPath: '' }).flatMap((finding) => ('crate' in finding ? [finding.crate] : []))
+  return [...new Map(found.map((crate) => [crate.manifest, crate])).values()]
+}
+
+/** Whether crates can be built on this machine. */
+export function hasCargo(searchPath = process.env['PATH'] ?? ''): boolean {
+  return isOnPath('cargo', searchPath)
+}
+
+function searchRoots(roots: readonly string[], search: LibrarySearch): readonly Finding[] {
+  const findings: Finding[] = []
+  for (const root of roots) {
+    try {
+      searchDirectory({ root, hasCargo: hasCargo(search.searchPath), findings }, root, 0)
+    } catch (error) {
+      throw new HostError('HANDLERS_DIR_MISSING', `${root} cannot be read: ${messageOf(error)}`, { cause: error })
+    }
+  }
+  return findings
 }
 
 interface Walk {
@@ -109,16 +136,20 @@ function crateFindings(walk: Walk, crate: Crate): readonly Finding[] {
   if (crate.kind === 'broken') return [{ failure: crate.failure }]
   if (crate.kind !== 'handlers') return []
   const file = relative(walk.root, crate.manifest)
+  const found = { crate: { manifest: resolve(crate.manifest), root: walk.root, file } }
   const path = builtLibrary(resolve(dirname(crate.manifest)), crate.libraryName)
-  if (path !== null) return [{ library: { path, root: walk.root, file } }]
+  if (path !== null) return [found, { library: { path, root: walk.root, file } }]
   const directory = dirname(crate.manifest)
   const cure = walk.hasCargo
-    ? `run bin/setup, or \`cargo build --release\` in ${directory}`
-    : 'cargo is missing, so install stable Rust from https://rustup.rs first, then run bin/setup'
-  return [{ failure: { runtime: 'rust', file, message: `The crate ${basename(directory)} is not built: ${cure}.` } }]
+    ? 'run `stephost build`'
+    : 'cargo is missing, so install stable Rust from https://rustup.rs first, then run `stephost build`'
+  return [
+    found,
+    { failure: { runtime: 'rust', file, message: `The crate ${basename(directory)} is not built: ${cure}.` } },
+  ]
 }
 
-/** Crates of one workspace share the target directory beside its manifest, so every directory above the crate may have it. */
+/** Crates of one workspace, and those that `stephost build` builds, share the target directory beside its manifest, so every directory above the crate may have it. */
 function builtLibrary(crateDirectory: string, libraryName: string): string | null {
   for (let directory = crateDirectory; ; directory = dirname(directory)) {
     const path = join(directory, 'target', 'release', libraryName)

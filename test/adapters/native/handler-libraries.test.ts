@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { findHandlerLibraries } from '../../../src/adapters/native/handler-libraries.ts'
+import { findHandlerCrates, findHandlerLibraries } from '../../../src/adapters/native/handler-libraries.ts'
 
 let project: string
 let root: string
@@ -66,7 +66,10 @@ describe('findHandlerLibraries', () => {
     const cargo = await file('bin/cargo')
     await chmod(cargo, 0o755)
     const [withCargo] = findHandlerLibraries([root], { searchPath: dirname(cargo) }).loadFailures
-    expect(withCargo?.message).toMatch(/bin\/setup, or `cargo build --release` in .*charge_card/)
+    expect(withCargo?.message).toBe('The crate charge_card is not built: run `stephost build`.')
+    expect(findHandlerCrates([root])).toEqual([
+      { manifest: join(root, 'charge_card/Cargo.toml'), root, file: 'charge_card/Cargo.toml' },
+    ])
   })
 
   it('a manifest that cannot be read is a load failure that says where', async () => {
