@@ -1,7 +1,7 @@
 // A new handler file, made from the example of its kind: what newcomers start from is what the tests run.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { packageRoot } from '../config/package-root.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import { UsageError } from './failure.ts'
@@ -21,10 +21,14 @@ const kinds = {
 } as const
 export const handlerKinds = Object.keys(kinds)
 
+/** Kinds that a language has no example of: Rust brings neither an HTTP client nor events. */
+const kindsWithoutRust = new Set(['api', 'events'])
+
 const languages = {
   ruby: { ending: 'rb', separator: '_' },
   python: { ending: 'py', separator: '_' },
   typescript: { ending: 'ts', separator: '-' },
+  rust: { ending: 'rs', separator: '_' },
 } as const
 export const handlerLanguages = Object.keys(languages)
 
@@ -46,10 +50,6 @@ export interface MadeHandler {
 
 /** Writes the file; never over another. Throws a UsageError. */
 export function makeHandler({ language, name, kind, root }: NewHandler): MadeHandler {
-  if (language === 'rust') {
-    const cure = 'Copy handlers/charge_card of stephost and see runtimes/rust/README.md.'
-    throw new UsageError('a Rust handler is a crate, which is not written yet', cure)
-  }
   const { ending, separator } = chosen(languages, 'language', language)
   const { example, stepType } = chosen(kinds, 'kind', kind)
   if (!/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$/.test(name)) {
@@ -58,9 +58,13 @@ export function makeHandler({ language, name, kind, root }: NewHandler): MadeHan
       'Use lower-case words: greet, reserve_stock, shop.greet.',
     )
   }
+  if (language === 'rust' && kindsWithoutRust.has(kind)) {
+    throw new UsageError(`there is no example of kind "${kind}" in Rust`, 'Begin with class or function.')
+  }
   const words = name.split('.')
   const stepName = words.at(-1) ?? name
-  const file = `${join(root, ...words.slice(0, -1), stepName.replaceAll('_', separator))}.${ending}`
+  const place = join(root, ...words.slice(0, -1), stepName.replaceAll('_', separator))
+  const file = language === 'rust' ? join(place, 'src', 'lib.rs') : `${place}.${ending}`
   if (existsSync(file)) throw new UsageError(`${file} exists already`, 'Choose another name, or edit that file.')
   const source = join(
     packageRoot(),
@@ -71,7 +75,26 @@ export function makeHandler({ language, name, kind, root }: NewHandler): MadeHan
   )
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, renamed(readFileSync(source, 'utf8'), example, { callable: name, stepName }), { flag: 'wx' })
+  if (language === 'rust') writeFileSync(join(place, 'Cargo.toml'), manifest(stepName, place), { flag: 'wx' })
   return { file, callable: name, stepName, stepType }
+}
+
+/** A crate that stands alone: `[workspace]` keeps cargo from asking directories above it. */
+function manifest(stepName: string, directory: string): string {
+  const sdk = relative(resolve(directory), join(packageRoot(), 'runtimes', 'rust'))
+  return `[package]
+name = "${stepName}"
+version = "0.1.0"
+edition = "2021"
+
+[lib]
+crate-type = ["cdylib"]
+
+[dependencies]
+stephost-handler = { path = ${JSON.stringify(sdk)} }
+
+[workspace]
+`
 }
 
 function chosen<Choice>(choices: Readonly<Record<string, Choice>>, what: string, given: string): Choice {
@@ -95,6 +118,7 @@ function renamed(
     .replaceAll(new RegExp(`\\b${camelCase(example)}\\b`, 'g'), camelCase(stepName))
     .replaceAll(new RegExp(`\\b${pascalCase(example)}\\b`, 'g'), pascalCase(stepName))
     .replaceAll(new RegExp(`\\bdef ${example}\\b`, 'g'), `def ${stepName}`)
+    .replaceAll(new RegExp(`(?<=, |fn )${example}(?=[()])`, 'g'), stepName)
 }
 
 function pascalCase(name: string): string {

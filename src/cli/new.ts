@@ -26,7 +26,8 @@ export const newCommand: CliCommand = {
 }
 
 function report({ file, callable, stepName, stepType }: MadeHandler): string {
+  const build = file.endsWith('.rs') ? 'stephost build && ' : ''
   const type = stepType === 'standard' ? '' : `\n    type: ${stepType}`
   const step = `steps:\n  - name: ${stepName}${type}\n    handler: {callable: ${callable}}`
-  return `wrote ${file}\n\nIn a workflow:\n\n${step}\n\nTry it: stephost invoke ${callable}\n`
+  return `wrote ${file}\n\nIn a workflow:\n\n${step}\n\nTry it: ${build}stephost invoke ${callable}\n`
 }

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
-import { oneStep, project, stephost } from './stephost.ts'
+import { cargoHomes, oneStep, project, stephost } from './stephost.ts'
 
 // The profile of the repository, so that cargo takes the dependencies that are built already.
 const manifest = `[package]
@@ -49,8 +49,7 @@ mkdirSync(resolve('target'), { recursive: true })
 symlinkSync(resolve('target'), join(directory, 'target'))
 // What an earlier run has built.
 rmSync(resolve('target/release/libgreet.so'), { force: true })
-const rustHome = { RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? '', CARGO_HOME: process.env['CARGO_HOME'] ?? '' }
-const env = Object.fromEntries(Object.entries(rustHome).filter(([, value]) => value !== ''))
+const env = cargoHomes()
 
 interface InvokeDocument {
   readonly success: boolean

@@ -1,15 +1,17 @@
 // `stephost new handler`: every kind in every language loads and runs; nothing is overwritten.
 
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { handlerKinds, handlerLanguages, makeHandler } from '../../src/cli/new-handler.ts'
-import { project, stephost } from './stephost.ts'
+import { cargoHomes, project, stephost } from './stephost.ts'
+
+const interpreted = handlerLanguages.filter((language) => language !== 'rust')
 
 describe('new handler', () => {
   it('writes handlers of each kind that load in each language', async () => {
     const root = project({})
-    for (const language of handlerLanguages) {
+    for (const language of interpreted) {
       for (const kind of handlerKinds) {
         makeHandler({ language, name: `made.${language}_${kind.replace('-', '_')}`, kind, root })
       }
@@ -17,7 +19,7 @@ describe('new handler', () => {
     const { stdout } = await stephost(['handlers', '--handlers', root, '--json'])
     const shown = JSON.parse(stdout) as { handlers: { callable: string }[]; load_failures: unknown[] }
     expect(shown.load_failures).toEqual([])
-    const wanted = handlerLanguages.flatMap((language) =>
+    const wanted = interpreted.flatMap((language) =>
       handlerKinds.map((kind) => `made.${language}_${kind.replace('-', '_')}`),
     )
     expect(shown.handlers.map(({ callable }) => callable).toSorted()).toEqual(wanted.toSorted())
@@ -39,7 +41,7 @@ describe('new handler', () => {
   })
 
   it.each([
-    ['Rust', ['rust', 'a'], 'a Rust handler is a crate'],
+    ['a kind that Rust has not', ['rust', 'a', '--kind', 'api'], 'there is no example of kind "api" in Rust'],
     ['a language that is none', ['rubby', 'a'], 'there is no language "rubby" (did you mean "ruby"?)'],
     [
       'a kind that is none',
@@ -53,6 +55,28 @@ describe('new handler', () => {
     const { code, stderr } = await stephost(['new', 'handler', ...args, '--handlers', root])
     expect([code, stderr]).toEqual([2, expect.stringContaining(words)])
   })
+
+  it('writes a crate for Rust, which builds and runs', async () => {
+    const directory = project({})
+    const { stdout, code } = await stephost(['new', 'handler', 'rust', 'shop.hold_stock', '--kind', 'function'], {
+      cwd: directory,
+    })
+    expect(code).toBe(0)
+    expect(stdout).toContain('wrote handlers/shop/hold_stock/src/lib.rs')
+    expect(stdout).toContain('stephost build && stephost invoke shop.hold_stock')
+    const crate = join(directory, 'handlers/shop/hold_stock')
+    expect(readFileSync(join(crate, 'src/lib.rs'), 'utf8')).toContain('function("shop.hold_stock", hold_stock)')
+    // The dependencies of the repository, which are built already.
+    copyFileSync('Cargo.lock', join(crate, 'Cargo.lock'))
+    appendFileSync(join(crate, 'Cargo.toml'), '\n[profile.release]\npanic = "unwind"\nstrip = "debuginfo"\n')
+    rmSync(resolve('target/release/libhold_stock.so'), { force: true })
+    symlinkSync(resolve('target'), join(directory, 'target'))
+    const built = await stephost(['build'], { cwd: directory, env: cargoHomes() })
+    expect([built.code, built.stdout]).toEqual([0, 'built shop/hold_stock/Cargo.toml'])
+    const context = ['--context', '{"warehouse":"north"}', '--deps', '{"price_order":{"total_cents":5}}', '--json']
+    const invoked = await stephost(['invoke', 'shop.hold_stock', ...context], { cwd: directory })
+    expect(JSON.parse(invoked.stdout)).toMatchObject({ success: true, result: { reserved_cents: 5 } })
+  }, 180_000)
 
   it('never writes over a file', async () => {
     const root = project({ 'greet.py': '# mine\n' })

@@ -29,6 +29,12 @@ export async function stephost(
   return { code: exitCode ?? -1, stdout, stderr }
 }
 
+/** Where rustup's cargo finds its toolchain, when that is not below HOME. */
+export function cargoHomes(): Record<string, string> {
+  const homes = { RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? '', CARGO_HOME: process.env['CARGO_HOME'] ?? '' }
+  return Object.fromEntries(Object.entries(homes).filter(([, value]) => value !== ''))
+}
+
 const directories: string[] = []
 afterAll(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })

@@ -19,7 +19,7 @@ import { openRuntime } from './table-runtime.ts'
 
 const names = readCases('')
 
-describe.each(tableLanguages)('the table of cases in %s', (language) => {
+describe.each([...tableLanguages, 'rust'] as const)('the table of cases in %s', (language) => {
   const lines: LogRecord[] = []
   let server: CaseServer
   let adapter: RuntimeAdapter
