@@ -28,8 +28,8 @@ export function outcomeProblem(
 
 /** What a person should know of a handler and the type of its step; nothing keeps them from running. */
 export function typeProblem(handler: HandlerDescriptor, step: StepTemplate): string | null {
-  // A library tells no traits; what its handlers return is checked when they return it.
-  if (handler.runtime === 'rust') return null
+  // A library may tell nothing of its handlers; what they return is checked when they return it.
+  if (handler.runtime === 'rust' && handler.capabilities.length === 0) return null
   const wanted = { decision: 'decision', batchable: 'batchable', batch_worker: 'batchable' }[step.type as string]
   if (wanted !== undefined && !handler.capabilities.includes(wanted)) {
     return `is a ${step.type} step, and ${handler.file} does not say that it is ${wanted}: include the mixin, or correct the type`

@@ -239,8 +239,11 @@ export class NativeAdapter implements RuntimeAdapter {
 
   /** A message that a library sent by itself. One that is none is said and dropped: it must not cost a call. */
   #hear(content: Uint8Array, question: number | null): void {
-    const answer = (ack: CheckpointAck, id: { call_id: string; checkpoint_id: number }) =>
-      question !== null && this.#host?.answer(question, encodePayload({ type: 'checkpointed', ...id, ...ack }))
+    const answer = ({ stored, message }: CheckpointAck, callId: string, id: number) => {
+      if (question === null) return
+      const ack = { type: 'checkpointed', call_id: callId, checkpoint_id: id, stored, message }
+      this.#host?.answer(question, encodePayload(ack))
+    }
     try {
       const message = decodeGuestMessage(decodePayload(content))
       if (question === null && message.type === 'log') {
@@ -251,14 +254,15 @@ export class NativeAdapter implements RuntimeAdapter {
       } else if (question !== null && message.type === 'checkpoint') {
         const running = this.#byId.get(message.call_id as CallId)
         const refused = { stored: false, message: 'The call is over.' }
-        void (running?.checkpoint(message) ?? Promise.resolve(refused)).then((ack) => answer(ack, message))
+        const { call_id: callId, checkpoint_id: id } = message
+        void (running?.checkpoint(message) ?? Promise.resolve(refused)).then((ack) => answer(ack, callId, id))
       } else {
         throw new Error(`a library may send log and ask checkpoint, not ${message.type}`)
       }
     } catch (error) {
       const problem = messageOf(error)
       this.#options.log(nativeWarning(`A native library sent what is no message: ${problem}`, null))
-      answer({ stored: false, message: problem }, { call_id: '', checkpoint_id: 0 })
+      answer({ stored: false, message: problem }, '', 0)
     }
   }
 
