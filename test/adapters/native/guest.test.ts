@@ -21,11 +21,15 @@ interface Options {
   readonly logLinesPerSecondMax?: number
 }
 
+/** A guest gets no variables but those it is given; `native/check sanitizers` needs these to see its signals. */
+const sanitizerOptions = ['ASAN_OPTIONS', 'UBSAN_OPTIONS'] as const
+const env = Object.fromEntries(sanitizerOptions.map((name) => [name, process.env[name] ?? '']))
+
 async function startAdapter({ libraries = [cLibraryFile('c_handlers')], ...options }: Options = {}) {
   lines = []
   const found = libraries.flatMap(({ path, file, root }) => ['--library', path, file, root])
   const adapter = new SidecarAdapter({
-    ...{ runtime: 'rust', cwd: '.', handlerRoots: [], ignore: [], env: {}, processes: 1, inFlightMax: 4, threads: 2 },
+    ...{ runtime: 'rust', cwd: '.', handlerRoots: [], ignore: [], env, processes: 1, inFlightMax: 4, threads: 2 },
     command: () => [guestProgram(), ...found, '--failure', 'crate/Cargo.toml', 'The crate is not built.'],
     ...{ frameBytesMax: 1_000_000, logLinesPerSecondMax: 1000, startTimeoutMs: 10_000, cancelGraceMs: 300 },
     ...{
