@@ -1,94 +1,21 @@
 // Prints what a no-op call of a Rust handler costs, in the host and in a process of its own: `npm run bench:native`.
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { guestProgram } from '../../src/adapters/native/addon.ts'
 import { findHandlerLibraries } from '../../src/adapters/native/handler-libraries.ts'
 import { NativeAdapter } from '../../src/adapters/native/native-adapter.ts'
 import { packageRoot } from '../../src/config/package-root.ts'
-import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
-import type { CallId } from '../../src/model/ids.ts'
-import type { JsonText } from '../../src/model/json-text.ts'
-import type { CallEvents, HandlerCall, RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
-import { handlerCall } from '../fixtures/handler-call.ts'
+import { alone, callsOf, inLanes, measure, type Round, through, together } from './measured-calls.ts'
 import { BareRoundTrip } from './native/bare-round-trip.ts'
 import { median, print, whole } from './sidecars/figures.ts'
 import { openSidecar } from './sidecars/open-sidecar.ts'
 
 const rounds = Number(process.argv[2] ?? 5)
-const callsAlone = 3000
-const callsTogether = 60_000
-const together = 64
 const callsForMemory = 100_000
 const sleepers = 32
 const sleepS = 0.2
-const deadlineMs = 60_000
 const roots = [join(packageRoot(), 'test/fixtures/handlers/rust')]
 const noop = 'conformance.noop'
-
-type Call = (call: HandlerCall) => Promise<unknown>
-interface Round {
-  readonly aloneUs: number
-  readonly perSecond: number
-}
-
-const deadlines = new DeadlineWheel()
-const events: CallEvents = {
-  started: () => {},
-  log: ({ line }) => console.error(line),
-  checkpoint: () => Promise.resolve({ stored: false, message: 'a bench' }),
-}
-
-/** As the step executor does it: a deadline that would cancel, set and cleared around the call. */
-function through(adapter: RuntimeAdapter): Call {
-  return async (call) => {
-    const deadline = deadlines.set(call.deadlineAt, () => adapter.cancel(call.id, 'timeout'))
-    try {
-      const [result] = await adapter.execute(call, events)
-      if (result?.success !== true) throw new Error(`A no-op call failed: ${JSON.stringify(result)}: no figure`)
-    } finally {
-      deadline.clear()
-    }
-  }
-}
-
-function callsOf(callable: string, context: string): (number: number) => HandlerCall {
-  const calls = Array.from({ length: 1000 }, () => handlerCall({ callable, context: context as JsonText }))
-  return (number) => {
-    const call = calls[number % calls.length]
-    if (call === undefined) throw new Error('There are calls.')
-    return { ...call, id: randomUUID() as string as CallId, deadlineAt: performance.now() + deadlineMs }
-  }
-}
-
-async function alone(call: Call, next: (number: number) => HandlerCall): Promise<number> {
-  const times: number[] = []
-  for (let number = 0; number < callsAlone; number += 1) {
-    const request = next(number)
-    const startedAt = performance.now()
-    await call(request)
-    times.push((performance.now() - startedAt) * 1000)
-  }
-  return median(times)
-}
-
-async function inLanes(call: Call, next: (number: number) => HandlerCall, count: number): Promise<number> {
-  let number = 0
-  const startedAt = performance.now()
-  const lane = async (): Promise<void> => {
-    while (number < count) {
-      number += 1
-      await call(next(number))
-    }
-  }
-  await Promise.all(Array.from({ length: together }, lane))
-  return (count / (performance.now() - startedAt)) * 1000
-}
-
-async function measure(call: Call, callable: string): Promise<Round> {
-  const next = callsOf(callable, '{}')
-  return { aloneUs: await alone(call, next), perSecond: await inLanes(call, next, callsTogether) }
-}
 
 function openNative(threads: number): NativeAdapter {
   return new NativeAdapter({ find: () => findHandlerLibraries(roots), threads, log: ({ line }) => console.error(line) })
@@ -100,8 +27,8 @@ async function compareCalls(): Promise<void> {
   await adapter.start()
   const found: { bare: Round[]; adapter: Round[] } = { bare: [], adapter: [] }
   for (let round = 0; round < rounds; round += 1) {
-    found.bare.push(await measure((call) => bare.call(call), 'c.noop'))
-    found.adapter.push(await measure(through(adapter), noop))
+    found.bare.push(await measure((call) => bare.call(call), callsOf('c.noop')))
+    found.adapter.push(await measure(through(adapter), callsOf(noop)))
   }
   bare.stop()
   await adapter.stop()
@@ -120,7 +47,7 @@ async function compareCalls(): Promise<void> {
 async function measureSleepers(): Promise<void> {
   const adapter = openNative(sleepers)
   await adapter.start()
-  const next = callsOf('conformance.ignore_cancel', JSON.stringify({ seconds: sleepS }))
+  const next = callsOf('conformance.ignore_cancel', { seconds: sleepS })
   const times: number[] = []
   for (let round = 0; round < rounds; round += 1) {
     const startedAt = performance.now()
@@ -138,7 +65,7 @@ async function measureSleepers(): Promise<void> {
 async function measureMemory(): Promise<void> {
   const adapter = openNative(together)
   await adapter.start()
-  const next = callsOf(noop, '{}')
+  const next = callsOf(noop)
   // V8 gives pages back in the background and not always: the lowest of several readings is what is really held.
   const heldAfterCalls = async (): Promise<number> => {
     const readings: number[] = []
@@ -167,8 +94,8 @@ async function compareProcesses(): Promise<void> {
   await Promise.all([python.start(), native.start()])
   const found: { python: number[]; native: number[] } = { python: [], native: [] }
   for (let round = 0; round < rounds; round += 1) {
-    found.python.push(await alone(through(python), callsOf('bench.noop', '{}')))
-    found.native.push(await alone(through(native), callsOf(noop, '{}')))
+    found.python.push(await alone(through(python), callsOf('bench.noop')))
+    found.native.push(await alone(through(native), callsOf(noop)))
   }
   await Promise.all([python.stop(), native.stop()])
   const [nativeUs, pythonUs] = [median(found.native), median(found.python)]
