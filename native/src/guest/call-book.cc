@@ -22,10 +22,13 @@ uint64_t Natural(bytes value) {
 
 std::vector<uint8_t> Copy(bytes message) { return std::vector<uint8_t>(message.at, message.end); }
 
-void WriteText(writer* out, const char* key, const std::string& value) {
-  const auto* at = reinterpret_cast<const uint8_t*>(value.data());
-  write_string(out, key);
-  write_slice(out, {at, at + value.size()});
+// `accepted` and `started` of one call.
+void SendCallId(Wire* wire, const char* type, const std::string& id) {
+  Message message(2, type);
+  write_string(message.out(), "call_ids"), write_array(message.out(), 1);
+  const auto* at = reinterpret_cast<const uint8_t*>(id.data());
+  write_slice(message.out(), {at, at + id.size()});
+  wire->Send(message.content());
 }
 
 std::string QuestionKey(bytes message) {
@@ -91,13 +94,7 @@ void CallBook::Execute(bytes message) {
   call.waits = calls_.size() >= limits_.threads;
   job.ticket = ++last_ticket_;
   tickets_[call.id] = job.ticket;
-  if (call.waits) {
-    Message accepted(2, "accepted");
-    write_string(accepted.out(), "call_ids"), write_array(accepted.out(), 1);
-    const auto* at = reinterpret_cast<const uint8_t*>(call.id.data());
-    write_slice(accepted.out(), {at, at + call.id.size()});
-    wire_->Send(accepted.content());
-  }
+  if (call.waits) SendCallId(wire_, "accepted", call.id);
   const uint64_t ticket = job.ticket;
   calls_.emplace(ticket, std::move(call));
   lock.unlock();
@@ -114,12 +111,7 @@ void CallBook::Begun(uint64_t ticket) {
   std::lock_guard<std::mutex> lock(mutex_);
   const auto found = calls_.find(ticket);
   if (found == calls_.end()) return;
-  const std::string& id = found->second.id;
-  Message started(2, "started");
-  write_string(started.out(), "call_ids"), write_array(started.out(), 1);
-  const auto* at = reinterpret_cast<const uint8_t*>(id.data());
-  write_slice(started.out(), {at, at + id.size()});
-  wire_->Send(started.content());
+  SendCallId(wire_, "started", found->second.id);
 }
 
 void CallBook::Finished(Completion completion) {

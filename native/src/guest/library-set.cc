@@ -14,12 +14,6 @@ std::string Text(bytes value) {
   return std::string(reinterpret_cast<const char*>(content.at), static_cast<size_t>(content.end - content.at));
 }
 
-void WriteText(writer* out, const char* key, const std::string& value) {
-  const auto* at = reinterpret_cast<const uint8_t*>(value.data());
-  write_string(out, key);
-  write_slice(out, {at, at + value.size()});
-}
-
 }  // namespace
 
 LibrarySet::LibrarySet(const std::vector<LibraryFile>& files, std::vector<LoadFailure> failures, size_t answer_bytes_max)

@@ -25,6 +25,12 @@ Message::Message(unsigned fields, const char* type) {
   write_string(&out_, type);
 }
 
+void WriteText(writer* out, const char* key, const std::string& value) {
+  const auto* at = reinterpret_cast<const uint8_t*>(value.data());
+  write_string(out, key);
+  write_slice(out, {at, at + value.size()});
+}
+
 Message::~Message() { free(out_.data); }
 
 void Wire::WriteAll(const uint8_t* at, size_t length) {

@@ -39,6 +39,9 @@ class Message {
   writer out_ = {};
 };
 
+// A field whose value is a text.
+void WriteText(writer* out, const char* key, const std::string& value);
+
 class Wire {
  public:
   Wire(int descriptor, size_t frame_bytes_max) : descriptor_(descriptor), frame_bytes_max_(frame_bytes_max) {}

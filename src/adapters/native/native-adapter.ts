@@ -127,6 +127,8 @@ export class NativeAdapter implements RuntimeAdapter {
     if (this.#byId.size > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
     this.#host?.close()
     this.#host = null
+    // It belongs to that host.
+    this.#loader = null
   }
 
   async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
