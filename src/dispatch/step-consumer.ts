@@ -6,17 +6,15 @@ import { messageOf } from '../model/host-error.ts'
 import type { ClaimId, StepId, WorkerId } from '../model/ids.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type { StepStore } from '../model/step-store.ts'
+import { ClaimLoop } from './claim-loop.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
 import type { HeldSteps } from './held-steps.ts'
-import { type Handover, type HydratedStep, RowBatches } from './row-batches.ts'
+import { PermitLine } from './permit-line.ts'
+import { type HydratedStep, RowBatches } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import type { Semaphore } from './semaphore.ts'
 import type { StepExecutor } from './step-executor.ts'
-import { WakeSignal } from './wake-signal.ts'
-
-/** How soon a failed claim is tried again where no poll stands behind the notifications. */
-const failedClaimRetryMs = 1_000
 
 export interface StepConsumerOptions {
   /** Steps that may be claimed ahead of a free permit (design D3). */
@@ -45,93 +43,75 @@ export interface StepConsumerParts {
 export class StepConsumer {
   readonly #options: StepConsumerOptions
   readonly #parts: StepConsumerParts
-  readonly #signal = new WakeSignal()
-  readonly #prefetched: Handover[] = []
+  readonly #loop: ClaimLoop
+  readonly #line: PermitLine
   readonly #batches: RowBatches
-  #loop: Promise<void> | null = null
-  #claiming = false
-  #unclaimedWork = true
-  #fault: string | null = null
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#options = options
     this.#parts = parts
+    this.#line = new PermitLine({
+      semaphore: parts.semaphore,
+      run: (handover, permit) => void parts.executor.run(handover, permit),
+    })
     this.#batches = new RowBatches({
       deadlines: parts.deadlines,
       placeOf: (hydrated) => parts.executor.batchPlaceOf(hydrated),
       ready: (handover) => {
-        this.#begin([handover])
-        if (this.#unclaimedWork) this.#signal.ring()
+        this.#line.add([handover])
+        this.#loop.roomFreed()
+      },
+    })
+    this.#loop = new ClaimLoop(options, {
+      claim: () => this.#claimAndBegin(),
+      hasRoom: () => this.#isWorthAClaim(this.#room()) && parts.hasRoom(),
+      failed: (error) => {
+        parts.claimUnknown()
+        parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
       },
     })
   }
 
   /** Why the last claim failed; null when it did not. */
   get fault(): string | null {
-    return this.#fault
+    return this.#loop.fault
   }
 
   start(): void {
-    this.#claiming = true
-    this.#loop ??= this.#run()
+    this.#loop.start()
   }
 
   /** Something may be in a queue. */
   wake(): void {
-    this.#unclaimedWork = true
-    this.#signal.ring()
+    this.#loop.wake()
   }
 
   /** A permit is free: a prefetched step starts at once; claiming goes on only where the last claim left something behind. */
   permitFreed(): void {
-    this.#startPrefetched()
-    if (this.#unclaimedWork) this.#signal.ring()
+    if (this.#loop.claiming) this.#line.startWaiting()
+    this.#loop.roomFreed()
   }
 
   /** Stops claiming and resolves with the steps that were claimed and never started. */
   async stop(): Promise<readonly ClaimedStep[]> {
-    this.#claiming = false
-    this.#signal.ring()
-    await this.#loop
-    this.#loop = null
+    await this.#loop.stop()
     return this.dropPrefetched()
   }
 
   dropPrefetched(): readonly ClaimedStep[] {
-    const handovers = [...this.#prefetched.splice(0), ...this.#batches.flush()]
+    const handovers = [...this.#line.drop(), ...this.#batches.flush()]
     return handovers.flatMap((handover) => handover.map(({ step }) => step))
   }
 
-  async #run(): Promise<void> {
-    while (this.#claiming) {
-      let waitMs = this.#options.pollIntervalMs
-      try {
-        while (this.#claiming && this.#unclaimedWork && (await this.#claimOnce())) {}
-        this.#fault = null
-      } catch (error) {
-        waitMs ??= failedClaimRetryMs
-        this.#fault = messageOf(error)
-        this.#parts.claimUnknown()
-        this.#parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
-      }
-      if (!this.#claiming) return
-      await this.#signal.wait(waitMs)
-      this.#unclaimedWork = true
-    }
-  }
-
-  /** Resolves with true when another claim is worth its while right now. */
-  async #claimOnce(): Promise<boolean> {
+  async #claimAndBegin(): Promise<{ again: boolean; leftBehind: boolean }> {
     const { free, prefetch } = this.#room()
-    if (free + prefetch <= 0 || !this.#parts.hasRoom()) return false
-    this.#unclaimedWork = false
     const claim = await this.#claim(free, prefetch)
-    this.#unclaimedWork ||= claim.more || claim.leftBehind
-    this.#begin(this.#batches.add(await this.#hydrate(claim.steps)))
+    this.#line.add(this.#batches.add(await this.#hydrate(claim.steps)))
     // Those that could fill the batches will not be claimed.
-    if (!this.#hasRoom()) this.#begin(this.#batches.flush())
+    const { free: freeNow, prefetch: prefetchNow } = this.#room()
+    if (freeNow + prefetchNow <= 0) this.#line.add(this.#batches.flush())
     await this.#parts.runnable.refreshIfOld(claim)
-    return claim.more
+    return { again: claim.more, leftBehind: claim.leftBehind }
   }
 
   /**
@@ -139,14 +119,13 @@ export class StepConsumer {
    * free permits. Nothing is prefetched while a permit is free.
    */
   #room(): { free: number; prefetch: number } {
-    const waiting = this.#prefetched.reduce((sum, handover) => sum + handover.length, this.#batches.waiting)
-    const prefetch = this.#options.prefetchMax - waiting
+    const prefetch = this.#options.prefetchMax - this.#line.size - this.#batches.waiting
     return { free: this.#parts.semaphore.free + Math.min(prefetch, 0), prefetch: Math.max(prefetch, 0) }
   }
 
-  #hasRoom(): boolean {
-    const { free, prefetch } = this.#room()
-    return free + prefetch > 0
+  /** A round trip for each single step that finished would cost more than the steps: the prefetched ones run down to half first. */
+  #isWorthAClaim({ free, prefetch }: { free: number; prefetch: number }): boolean {
+    return free > 0 || (prefetch > 0 && prefetch >= this.#options.prefetchMax / 2)
   }
 
   async #claim(free: number, prefetch: number): Promise<Claim> {
@@ -185,25 +164,5 @@ export class StepConsumer {
     return steps
       .filter((step) => this.#parts.held.has(step))
       .map((step) => ({ step, request: requests.get(step.stepId) ?? null }))
-  }
-
-  /** Those with their last attempt come first, so they never end up among the prefetched. */
-  #begin(handovers: readonly Handover[]): void {
-    const permits = this.#parts.semaphore.take(handovers.length)
-    handovers.forEach((handover, index) => {
-      const permit = permits[index]
-      if (permit === undefined) this.#prefetched.push(handover)
-      else void this.#parts.executor.run(handover, permit)
-    })
-  }
-
-  #startPrefetched(): void {
-    while (this.#claiming && this.#prefetched.length > 0) {
-      const [permit] = this.#parts.semaphore.take(1)
-      if (permit === undefined) return
-      const next = this.#prefetched.shift()
-      if (next === undefined) permit.release()
-      else void this.#parts.executor.run(next, permit)
-    }
   }
 }
