@@ -5,6 +5,7 @@ import { HostError } from '../model/host-error.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import { packageRoot } from './package-root.ts'
 import { type BackoffConfig, backoffConfig } from './settings/backoff.ts'
+import { type BreakersConfig, breakersConfig } from './settings/breakers.ts'
 import { type DatabaseConfig, databaseConfig } from './settings/database.ts'
 import { type DispatchConfig, dispatchConfig } from './settings/dispatch.ts'
 import { type LimitsConfig, limitsConfig } from './settings/limits.ts'
@@ -23,6 +24,7 @@ export interface Config {
   readonly database: DatabaseConfig
   readonly queues: QueuesConfig
   readonly backoff: BackoffConfig
+  readonly breakers: BreakersConfig
   readonly worker: WorkerConfig
   readonly orchestration: OrchestrationConfig
   readonly runtimes: RuntimesConfig
@@ -59,6 +61,7 @@ export function loadConfig(options: ConfigOptions): Config {
     database: databaseConfig(values.common.database),
     queues: queuesConfig(values.common.queues, values.queues),
     backoff: backoffConfig(values.common.backoff),
+    breakers: breakersConfig(values.common.circuit_breakers),
     worker: workerConfig(values.worker),
     orchestration: orchestrationConfig(values.orchestration),
     runtimes: runtimesConfig(values.runtimes, namespaces),

@@ -1,5 +1,6 @@
 // The tree of all settings: Tasker's tables first, then our own.
 import { backoffSettings } from './settings/backoff.ts'
+import { breakerSettings } from './settings/breakers.ts'
 import { databaseSettings, queueDatabaseSettings } from './settings/database.ts'
 import { dispatchSettings } from './settings/dispatch.ts'
 import { limitSettings } from './settings/limits.ts'
@@ -15,6 +16,7 @@ export const schema = {
     pgmq_database: queueDatabaseSettings,
     queues: taskerQueueSettings,
     backoff: backoffSettings,
+    circuit_breakers: breakerSettings,
   },
   worker: workerSettings,
   orchestration: orchestrationSettings,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
 import { HostError, messageOf } from '../model/host-error.ts'
 import { isSettingKey } from './schema.ts'
+import { withoutBreakerAlias } from './settings/breakers.ts'
 import { substituteVariables } from './substitution.ts'
 
 /** A value and the file that states it. */
@@ -41,6 +42,8 @@ function valuesOf(table: object, prefix: string, file: string): StatedValue[] {
   return Object.entries(table).flatMap(([name, value]: [string, unknown]) => {
     const key = prefix + name
     const isTable = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
-    return isTable && !isSettingKey(key) ? valuesOf(value, `${key}.`, file) : [{ key, value, file }]
+    return isTable && !isSettingKey(key)
+      ? valuesOf(value, `${key}.`, file)
+      : [{ key: withoutBreakerAlias(key), value, file }]
   })
 }

@@ -7,7 +7,7 @@ export interface HealthCheck {
   readonly durationMs: number
 }
 
-export type HealthFact = string | number | boolean | null | readonly string[]
+export type HealthFact = string | number | boolean | null | readonly string[] | { readonly [name: string]: HealthFact }
 
 export interface HealthSource {
   /** The checks by their documented names. Never rejects: a check that cannot be made is a check that failed. */

@@ -4,8 +4,13 @@
 export const hostErrorHints = {
   ADDRESS_IN_USE: 'Stop the process that listens there, or choose another address in the configuration.',
   ADAPTER_STOPPED: 'The runtime is stopping; the step goes back to the queue.',
+  CIRCUIT_OPEN:
+    'Nothing to do: calls go through again soon after what they need is back; the message names the last fault.',
   CONFIG_INVALID: 'Correct the named key; the message says what is allowed.',
+  DATABASE_ANSWER_LOST: 'Nobody knows whether the statement took place; what stephost sends it can send again.',
   DATABASE_DENIED: 'Check user, password and rights of DATABASE_URL.',
+  DATABASE_UNAVAILABLE:
+    'PostgreSQL answers but takes no work: free its disk, end its read-only mode or its overload. Nothing is lost meanwhile.',
   DATABASE_UNREACHABLE:
     'Check that PostgreSQL runs and that DATABASE_URL names it; without DATABASE_URL an embedded server is used.',
   DATABASE_FAULT: 'PostgreSQL refused a statement; the message is its own.',

@@ -60,6 +60,22 @@ describe('the layers', () => {
     expect(test.backoff).toMatchObject({ ladderS: [1, 2, 4], delayMaxS: 10 })
   })
 
+  it('reads circuit breakers, also under the other name that Tasker has for messaging', () => {
+    const { breakers } = load(`[common.circuit_breakers.default_config]
+      timeout_seconds = 30
+      [common.circuit_breakers.component_configs.pgmq]
+      failure_threshold = 7
+      [common.circuit_breakers.component_configs.cache]
+      failure_threshold = 5`)
+    expect(breakers.messaging).toEqual({
+      failureThreshold: 7,
+      successThreshold: 2,
+      openMs: 30_000,
+      changeIntervalMinMs: 1_000,
+    })
+    expect(breakers.taskReadiness).toMatchObject({ failureThreshold: 10, successThreshold: 3 })
+  })
+
   it('puts the file above the environment and variables above the file', () => {
     const text =
       '[worker.web]\nbind_address = "0.0.0.0:9000"\n[worker.mpsc_channels.handler_dispatch]\nmax_concurrent_handlers = 3'
