@@ -4,6 +4,7 @@ import { HostError, messageOf } from '../model/host-error.ts'
 import type { ClaimToken, StepId, WorkerId } from '../model/ids.ts'
 import type { JsonText } from '../model/json-text.ts'
 import type { CheckpointAck } from '../model/runtime-adapter.ts'
+import { type OutgoingMessages, resultQueue, type StepMessage } from '../model/step-message.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type {
   CompletionAnswer,
@@ -30,10 +31,13 @@ const recoveredStepsMax = 1000
 export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry {
   readonly #database: Database
   readonly #leaseMs: number
+  readonly #outgoing: OutgoingMessages | null
 
-  constructor(database: Database, options: { leaseMs: number }) {
+  /** `outgoing`: takes the messages after the commit; null: the queues are in this database, and every statement sends its own. */
+  constructor(database: Database, options: { leaseMs: number; outgoing?: OutgoingMessages | null }) {
     this.#database = database
     this.#leaseMs = options.leaseMs
+    this.#outgoing = options.outgoing ?? null
   }
 
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>> {
@@ -43,7 +47,10 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
   /** A batch that fails on data is halved until the offender stands alone; the others are stored. */
   async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
     try {
-      return await completeSteps(this.#database, finished, { workerId, leaseMs: this.#leaseMs })
+      const sends = this.#outgoing === null
+      const answers = await completeSteps(this.#database, finished, { workerId, leaseMs: this.#leaseMs, sends })
+      this.#outgoing?.accept(resultMessages(finished, answers), 0)
+      return answers
     } catch (error) {
       if (!isDataFault(error)) throw error
       const [only] = finished
@@ -66,11 +73,13 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
     }
   }
 
-  release(
+  async release(
     steps: readonly { stepId: StepId; token: ClaimToken }[],
     options: { delayMs: number; reason: string },
   ): Promise<number> {
-    return releaseSteps(this.#database, steps, options)
+    const messages = await releaseSteps(this.#database, steps, { ...options, sends: this.#outgoing === null })
+    this.#outgoing?.accept(messages, options.delayMs)
+    return messages.length
   }
 
   load(namespaces: readonly string[]): Promise<readonly NamedTaskSteps[]> {
@@ -89,19 +98,35 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
     return ownSteps(this.#database, workerId)
   }
 
-  recover(options: { leaseMs: number }): Promise<Recovery> {
-    return this.#database.transaction(async (transaction) => {
-      if (!(await tryRecoveryLock(transaction))) return { declaredDead: [], requeued: 0, failed: 0 }
+  async recover(options: { leaseMs: number }): Promise<Recovery> {
+    const sends = this.#outgoing === null
+    const { messages, ...recovery } = await this.#database.transaction(async (transaction) => {
+      if (!(await tryRecoveryLock(transaction))) return { declaredDead: [], requeued: 0, failed: 0, messages: [] }
       const declaredDead = await declareDeadWorkers(transaction, options.leaseMs)
-      const swept = await recoverSteps(transaction, recoveredStepsMax)
+      const swept = await recoverSteps(transaction, { stepsMax: recoveredStepsMax, sends })
       await forgetDeadWorkers(transaction)
       return { declaredDead, ...swept }
     })
+    this.#outgoing?.accept(messages, 0)
+    return recovery
   }
 
   leave(workerId: WorkerId): Promise<void> {
     return leaveWorker(this.#database, workerId)
   }
+}
+
+/** A result that an earlier try stored is told again: the try may have ended before it was told. */
+function resultMessages(
+  finished: readonly FinishedStep[],
+  answers: readonly CompletionAnswer[],
+): readonly StepMessage[] {
+  const stored = new Set(
+    answers.filter(({ status }) => status === 'stored' || status === 'already').map((a) => a.stepId),
+  )
+  return finished
+    .filter(({ step }) => stored.has(step.stepId))
+    .map(({ step: { stepId, taskId, correlationId } }) => ({ queue: resultQueue, stepId, taskId, correlationId }))
 }
 
 /** Class 22 (data), 54001 (nested too deep) and 23505 (unique): the batch holds a row that the statement can never take. */

@@ -14,7 +14,6 @@ export function claimStatement(queue: string, onClaim: OnClaim): string {
   return `${look(queue)}), ${take}), ${settle(queue, onClaim)})\n${answer}`
 }
 
-/** Decides every message of the window: `claim`, `foreign` (left to others), or set aside as `malformed`, `gone`, `stale`. */
 function look(queue: string): string {
   return `
 WITH looked AS MATERIALIZED (
@@ -25,7 +24,14 @@ WITH looked AS MATERIALIZED (
      AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
    ORDER BY q.msg_id
    LIMIT $5::int
-), judged AS MATERIALIZED (
+), ${judge}`
+}
+
+/**
+ * Decides every message of the window: `claim`, `foreign` (left to others), or set aside as `malformed`, `gone`, `stale`. Before it stands
+ * `looked` with msg_id, enqueued_at and step_uuid (null: malformed); $6 and $7 are what is runnable here, $9 the grace for foreign steps.
+ */
+export const judge = `judged AS MATERIALIZED (
   SELECT l.msg_id, l.step_uuid, s.task_uuid, k.named_task_uuid, k.correlation_id, k.priority,
          coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
          coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable,
@@ -45,10 +51,9 @@ WITH looked AS MATERIALIZED (
     LEFT JOIN unnest($6::uuid[], $7::text[]) AS r(named_task_uuid, step_name)
            ON r.named_task_uuid = k.named_task_uuid AND r.step_name = coalesce(s.inputs ->> '__template_step_name', n.name)
 `
-}
 
-/** Locks what can be claimed, keeps what there is room for, and writes the claim. */
-const take = `locked AS MATERIALIZED (
+/** Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead), and writes the claim of worker $1 under the claim id $2. */
+export const take = `locked AS MATERIALIZED (
   SELECT j.msg_id, j.step_uuid, j.priority, t.workflow_step_transition_uuid AS transition_uuid, t.sort_key,
          j.retryable AND j.attempts + 2 <= j.max_attempts AS may_wait
     FROM judged j

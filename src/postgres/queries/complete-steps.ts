@@ -18,6 +18,8 @@ export interface CompleteStepsOptions {
   readonly workerId: WorkerId
   /** An orchestrator of ours whose heartbeat is younger counts as live. */
   readonly leaseMs: number
+  /** False: the messages go another way, after the commit. */
+  readonly sends: boolean
 }
 
 export async function completeSteps(
@@ -26,9 +28,9 @@ export async function completeSteps(
   options: CompleteStepsOptions,
 ): Promise<readonly CompletionAnswer[]> {
   const rows = await database.query<AnswerRow>({
-    name: 'complete-steps',
-    text: completeText,
-    values: [...columnsOf(finished), options.workerId, hostname(), options.leaseMs],
+    name: options.sends ? 'complete-steps' : 'complete-steps-silently',
+    text: completeText(options.sends ? sending : notSending),
+    values: [...columnsOf(finished), options.workerId, hostname(), ...(options.sends ? [options.leaseMs] : [])],
   })
   return rows.map((row) => ({ stepId: row.step_uuid, status: row.status, reason: row.reason }))
 }
@@ -60,12 +62,38 @@ function storableText(text: string): string {
     .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
 }
 
+interface SendFragment {
+  /** What follows `updated`. */
+  readonly ctes: string
+  /** Asks for the messages, so that the planner may not drop them. */
+  readonly count: string
+}
+
+const sending: SendFragment = {
+  ctes: `), outgoing AS MATERIALIZED (
+  SELECT jsonb_build_object('task_uuid', d.task_uuid, 'step_uuid', d.step_uuid, 'correlation_id', d.correlation_id) AS message
+    FROM done d JOIN stored n ON n.workflow_step_uuid = d.step_uuid
+), listener AS MATERIALIZED (
+  SELECT EXISTS (SELECT FROM stephost.orchestrators
+                  WHERE heartbeat_at > clock_timestamp() - $17::int * interval '1 ms') AS ours
+), sent AS MATERIALIZED (
+  SELECT pgmq.send_batch('orchestration_step_results', array_agg(message)) FROM outgoing, listener WHERE ours HAVING count(*) > 0
+), woken AS MATERIALIZED (
+  SELECT pg_notify('pgmq_message_ready.orchestration', '{"event_type":"wake_up"}') FROM sent LIMIT 1
+), told AS MATERIALIZED (
+  SELECT tasker.pgmq_send_with_notify('orchestration_step_results', message, 0) FROM outgoing, listener WHERE NOT ours
+`,
+  count: '(SELECT count(*) FROM woken) + (SELECT count(*) FROM told)',
+}
+
+const notSending: SendFragment = { ctes: '', count: '0' }
+
 /**
  * Compare-and-set on the claim's transition: what is no longer ours is refused, and a repeated call finds its own earlier work
  * (`already`) by the claim token in the transition's metadata. The locks are taken first, in step order (design D5).
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */
-const completeText = `
+const completeText = (send: SendFragment) => `
 WITH g AS MATERIALIZED (
   SELECT *, pg_input_is_valid(result, 'jsonb') AND pg_input_is_valid(custom, 'jsonb') AND pg_input_is_valid(context, 'jsonb')
             AND pg_input_is_valid(backtrace, 'jsonb') AS valid
@@ -108,19 +136,7 @@ WITH g AS MATERIALIZED (
   UPDATE tasker.workflow_steps s SET in_process = false, results = d.body, updated_at = now()
     FROM done d JOIN stored n ON n.workflow_step_uuid = d.step_uuid
    WHERE s.workflow_step_uuid = d.step_uuid
-), outgoing AS MATERIALIZED (
-  SELECT jsonb_build_object('task_uuid', d.task_uuid, 'step_uuid', d.step_uuid, 'correlation_id', d.correlation_id) AS message
-    FROM done d JOIN stored n ON n.workflow_step_uuid = d.step_uuid
-), listener AS MATERIALIZED (
-  SELECT EXISTS (SELECT FROM stephost.orchestrators
-                  WHERE heartbeat_at > clock_timestamp() - $17::int * interval '1 ms') AS ours
-), sent AS MATERIALIZED (
-  SELECT pgmq.send_batch('orchestration_step_results', array_agg(message)) FROM outgoing, listener WHERE ours HAVING count(*) > 0
-), woken AS MATERIALIZED (
-  SELECT pg_notify('pgmq_message_ready.orchestration', '{"event_type":"wake_up"}') FROM sent LIMIT 1
-), told AS MATERIALIZED (
-  SELECT tasker.pgmq_send_with_notify('orchestration_step_results', message, 0) FROM outgoing, listener WHERE NOT ours
-)
+${send.ctes})
 SELECT g.step_uuid,
        CASE WHEN NOT g.valid THEN 'invalid'
             WHEN n.workflow_step_uuid IS NOT NULL THEN 'stored'
@@ -133,4 +149,4 @@ SELECT g.step_uuid,
        notified.messages
   FROM g
   LEFT JOIN stored n ON n.workflow_step_uuid = g.step_uuid
- CROSS JOIN (SELECT (SELECT count(*) FROM woken) + (SELECT count(*) FROM told) AS messages) AS notified`
+ CROSS JOIN (SELECT ${send.count} AS messages) AS notified`

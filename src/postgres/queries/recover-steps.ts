@@ -1,10 +1,12 @@
 // Declares workers dead whose heartbeat stopped, and takes the steps of dead workers back.
 
 import type { WorkerId } from '../../model/ids.ts'
+import type { StepMessage } from '../../model/step-message.ts'
 import type { Recovery } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
 import { resultEnvelope } from './result-envelope.ts'
 import { stepEventMetadata } from './step-event.ts'
+import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
 
 /** One recoverer at a time, and nobody is judged across a restart of the server (design D1). Call it inside a transaction. */
 export async function declareDeadWorkers(database: Queryable, leaseMs: number): Promise<readonly WorkerId[]> {
@@ -34,13 +36,17 @@ export async function tryRecoveryLock(database: Queryable): Promise<boolean> {
  * Sweeps the steps of every declared worker, so a claim that committed after the declaration is found by a later sweep.
  * The attempt is spent: the handler may have run. Steps of workers that are not ours carry no id of `stephost.workers` and are never touched.
  */
-export async function recoverSteps(database: Queryable, stepsMax: number): Promise<Omit<Recovery, 'declaredDead'>> {
-  const rows = await database.query<{ requeued: number; failed: number }>({
-    name: 'recover-steps',
-    text: recoverText,
-    values: [stepsMax],
+export async function recoverSteps(
+  database: Queryable,
+  options: { stepsMax: number; sends: boolean },
+): Promise<Omit<Recovery, 'declaredDead'> & { readonly messages: readonly StepMessage[] }> {
+  const rows = await database.query<StepMessageRow & { again: boolean }>({
+    name: options.sends ? 'recover-steps' : 'recover-steps-silently',
+    text: recoverText(options.sends),
+    values: [options.stepsMax],
   })
-  return rows[0] ?? { requeued: 0, failed: 0 }
+  const requeued = rows.filter(({ again }) => again).length
+  return { requeued, failed: rows.length - requeued, messages: rows.map(stepMessageOf) }
 }
 
 /** Rows of dead workers go after seven days, once no step names them. */
@@ -55,7 +61,8 @@ DELETE FROM stephost.workers w
   })
 }
 
-const recoverText = `
+/** With `sends` every step moved has its message, else the answer tells which ones are to be sent. */
+const recoverText = (sends: boolean) => `
 WITH lost AS MATERIALIZED (
   SELECT t.workflow_step_transition_uuid AS token, t.workflow_step_uuid AS step_uuid, t.sort_key, s.task_uuid, w.worker_uuid,
          coalesce(s.attempts, 0) < coalesce(s.max_attempts, 3) AND s.retryable AS again
@@ -98,9 +105,11 @@ WITH lost AS MATERIALIZED (
      SET in_process = false, results = CASE WHEN j.again THEN s.results ELSE j.body END, updated_at = now()
     FROM judged j JOIN moved m ON m.workflow_step_uuid = j.step_uuid
    WHERE s.workflow_step_uuid = j.step_uuid
-), sent AS MATERIALIZED (
-  SELECT j.again, tasker.pgmq_send_with_notify(CASE WHEN j.again THEN j.queue ELSE 'orchestration_step_results' END,
-           jsonb_build_object('task_uuid', j.task_uuid, 'step_uuid', j.step_uuid, 'correlation_id', j.correlation_id), 0)
+), outgoing AS MATERIALIZED (
+  SELECT j.again, CASE WHEN j.again THEN j.queue ELSE 'orchestration_step_results' END AS queue, j.task_uuid, j.step_uuid, j.correlation_id
     FROM judged j JOIN moved m ON m.workflow_step_uuid = j.step_uuid
 )
-SELECT count(*) FILTER (WHERE again)::int AS requeued, count(*) FILTER (WHERE NOT again)::int AS failed FROM sent`
+SELECT o.*${sends ? sent : ''} FROM outgoing o`
+
+const sent = `, tasker.pgmq_send_with_notify(o.queue,
+           jsonb_build_object('task_uuid', o.task_uuid, 'step_uuid', o.step_uuid, 'correlation_id', o.correlation_id), 0)`

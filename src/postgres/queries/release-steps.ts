@@ -1,27 +1,33 @@
 // Gives claimed steps that never started back to their queues, with the attempt that the claim took.
 
 import type { ClaimToken, StepId } from '../../model/ids.ts'
+import type { StepMessage } from '../../model/step-message.ts'
 import type { Queryable } from '../statement.ts'
 import { stepEventMetadata } from './step-event.ts'
+import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
 
 /**
- * Resolves with the number of steps that were still ours. Each gets a fresh message, visible after `delayMs` (whole seconds, rounded up):
- * the old one was consumed at the claim.
+ * Resolves with the messages of those that were still ours. Each step needs a fresh one, visible after `delayMs`, because the old one was consumed
+ * at the claim; with `sends` the statement sends them (whole seconds, rounded up).
  */
 export async function releaseSteps(
   database: Queryable,
   steps: readonly { stepId: StepId; token: ClaimToken }[],
-  options: { delayMs: number; reason: string },
-): Promise<number> {
-  const rows = await database.query<{ released: number }>({
-    name: 'release-steps',
-    text: releaseText,
-    values: [steps.map((step) => step.token), options.reason, Math.ceil(options.delayMs / 1000)],
+  options: { delayMs: number; reason: string; sends: boolean },
+): Promise<readonly StepMessage[]> {
+  const rows = await database.query<StepMessageRow>({
+    name: options.sends ? 'release-steps' : 'release-steps-silently',
+    text: releaseText(options.sends),
+    values: [
+      steps.map((step) => step.token),
+      options.reason,
+      ...(options.sends ? [Math.ceil(options.delayMs / 1000)] : []),
+    ],
   })
-  return rows[0]?.released ?? 0
+  return rows.map(stepMessageOf)
 }
 
-const releaseText = `
+const releaseText = (sends: boolean) => `
 WITH mine AS MATERIALIZED (
   SELECT t.workflow_step_transition_uuid AS token, t.workflow_step_uuid AS step_uuid, t.sort_key
     FROM tasker.workflow_step_transitions t
@@ -46,10 +52,13 @@ WITH mine AS MATERIALIZED (
     FROM queued q WHERE s.workflow_step_uuid = q.workflow_step_uuid
   RETURNING s.workflow_step_uuid, s.task_uuid
 )
-SELECT count(tasker.pgmq_send_with_notify('worker_' || ns.name || '_queue',
-         jsonb_build_object('task_uuid', u.task_uuid, 'step_uuid', u.workflow_step_uuid, 'correlation_id', k.correlation_id),
-         $3::int))::int AS released
+SELECT 'worker_' || ns.name || '_queue' AS queue, u.task_uuid, u.workflow_step_uuid AS step_uuid, k.correlation_id${sends ? sent : ''}
   FROM uncounted u
   JOIN tasker.tasks k ON k.task_uuid = u.task_uuid
   JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid`
+
+const sent = `,
+       tasker.pgmq_send_with_notify('worker_' || ns.name || '_queue',
+         jsonb_build_object('task_uuid', u.task_uuid, 'step_uuid', u.workflow_step_uuid, 'correlation_id', k.correlation_id),
+         $3::int)`

@@ -1,13 +1,13 @@
 // Registers templates as a worker or an orchestrator finds them: queues first, then namespaces, then templates.
 
 import { HostError } from '../../../model/host-error.ts'
+import { resultQueue } from '../../../model/step-message.ts'
 import { type TaskTemplate, templateKey } from '../../../model/template.ts'
 import type { Queryable } from '../../statement.ts'
 
 /** Limits of the columns and of queue names. Source: wire-protocol §1.3. */
 const limits = { namespace: 29, name: 64, version: 16, step: 128 } as const
 const namespacePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
-export const resultQueue = 'orchestration_step_results'
 const orchestrationQueues = [resultQueue, 'orchestration_task_requests', 'orchestration_task_finalizations']
 
 /**

@@ -2,8 +2,8 @@
 
 import type { StepId, TaskId } from '../../../model/ids.ts'
 import type { ResultMessages } from '../../../model/orchestration-store.ts'
+import { resultQueue } from '../../../model/step-message.ts'
 import type { Queryable } from '../../statement.ts'
-import { resultQueue } from './register-templates.ts'
 
 interface TakenRow {
   readonly msg_id: string
