@@ -8,6 +8,8 @@ import type { Queryable } from './statement.ts'
 export type Origin = 'ours' | 'foreign' | 'missing'
 
 export interface SchemaState {
+  /** The schemas are there, with Tasker's tables; a foreign one may be promised by a history of migrations alone. */
+  readonly present: { readonly tasker: boolean; readonly pgmq: boolean }
   /** Schema tasker. Foreign: Tasker's own migrations made it, or will. */
   readonly tasker: Origin
   /** Schema pgmq. Foreign: the extension, or its functions loaded by hand. */
@@ -41,18 +43,25 @@ export async function schemaState(database: Queryable): Promise<SchemaState> {
   const tasker = origin(found?.tasker === true || promised, 'tasker')
   const pgmq = origin(found?.pgmq === true, 'pgmq')
   const pgmqAvailable = found?.pgmq_available === true
-  const state = { tasker, pgmq, pgmqAvailable, applied }
+  const present = { tasker: found?.tasker === true, pgmq: found?.pgmq === true }
+  const state = { present, tasker, pgmq, pgmqAvailable, applied }
   const files = await migrationFiles()
   return { ...state, pending: files.filter((file) => !applied.includes(file) && isOurs(kindOf(file), state)) }
 }
 
-/** Rejects with SCHEMA_MISSING, naming what is not there, when `worker` or `orchestrator` cannot run on this database. */
+/**
+ * Rejects with SCHEMA_MISSING, naming what is not there, when `worker` or `orchestrator` cannot run on this database. `stephost migrate`,
+ * the cure in the code's hint, adds nothing to what Tasker's migrations make: those are named where they are what is missing.
+ */
 export async function requireSchema(database: Queryable): Promise<void> {
-  const state = await schemaState(database)
-  const missing = (['tasker', 'pgmq'] as const)
-    .filter((part) => state[part] === 'missing')
-    .map((part) => `schema ${part}`)
-  const lacks = [...missing, ...state.pending.map((file) => `migration ${file}`)]
+  const { present, tasker, pending } = await schemaState(database)
+  const missing = (['tasker', 'pgmq'] as const).filter((part) => !present[part]).map((part) => `schema ${part}`)
+  if (missing.length > 0 && tasker === 'foreign') {
+    const lacks = `The database lacks ${missing.join(' and ')}, which Tasker's own migrations make`
+    throw new HostError('SCHEMA_MISSING', `${lacks}: run those first`)
+  }
+  const ours = pending.map((file) => (kindOf(file) === 'stephost' ? `schema stephost (${file})` : `migration ${file}`))
+  const lacks = [...missing, ...ours]
   if (lacks.length > 0) throw new HostError('SCHEMA_MISSING', `The database lacks ${lacks.join(', ')}`)
 }
 

@@ -119,6 +119,8 @@ describe('result messages', () => {
       taskIds.map(async (taskId) => (await orchestrator.progress(taskId)).steps[0]?.state),
     )
     expect(states).toEqual(['error', 'error', 'error', 'error', 'complete'])
+    // Every test's database is searched for results that Tasker's server could not decode; these are meant.
+    await bench.rows('UPDATE tasker.workflow_steps SET results = NULL WHERE task_uuid = ANY ($1)', taskIds)
     expect(bench.faults).toEqual([])
     await orchestrator.stop()
   })

@@ -38,7 +38,7 @@ describe('migrate', () => {
     it('says what is missing before', async () => {
       await expect(requireSchema(database)).rejects.toMatchObject({
         code: 'SCHEMA_MISSING',
-        message: expect.stringContaining('schema tasker, schema pgmq, migration 0001_stephost.sql'),
+        message: expect.stringContaining('schema tasker, schema pgmq, schema stephost (0001_stephost.sql)'),
       })
     })
 
