@@ -23,6 +23,8 @@ export interface HostLanguagesOptions {
   handlerLog(record: LogRecord): void
   /** Other handlers are loaded than before. */
   reloaded(): void
+  /** Template files were added, changed or removed. */
+  templatesChanged(): void
 }
 
 export class HostLanguages implements Lifecycle {
@@ -42,6 +44,8 @@ export class HostLanguages implements Lifecycle {
     this.#reload = options.reload
       ? new HandlerReload({
           ...{ handlerRoots, log },
+          templatePath: config.templatePath,
+          templatesChanged: () => options.templatesChanged(),
           isIgnored: ignoredNames(ignorePatterns(config.runtimes.ignore, handlerRoots)),
           prepare: (runtime) => this.#prepare(runtime),
           make: (runtime) => makeAdapter(runtime, adapterOptions),

@@ -1,6 +1,6 @@
 // Hot reload: a changed handler file makes its language load its files anew, one reload at a time for each.
 
-import { relative } from 'node:path'
+import { resolve, sep } from 'node:path'
 import type { OpenedAdapters } from './host-adapters.ts'
 import { isTemplateFile, type NameRule, runtimeOfFile } from './host-handler-files.ts'
 import type { HostLog } from './host-health.ts'
@@ -12,6 +12,8 @@ import type { RuntimeAdapter } from './model/runtime-adapter.ts'
 
 export interface HandlerReloadOptions {
   readonly handlerRoots: readonly string[]
+  /** A directory of templates alone (`TASKER_TEMPLATE_PATH`); null: none. */
+  readonly templatePath: string | null
   readonly isIgnored: NameRule
   readonly log: Pick<HostLog, 'info' | 'warn'>
   /** Makes what the changed files are the source of. Resolves with why it could not; then the version from before serves. */
@@ -19,6 +21,8 @@ export interface HandlerReloadOptions {
   /** An adapter that is not started yet, for a language whose first file appeared. */
   make(runtime: RuntimeName): RuntimeAdapter
   open(adapter: RuntimeAdapter): Promise<HostError | null>
+  /** Template files were added, changed or removed. */
+  templatesChanged(): void
   /** Handlers or load failures may be others now. `live` is false when a reload was refused, which has been said. */
   reloaded(outcome: { live: boolean }): void
 }
@@ -46,7 +50,8 @@ export class HandlerReload implements Lifecycle {
   constructor(options: HandlerReloadOptions) {
     this.#options = options
     this.#watcher = new HandlerWatcher({
-      ...options,
+      handlerRoots: [...options.handlerRoots, ...(options.templatePath === null ? [] : [options.templatePath])],
+      isIgnored: options.isIgnored,
       changed: (files) => this.#take(files),
       incomplete: (message) => {
         const cure = 'restart to use what changes there, or raise fs.inotify.max_user_watches'
@@ -80,11 +85,10 @@ export class HandlerReload implements Lifecycle {
   }
 
   #take(files: ReadonlySet<string>): void {
-    const template = [...files].find(isTemplateFile)
-    if (template !== undefined) {
-      this.#options.log.warn({ file: relative('.', template) }, 'restart to use the changed template')
-    }
-    const runtimes = new Set([...files].map(runtimeOfFile))
+    const changed = [...files]
+    if (changed.some(isTemplateFile)) this.#options.templatesChanged()
+    const roots = this.#options.handlerRoots.map((root) => resolve(root) + sep)
+    const runtimes = new Set(changed.filter((file) => roots.some((root) => file.startsWith(root))).map(runtimeOfFile))
     for (const runtime of runtimeNames) {
       if (!runtimes.has(runtime)) continue
       this.#due.add(runtime)

@@ -1,4 +1,4 @@
-// Watches the handler directories and tells of changed files, a burst of changes at once.
+// Watches the directories of handlers and templates and tells of changed files, a burst of changes at once.
 
 import type { Stats } from 'node:fs'
 import { basename, resolve } from 'node:path'

@@ -5,7 +5,7 @@ import { Worker } from './dispatch/worker.ts'
 import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
 import type { RuntimeAdapter } from './model/runtime-adapter.ts'
-import { type LoadedTemplate, templateKey } from './model/template.ts'
+import type { LoadedTemplate } from './model/template.ts'
 import type { WakeUps } from './model/wake-ups.ts'
 import { InputSchemas } from './orchestration/input-schema.ts'
 import type { Database } from './postgres/database.ts'
@@ -21,6 +21,8 @@ export interface WorkerSurroundings {
   readonly log: HostLog
   readonly database: Database
   readonly templates: readonly LoadedTemplate[]
+  /** Template key → the handler root above its file; follows the files. */
+  readonly rootsByTemplate: ReadonlyMap<string, string>
   readonly adapters: readonly RuntimeAdapter[]
   readonly wakeUps: WakeUps | null
 }
@@ -34,12 +36,10 @@ export function namespacesOf(templates: readonly LoadedTemplate[]): readonly str
   return [...new Set(templates.map(({ template }) => template.namespace))]
 }
 
-export function makeWorker({ config, log, database, templates, adapters, wakeUps }: WorkerSurroundings): MadeWorker {
+export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
+  const { config, log, database, templates, rootsByTemplate, adapters, wakeUps } = surroundings
   const { dispatch, limits, queues, runtimes } = config
   const namespaces = namespacesOf(templates)
-  const roots = templates.flatMap(({ template, root }) =>
-    root === null ? [] : [[templateKey(template), root] as const],
-  )
   const schemas = new InputSchemas({ value: 'payload', schema: 'schema of the event' })
   const domainEvents: DomainEvents = new DomainEvents({
     queue: new PgmqEventQueue(database),
@@ -56,7 +56,7 @@ export function makeWorker({ config, log, database, templates, adapters, wakeUps
       completionBatchMax,
       resultsWaitingMax,
       namespaceRuntimes: runtimes.namespaces,
-      rootsByTemplate: new Map(roots),
+      rootsByTemplate,
       mode: config.worker.deploymentMode,
       concurrentHandlersMax: config.worker.handlersMax,
       handlerTimeoutMs: config.worker.handlerTimeoutMs,

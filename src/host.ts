@@ -9,6 +9,7 @@ import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
+import { HostTemplates } from './host-templates.ts'
 import { makeWorker, namespacesOf } from './host-worker.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model/handler.ts'
@@ -50,11 +51,8 @@ export class Host implements Lifecycle {
   readonly #store: OrchestrationStore
   readonly #orchestrator: Orchestrator
   readonly #languages: HostLanguages
+  readonly #templates: HostTemplates
   readonly #started: (() => Promise<void>)[] = []
-  #templates: readonly LoadedTemplate[] = []
-  #problems: readonly TemplateProblem[] = []
-  /** Steps without a handler that were said already. */
-  #unservedSaid: ReadonlySet<string> = new Set()
   #worker: Worker | null = null
   #domainEvents: DomainEvents | null = null
   #addresses: HostAddresses = { worker: null, orchestrator: null }
@@ -74,7 +72,17 @@ export class Host implements Lifecycle {
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
       reload: options.parts.worker && options.reload === true,
       handlerLog: (record) => (this.#worker === null ? log.handler(record) : this.#worker.handlerLog(record)),
-      reloaded: () => this.#followReload(),
+      reloaded: () => {
+        this.#worker?.handlersChanged()
+        this.#templates.handlersChanged()
+      },
+      templatesChanged: () => this.#templates.filesChanged(),
+    })
+    this.#templates = new HostTemplates({
+      ...{ roots: options.handlerRoots, templatePath: config.templatePath, strict: options.strict, log },
+      check: (templates) => (options.parts.worker ? this.#unserved(templates) : []),
+      register: (templates) => this.#store.registerTemplates(templates),
+      changed: () => this.#worker?.templatesChanged(),
     })
     this.#orchestrator = new Orchestrator({
       store: this.#store,
@@ -101,11 +109,11 @@ export class Host implements Lifecycle {
   }
 
   get templates(): readonly LoadedTemplate[] {
-    return this.#templates
+    return this.#templates.templates
   }
 
   get problems(): readonly TemplateProblem[] {
-    return this.#problems
+    return this.#templates.problems
   }
 
   get unavailable(): OpenedAdapters['unavailable'] {
@@ -138,12 +146,14 @@ export class Host implements Lifecycle {
     try {
       await this.#begin(this.#database)
       if (this.#listener !== null) await this.#begin(this.#listener)
-      await this.#load()
-      await this.#store.registerTemplates(this.#templates.map(({ template }) => template))
+      if (this.#options.parts.worker) await this.#begin(this.#languages)
+      this.#templates.load()
+      await this.#templates.register()
       if (this.#options.parts.orchestrator) await this.#begin(this.#orchestrator)
       if (this.#options.parts.worker) await this.#startWorker()
       if (this.#options.parts.rest) await this.#serve()
       this.#languages.follow()
+      this.#templates.follow()
     } catch (error) {
       await this.stop()
       throw error
@@ -153,7 +163,10 @@ export class Host implements Lifecycle {
   async stop(): Promise<void> {
     const stops = this.#started.splice(0).reverse()
     // First of all: handlers that are replaced or have just come must not meet the end of the worker.
-    stops.unshift(() => this.#languages.stopFollowing())
+    stops.unshift(
+      () => this.#languages.stopFollowing(),
+      () => this.#templates.stop(),
+    )
     // One part that cannot end properly must not keep the others running.
     for (const stop of stops) {
       await stop().catch((error: unknown) => this.#options.log.error({ err: error }, 'a part did not stop properly'))
@@ -179,36 +192,10 @@ export class Host implements Lifecycle {
     this.#started.push(() => part.stop())
   }
 
-  async #load(): Promise<void> {
-    const { config, handlerRoots, log, parts, strict } = this.#options
-    const loaded = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
-    this.#templates = loaded.templates
-    this.#problems = loaded.problems
-    if (parts.worker) await this.#openLanguages()
-    for (const { severity, message } of this.#problems) log[severity === 'error' ? 'error' : 'warn']({}, message)
-  }
-
-  async #openLanguages(): Promise<void> {
-    await this.#begin(this.#languages)
-    const unserved = this.#unserved()
-    this.#problems = [...this.#problems, ...unserved]
-    const refused = new Set(unserved.filter(({ severity }) => severity === 'error').map(({ file }) => file))
-    this.#templates = this.#templates.filter(({ file }) => !refused.has(file))
-    this.#unservedSaid = new Set(unserved.map(({ message }) => message))
-  }
-
-  #unserved(): readonly TemplateProblem[] {
+  #unserved(templates: readonly LoadedTemplate[]): readonly TemplateProblem[] {
     const { config, strict } = this.#options
     const options = { namespaces: config.runtimes.namespaces, strict, resolvers: this.resolvers() }
-    return checkCallables(this.#templates, this.handlers(), options)
-  }
-
-  /** What nobody could run may be claimed now, and what nobody can run any more is told once. */
-  #followReload(): void {
-    this.#worker?.handlersChanged()
-    const messages = this.#unserved().map(({ message }) => message)
-    for (const message of messages) if (!this.#unservedSaid.has(message)) this.#options.log.warn({}, message)
-    this.#unservedSaid = new Set(messages)
+    return checkCallables(templates, this.handlers(), options)
   }
 
   async #startWorker(): Promise<void> {
@@ -216,7 +203,8 @@ export class Host implements Lifecycle {
     const made = makeWorker({
       ...{ config, log },
       database: this.#database,
-      templates: this.#templates,
+      templates: this.templates,
+      rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
       wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
     })
@@ -260,7 +248,7 @@ export class Host implements Lifecycle {
       runtimes: this.#languages.opened,
       refusedReloads: () => this.#languages.refusedReloads,
       listener: this.#listener,
-      namespaces: namespacesOf(this.#templates),
+      namespaces: namespacesOf(this.templates),
       ping: async () => {
         await this.#database.query({ text: 'SELECT 1' })
       },

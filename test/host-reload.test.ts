@@ -65,11 +65,15 @@ let newcomer: ScriptedRuntime
 let opened: OpenedAdapters
 let reload: HandlerReload
 let reloaded: number
+let templates: string
+let templatesChanged: number
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'stephost-reload-'))
+  templates = mkdtempSync(join(tmpdir(), 'stephost-templates-'))
   lines = []
   reloaded = 0
+  templatesChanged = 0
   python = new ScriptedRuntime('python')
   ruby = new ScriptedRuntime('ruby')
   newcomer = new ScriptedRuntime('typescript')
@@ -89,12 +93,16 @@ beforeEach(async () => {
     reloaded: () => {
       reloaded += 1
     },
+    templatePath: templates,
+    templatesChanged: () => {
+      templatesChanged += 1
+    },
   })
   await reload.start()
 })
 afterEach(async () => {
   await reload.stop()
-  rmSync(root, { recursive: true, force: true })
+  for (const directory of [root, templates]) rmSync(directory, { recursive: true, force: true })
 })
 
 const live: ReloadOutcome = { live: true, problem: null }
@@ -151,11 +159,25 @@ describe('a changed handler file', () => {
     save('a.py')
     save('a.rb')
     save('job.yaml')
-    await says('warning: restart to use the changed template')
+    await eventually('the template is told', () => templatesChanged === 1)
     expect(python.reloads).toHaveLength(0)
     reload.serve(opened)
     await reloadsOf(python, 1)
     await reloadsOf(ruby, 1)
+  })
+})
+
+describe('a changed template', () => {
+  it('is told, and so are those of the directory of templates alone, whose other files are nobody’s handlers', async () => {
+    reload.serve(opened)
+    save('job.yaml')
+    await eventually('it is told', () => templatesChanged === 1)
+    writeFileSync(join(templates, 'a.py'), '')
+    writeFileSync(join(templates, 'other.yml'), '')
+    await eventually('the other is told', () => templatesChanged === 2)
+    save('b.rb')
+    await reloadsOf(ruby, 1)
+    expect(python.reloads).toHaveLength(0)
   })
 })
 

@@ -190,6 +190,17 @@ export class Worker implements Lifecycle {
     this.#deadlines.set(performance.now() + this.#options.foreignRetryMs, () => this.#consumer.wake())
   }
 
+  /** Templates were registered anew: steps may be runnable that were not, and the other way round. */
+  templatesChanged(): void {
+    this.#runnable.refresh().then(
+      () => this.handlersChanged(),
+      (error: unknown) => {
+        this.#runnable.doubt()
+        this.#parts.events.warning('the templates could not be read', { error: messageOf(error) })
+      },
+    )
+  }
+
   /** Why no steps are claimed right now; null when claims go through. */
   get claimFault(): string | null {
     return this.#consumer.fault

@@ -62,6 +62,8 @@ async function measure(runtime: SidecarRuntime): Promise<void> {
     prepare: () => Promise.resolve(null),
     make: () => adapter,
     open: () => Promise.resolve(null),
+    templatePath: null,
+    templatesChanged: () => {},
     reloaded: () => {},
   })
   await reload.start()

@@ -40,7 +40,7 @@ export async function openStepDatabase(options: Partial<WorkOptions> = {}): Prom
   const database = new Database({ url, applicationName: 'step test', connectionsMax: 8, acquireTimeoutMs: 10_000 })
   await database.start()
   const store = orchestrationStore(database)
-  await store.registerTemplates([oneStepTemplate({ ...workDefaults, ...options })])
+  await store.registerTemplates([oneStepTemplate(options)])
   // Not started: only its task creation is used, so results stay where the worker put them.
   const tasks = new Orchestrator({ store, wakeUps: null, onFault: () => {}, onWarning: () => {} })
   const scalar = async <T>(text: string, values: readonly unknown[] = []): Promise<T> =>
@@ -98,7 +98,8 @@ export async function openStepDatabase(options: Partial<WorkOptions> = {}): Prom
   }
 }
 
-function oneStepTemplate({ attemptsMax, retryable, backoffBaseMs, publishesEvents }: WorkOptions): TaskTemplate {
+export function oneStepTemplate(options: Partial<WorkOptions> = {}): TaskTemplate {
+  const { attemptsMax, retryable, backoffBaseMs, publishesEvents } = { ...workDefaults, ...options }
   const backoff = backoffBaseMs === null ? 'none' : 'exponential'
   const step: StepTemplate = {
     name: 'work',

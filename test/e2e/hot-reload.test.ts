@@ -96,10 +96,37 @@ describe('files that come and go', () => {
     await saveLive('ruby', 'v2')
     expect((await project.ended(held)).state).toBe('complete')
   }, 60_000)
+})
 
-  it('are told when they are templates, which wait for a restart', async () => {
-    project = await openWatchedProject(['python'])
-    await says('restart to use the changed template', () => project.save('other.yaml', 'name: other'))
+describe('a changed template', () => {
+  const job = (version: string, callable: string, more = '') =>
+    `name: python\nnamespace_name: hot\nversion: ${version}\n${more}steps:\n  - name: only\n    handler: { callable: ${callable} }\n`
+
+  it('is registered for the next task; one that is no use leaves the template from before', async () => {
+    project = await openWatchedProject(['python', 'ruby'])
     expect(await project.version('python')).toBe('v1')
+    await saveLive('ruby', 'of ruby')
+    const registered = 'template hot/python@1.0.0 registered'
+    await says(registered, () => project.save('python.yaml', job('1.0.0', 'hot.ruby')))
+    expect(await project.version('python')).toBe('of ruby')
+
+    const broken = /python\.yaml:\d+:\d+: .*; the template from before serves$/
+    project.save('python.yaml', job('1.0.0', 'hot.python', 'bogus: [\n'))
+    await eventually('it is refused', () => project.said.some((sentence) => broken.test(sentence)))
+    expect(await project.version('python')).toBe('of ruby')
+    expect(project.host.templates.map(({ template }) => template.name)).toContain('python')
+
+    await says(registered, () => project.save('python.yaml', job('1.0.0', 'hot.python')))
+    expect(await project.version('python')).toBe('v1')
+    expect(project.host.problems.filter(({ severity }) => severity === 'error')).toEqual([])
+  }, 60_000)
+
+  it('may be a new one, and be gone again without taking what is registered with it', async () => {
+    project = await openWatchedProject(['python'])
+    await says('template hot/python@2.0.0 registered', () => project.save('second.yaml', job('2.0.0', 'hot.python')))
+    project.remove('second.yaml')
+    await eventually('it is gone', () => project.host.templates.every(({ template }) => template.version === '1.0.0'))
+    const stored = await project.host.tasks.createTask(project.request('python', '2.0.0'))
+    expect((await project.ended(stored.taskId)).state).toBe('complete')
   }, 60_000)
 })

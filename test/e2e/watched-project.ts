@@ -65,6 +65,7 @@ export interface WatchedProject {
   save(file: string, text: string): void
   remove(file: string): void
   submit(language: Language): Promise<string>
+  request(language: Language, version: string): Parameters<Host['tasks']['createTask']>[0]
   /** Resolves when the task has ended. */
   ended(taskId: string): Promise<TaskView>
   /** What the handler returned to a new task. */
@@ -113,7 +114,7 @@ export async function openWatchedProject(languages: readonly Language[]): Promis
       20_000,
     )
   return {
-    ...{ host, said, save, submit, ended },
+    ...{ host, said, save, submit, ended, request },
     remove: (name) => rmSync(join(root, name)),
     async version(language) {
       const task = await ended(await submit(language))
@@ -135,9 +136,9 @@ interface DetailedHealth {
   readonly checks: { readonly step_processing: { status: string; message: string | null } }
 }
 
-function request(language: Language): Parameters<Host['tasks']['createTask']>[0] {
+function request(language: Language, version = '1.0.0'): Parameters<Host['tasks']['createTask']>[0] {
   return {
-    ...{ namespace: 'hot', name: language, version: '1.0.0', context: '{}' as JsonText },
+    ...{ namespace: 'hot', name: language, version, context: '{}' as JsonText },
     ...{ initiator: 'e2e', sourceSystem: 'e2e', reason: 'hot reload', tags: [], priority: null },
     ...{ correlationId: null, parentCorrelationId: null, freshIdentity: true, inputSchema: 'off' },
   }

@@ -12,18 +12,22 @@ const orchestrationQueues = [resultQueue, 'orchestration_task_requests', 'orches
 
 /**
  * Creates or updates every template; safe when several processes do it at once. Sending to a queue that is missing is an error, so queues
- * come first (wire-protocol §3.1). Rejects with TEMPLATE_INVALID before anything is written.
+ * come first (wire-protocol §3.1). Resolves with the keys of those that were written: new ones, and those that were different.
+ * Rejects with TEMPLATE_INVALID before anything is written.
  */
-export async function registerTemplates(database: Queryable, templates: readonly TaskTemplate[]): Promise<void> {
+export async function registerTemplates(
+  database: Queryable,
+  templates: readonly TaskTemplate[],
+): Promise<readonly string[]> {
   for (const template of templates) checkNames(template)
   const namespaces = [...new Set(templates.map((template) => template.namespace))].sort()
   await createQueues(database, namespaces)
-  if (templates.length === 0) return
+  if (templates.length === 0) return []
   await database.query({ name: 'register-namespaces', text: namespacesText, values: [namespaces] })
   const sorted = [...new Map(templates.map((template) => [templateKey(template), template])).entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, template]) => template)
-  await database.query({
+  const written = await database.query<{ namespace: string; name: string; version: string }>({
     name: 'register-templates',
     text: templatesText,
     values: [
@@ -34,6 +38,7 @@ export async function registerTemplates(database: Queryable, templates: readonly
       sorted.map((template) => template.configuration),
     ],
   })
+  return written.map(templateKey).sort()
 }
 
 /** The three queues of orchestration and those of the namespaces. */
@@ -83,7 +88,9 @@ SELECT n, 'Auto-created namespace: ' || n, now(), now() FROM unnest($1::text[]) 
 ON CONFLICT (name) DO NOTHING`
 
 // Sorted by key on the way in: two boots that update the same rows must lock them in one order. An unchanged template is not written again.
+// Whoever keeps what was read of a template asks for its updated_at, so that one moves with every change, whatever the clock does.
 const templatesText = `
+WITH written AS (
 INSERT INTO tasker.named_tasks AS t
        (task_namespace_uuid, name, description, version, configuration, created_at, updated_at, identity_strategy)
 SELECT ns.task_namespace_uuid, g.name, g.description, g.version, g.configuration::jsonb, now(), now(), 'strict'
@@ -92,5 +99,9 @@ SELECT ns.task_namespace_uuid, g.name, g.description, g.version, g.configuration
   JOIN tasker.task_namespaces ns ON ns.name = g.namespace
  ORDER BY g.position
 ON CONFLICT (task_namespace_uuid, name, version) DO UPDATE
-   SET description = coalesce(excluded.description, t.description), configuration = excluded.configuration, updated_at = now()
- WHERE t.configuration <> excluded.configuration OR t.description IS DISTINCT FROM coalesce(excluded.description, t.description)`
+   SET description = coalesce(excluded.description, t.description), configuration = excluded.configuration,
+       updated_at = greatest(now()::timestamp, t.updated_at + interval '1 microsecond')
+ WHERE t.configuration IS DISTINCT FROM excluded.configuration OR t.description IS DISTINCT FROM coalesce(excluded.description, t.description)
+RETURNING t.task_namespace_uuid, t.name, t.version
+)
+SELECT ns.name AS namespace, w.name, w.version FROM written w JOIN tasker.task_namespaces ns USING (task_namespace_uuid)`
