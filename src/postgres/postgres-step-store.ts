@@ -25,23 +25,26 @@ import { declareDeadWorkers, forgetDeadWorkers, recoverSteps, tryRecoveryLock } 
 import { releaseSteps } from './queries/release-steps.ts'
 import { storeCheckpoint } from './queries/store-checkpoint.ts'
 import { heartbeatWorker, leaveWorker, ownSteps, registerWorker } from './queries/worker-lease.ts'
+import { StepDefinitions } from './step-definitions.ts'
 
 const recoveredStepsMax = 1000
 
 export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry {
   readonly #database: Database
   readonly #leaseMs: number
+  readonly #definitions: StepDefinitions
   readonly #outgoing: OutgoingMessages | null
 
   /** `outgoing`: takes the messages after the commit; null: the queues are in this database, and every statement sends its own. */
   constructor(database: Database, options: { leaseMs: number; outgoing?: OutgoingMessages | null }) {
     this.#database = database
     this.#leaseMs = options.leaseMs
+    this.#definitions = new StepDefinitions(database)
     this.#outgoing = options.outgoing ?? null
   }
 
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>> {
-    return hydrateSteps(this.#database, steps)
+    return hydrateSteps(this.#database, steps, this.#definitions)
   }
 
   /** A batch that fails on data is halved until the offender stands alone; the others are stored. */

@@ -228,8 +228,8 @@ describe('recovery', () => {
       await blocked
       return succeed(request)
     })
-    const worker = await start(adapter, { concurrentHandlersMax: 1, prefetchMax: 5 })
-    await eventually('both were decided on', () => worker.counters.claimed >= 1)
+    await start(adapter, { concurrentHandlersMax: 1, prefetchMax: 5 })
+    await eventually('one of them runs', () => adapter.seen.length === 1)
     const [running] = adapter.seen
     const waiting = running?.stepId === last ? first : last
     if (waiting === last) expect(await steps.state(last)).toBe('enqueued')

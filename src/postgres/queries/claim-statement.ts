@@ -8,21 +8,25 @@ export type OnClaim = 'archive' | 'delete'
  * Nothing here may raise on data: one bad message would stop its queue for ever. Hence `pg_input_is_valid` before the casts.
  * Locks are taken with SKIP LOCKED only (the step by its current transition row, then its message), so claimers never wait for
  * each other and no lock order can be wrong. LIMIT stands above the lock: a claimer beside others takes the next free steps
- * instead of losing a race for the first.
+ * instead of losing a race for the first. Each part hands all its columns on to the next: a join of two of them would have no index.
  */
 export function claimStatement(queue: string, onClaim: OnClaim): string {
   return `${look(queue)}), ${take}), ${settle(queue, onClaim)})\n${answer}`
 }
 
+/**
+ * The window: messages in the order in which they became visible, by their index. What was pushed away or is delayed costs nothing, however
+ * much of it there is.
+ */
 function look(queue: string): string {
   return `
 WITH looked AS MATERIALIZED (
   SELECT q.msg_id, q.enqueued_at,
          CASE WHEN pg_input_is_valid(q.message ->> 'step_uuid', 'uuid') THEN (q.message ->> 'step_uuid')::uuid END AS step_uuid
     FROM pgmq."q_${queue}" q
-   WHERE q.vt <= clock_timestamp()
+   WHERE q.vt <= statement_timestamp()
      AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
-   ORDER BY q.msg_id
+   ORDER BY q.vt
    LIMIT $5::int
 ), ${judge}`
 }
@@ -52,10 +56,12 @@ export const judge = `judged AS MATERIALIZED (
            ON r.named_task_uuid = k.named_task_uuid AND r.step_name = coalesce(s.inputs ->> '__template_step_name', n.name)
 `
 
-/** Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead), and writes the claim of worker $1 under the claim id $2. */
+/**
+ * Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead), and writes the claim of worker $1 under the claim id $2.
+ * The rows of `closed` are the claimed steps, with their columns from before the claim.
+ */
 export const take = `locked AS MATERIALIZED (
-  SELECT j.msg_id, j.step_uuid, j.priority, t.workflow_step_transition_uuid AS transition_uuid, t.sort_key,
-         j.retryable AND j.attempts + 2 <= j.max_attempts AS may_wait
+  SELECT j.*, t.sort_key, j.retryable AND j.attempts + 2 <= j.max_attempts AS may_wait
     FROM judged j
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = j.transition_uuid
    WHERE j.verdict = 'claim' AND t.most_recent AND t.to_state = 'enqueued'
@@ -71,51 +77,51 @@ export const take = `locked AS MATERIALIZED (
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
     FROM chosen c WHERE t.workflow_step_transition_uuid = c.transition_uuid
-  RETURNING t.workflow_step_uuid, t.sort_key
+  RETURNING c.*, uuid_generate_v7() AS token
 ), started AS (
   INSERT INTO tasker.workflow_step_transitions
-         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT workflow_step_uuid, 'in_progress', 'enqueued',
-         ${stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', $1::text, 'claim_id', $2::text`)},
+         (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT token, step_uuid, 'in_progress', 'enqueued',
+         (SELECT ${stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', $1::text, 'claim_id', $2::text`)}),
          sort_key + 1, true, now(), now()
     FROM closed
-  RETURNING workflow_step_uuid, workflow_step_transition_uuid
 ), counted AS (
   UPDATE tasker.workflow_steps s
      SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = now(), updated_at = now()
-    FROM started n WHERE s.workflow_step_uuid = n.workflow_step_uuid
+    FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
 `
 
 /** Messages of claimed and of dead steps leave the queue; those of foreign steps are hidden for a while. */
 function settle(queue: string, onClaim: OnClaim): string {
   return `finished AS MATERIALIZED (
-  SELECT q.msg_id, j.verdict
-    FROM judged j
-    JOIN pgmq."q_${queue}" q ON q.msg_id = j.msg_id
-   WHERE j.verdict IN ('malformed', 'gone', 'stale') OR j.step_uuid IN (SELECT step_uuid FROM chosen)
+  SELECT q.msg_id FROM pgmq."q_${queue}" q
+   WHERE q.msg_id = ANY (ARRAY(SELECT j.msg_id FROM judged j
+                                WHERE j.verdict IN ('malformed', 'gone', 'stale') OR j.step_uuid IN (SELECT step_uuid FROM chosen)))
    ORDER BY q.msg_id
      FOR UPDATE OF q SKIP LOCKED
 ), consumed AS (
-  DELETE FROM pgmq."q_${queue}" q USING finished f WHERE q.msg_id = f.msg_id
-  RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers, f.verdict
+  DELETE FROM pgmq."q_${queue}" q WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM finished))
+  RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
 ), archived AS (
   INSERT INTO pgmq."a_${queue}" (msg_id, read_ct, enqueued_at, vt, message, headers)
-  SELECT msg_id, read_ct, enqueued_at, vt, message, headers FROM consumed${onClaim === 'delete' ? " WHERE verdict <> 'claim'" : ''}
+  SELECT msg_id, read_ct, enqueued_at, vt, message, headers
+    FROM consumed${onClaim === 'delete' ? ` WHERE msg_id NOT IN (SELECT msg_id FROM judged WHERE verdict = 'claim')` : ''}
 ), rejected AS (
   INSERT INTO stephost.rejected_messages (queue_name, msg_id, message, reason)
-  SELECT '${queue}', msg_id, message, 'no valid step_uuid' FROM consumed WHERE verdict = 'malformed'
+  SELECT '${queue}', msg_id, message, 'no valid step_uuid'
+    FROM consumed WHERE pg_input_is_valid(message ->> 'step_uuid', 'uuid') IS NOT TRUE
 ), left_alone AS MATERIALIZED (
-  SELECT q.msg_id FROM judged j JOIN pgmq."q_${queue}" q ON q.msg_id = j.msg_id
-   WHERE j.verdict = 'foreign' ORDER BY q.msg_id FOR UPDATE OF q SKIP LOCKED
+  SELECT q.msg_id FROM pgmq."q_${queue}" q
+   WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM judged WHERE verdict = 'foreign')) ORDER BY q.msg_id FOR UPDATE OF q SKIP LOCKED
 ), pushed AS (
   UPDATE pgmq."q_${queue}" q SET vt = clock_timestamp() + $8::int * interval '1 ms'
-    FROM left_alone l WHERE q.msg_id = l.msg_id
+   WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM left_alone))
 `
 }
 
 /** One row for each claimed step, and one row without a step when there is none; the counts stand in every row. */
-const answer = `SELECT seen.*, c.step_uuid, j.task_uuid, j.correlation_id, j.named_task_uuid, j.template_step,
-       n.workflow_step_transition_uuid AS token, j.attempts, j.max_attempts, j.retryable, j.runnable
+const answer = `SELECT seen.*, c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
+       c.token, c.attempts, c.max_attempts, c.retryable, c.runnable
   FROM (SELECT count(*)::int AS looked,
                count(*) FILTER (WHERE verdict = 'foreign')::int AS foreign_count,
                count(*) FILTER (WHERE verdict = 'malformed')::int AS malformed,
@@ -123,7 +129,5 @@ const answer = `SELECT seen.*, c.step_uuid, j.task_uuid, j.correlation_id, j.nam
                count(*) FILTER (WHERE verdict = 'stale')::int AS stale,
                (count(DISTINCT step_uuid) FILTER (WHERE verdict = 'claim'))::int - (SELECT count(*) FROM chosen)::int AS left_behind
           FROM judged) AS seen
-  LEFT JOIN (chosen c
-             JOIN started n ON n.workflow_step_uuid = c.step_uuid
-             JOIN judged j ON j.msg_id = c.msg_id) ON true
+  LEFT JOIN closed c ON true
  ORDER BY c.place`

@@ -81,7 +81,7 @@ WITH lost AS MATERIALIZED (
   SELECT c.*, k.correlation_id, 'worker_' || ns.name || '_queue' AS queue,
          false AS success, NULL AS result, '{}' AS custom, '{}' AS context, 0::bigint AS execution_ms,
          'worker ' || c.worker_uuid || ' died while it held this step, and no attempt is left' AS message,
-         'worker_lost' AS error_type, NULL AS error_code, false AS retryable, NULL::bigint AS retry_after_s, '[]' AS backtrace,
+         'worker_lost' AS error_type, NULL AS error_code, false AS retryable, NULL AS retry_after_s, '[]'::jsonb AS backtrace,
          NULL AS runtime
     FROM closed c
     JOIN tasker.tasks k ON k.task_uuid = c.task_uuid

@@ -1,11 +1,11 @@
 // The stored form of a step result, built by PostgreSQL so that no pasted text can change its meaning. Source: wire-protocol §5.1.
 
-import { nowRfc3339 } from './step-event.ts'
+import { nowOnce } from './step-event.ts'
 
 /**
  * SQL for a StepExecutionResult over a row `g` with the columns success, result, custom, context, execution_ms, message, error_type,
- * error_code, retryable, retry_after_s, backtrace, runtime. `status` is never `error`: that makes Tasker's server loop on the message.
- * Failures carry a non-null `orchestration_metadata`, without which it would retry at once.
+ * error_code, retryable, retry_after_s (text), backtrace (jsonb), runtime. `status` is never `error`: that makes Tasker's server loop on
+ * the message. Failures carry a non-null `orchestration_metadata`, without which it would retry at once.
  */
 export function resultEnvelope({
   stepUuid,
@@ -21,13 +21,14 @@ export function resultEnvelope({
     'result', CASE WHEN g.success THEN g.result::jsonb ELSE '{}'::jsonb END,
     'status', CASE WHEN g.success THEN 'completed' ELSE 'failed' END,
     'metadata', jsonb_build_object(
-      'execution_time_ms', g.execution_ms, 'handler_version', NULL, 'retryable', g.retryable, 'completed_at', ${nowRfc3339},
+      'execution_time_ms', g.execution_ms, 'handler_version', NULL, 'retryable', g.retryable, 'completed_at', ${nowOnce},
       'worker_id', 'worker_' || ${workerUuid}, 'worker_hostname', ${hostname}, 'started_at', NULL, 'custom', g.custom::jsonb,
-      'error_code', g.error_code, 'error_type', g.error_type, 'context', jsonb_strip_nulls(jsonb_build_object('runtime', g.runtime))),
+      'error_code', g.error_code, 'error_type', g.error_type,
+      'context', CASE WHEN g.runtime IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('runtime', g.runtime) END),
     'error', CASE WHEN NOT g.success THEN jsonb_build_object(
-      'message', g.message, 'error_type', g.error_type, 'error_code', g.error_code, 'backtrace', g.backtrace::jsonb,
+      'message', g.message, 'error_type', g.error_type, 'error_code', g.error_code, 'backtrace', g.backtrace,
       'retryable', g.retryable, 'context', g.context::jsonb) END,
     'orchestration_metadata', CASE WHEN NOT g.success THEN jsonb_build_object(
-      'headers', jsonb_strip_nulls(jsonb_build_object('retry-after', g.retry_after_s::text)),
+      'headers', jsonb_strip_nulls(jsonb_build_object('retry-after', g.retry_after_s)),
       'error_context', NULL, 'backoff_hint', NULL, 'custom', '{}'::jsonb) END)`
 }

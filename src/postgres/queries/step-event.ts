@@ -10,3 +10,6 @@ export function stepEventMetadata(event: string, extra: string): string {
 
 /** SQL: the current time as RFC 3339 text. Every connection is in UTC. */
 export const nowRfc3339 = `to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')`
+
+/** The same, worked out once for all rows of a statement. */
+export const nowOnce = `(SELECT ${nowRfc3339})`

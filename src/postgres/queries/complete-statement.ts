@@ -1,0 +1,85 @@
+// The statement that stores the results of a tick: transition, result, audit and the message to orchestration, and the one that says what became of a result.
+
+import { resultEnvelope } from './result-envelope.ts'
+import { nowOnce } from './step-event.ts'
+
+/**
+ * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
+ * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
+ * them. Each part hands its columns on to the next: a join of two of them would have no index. The event's text is put together around
+ * jsonb's own text; nothing of a handler is ever pasted.
+ * With `sends` the messages are sent too, else they go another way after the commit. Tasker's server handles only messages that it is told
+ * of one by one; ours is woken once per statement (design D2).
+ */
+export const completeStatement = (sends: boolean) => `
+WITH g AS MATERIALIZED (
+  SELECT step_uuid, token, task_uuid, correlation_id, result, coalesce(custom, '{}') AS custom, coalesce(context, '{}') AS context, execution_ms,
+         runtime, failure IS NULL AS success, failure ->> 'message' AS message, failure ->> 'error_type' AS error_type,
+         failure ->> 'error_code' AS error_code, coalesce((failure ->> 'retryable')::bool, false) AS retryable,
+         failure ->> 'retry_after_s' AS retry_after_s, failure -> 'backtrace' AS backtrace,
+         pg_input_is_valid(coalesce(result, 'null'), 'jsonb') AND (custom IS NULL OR pg_input_is_valid(custom, 'jsonb'))
+           AND (context IS NULL OR pg_input_is_valid(context, 'jsonb')) AS valid
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::jsonb[])
+      AS given(step_uuid, token, task_uuid, correlation_id, result, custom, context, execution_ms, runtime, failure)
+), mine AS MATERIALIZED (
+  SELECT g.*, t.sort_key
+    FROM g
+    JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = g.token
+   WHERE g.valid AND t.most_recent AND t.to_state || '' = 'in_progress'
+   ORDER BY g.step_uuid
+     FOR UPDATE OF t
+), done AS MATERIALIZED (
+  SELECT step_uuid, token, task_uuid, correlation_id, sort_key, success, execution_ms,
+         ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
+    FROM mine g
+), closed AS (
+  UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
+    FROM done d WHERE t.workflow_step_transition_uuid = d.token
+  RETURNING d.*
+), stored AS (
+  INSERT INTO tasker.workflow_step_transitions
+         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT step_uuid, CASE WHEN success THEN 'enqueued_for_orchestration' ELSE 'enqueued_as_error_for_orchestration' END, 'in_progress',
+         jsonb_build_object(
+           'event', CASE WHEN success THEN '{"type": "EnqueueForOrchestration", "data": '
+                         ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body::text || '}',
+           'timestamp', ${nowOnce}, 'worker_uuid', $11::text, 'correlation_id', correlation_id, 'claim_token', token,
+           'execution_time_ms', execution_ms),
+         sort_key + 1, true, now(), now()
+    FROM closed
+), updated AS (
+  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()
+    FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
+${sends ? sent : silent})
+SELECT c.step_uuid, 'stored' AS status, NULL AS reason FROM closed c, notified
+ UNION ALL
+SELECT g.step_uuid, 'invalid',
+       (SELECT min(i.message) FROM (VALUES (g.result), (g.custom), (g.context)) AS doc(text), pg_input_error_info(doc.text, 'jsonb') AS i)
+  FROM g WHERE NOT g.valid`
+
+/** `notified` is asked for, so that the planner may not drop the statements behind it. */
+const sent = `), outgoing AS MATERIALIZED (
+  SELECT jsonb_build_object('task_uuid', task_uuid, 'step_uuid', step_uuid, 'correlation_id', correlation_id) AS message FROM closed
+), listener AS MATERIALIZED (
+  SELECT EXISTS (SELECT FROM stephost.orchestrators
+                  WHERE heartbeat_at > clock_timestamp() - $13::int * interval '1 ms') AS ours
+), sent AS MATERIALIZED (
+  SELECT pgmq.send_batch('orchestration_step_results', array_agg(message)) FROM outgoing, listener WHERE ours HAVING count(*) > 0
+), woken AS MATERIALIZED (
+  SELECT pg_notify('pgmq_message_ready.orchestration', '{"event_type":"wake_up"}') FROM sent LIMIT 1
+), told AS MATERIALIZED (
+  SELECT tasker.pgmq_send_with_notify('orchestration_step_results', message, 0) FROM outgoing, listener WHERE NOT ours
+), notified AS MATERIALIZED (
+  SELECT (SELECT count(*) FROM woken) + (SELECT count(*) FROM told) AS messages
+`
+
+const silent = '), notified AS (SELECT 0 AS messages'
+
+/** For the results that were neither stored nor invalid: an earlier try of the same claim left its token in the history of the step. */
+export const completedBeforeText = `
+SELECT g.step_uuid,
+       CASE WHEN EXISTS (SELECT FROM tasker.workflow_step_transitions t
+                          WHERE t.workflow_step_uuid = g.step_uuid AND t.metadata ->> 'claim_token' = g.token::text)
+            THEN 'already' ELSE 'refused' END AS status,
+       NULL AS reason
+  FROM unnest($1::uuid[], $2::uuid[]) AS g(step_uuid, token)`
