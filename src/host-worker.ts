@@ -1,7 +1,7 @@
 // The worker of a host and the domain events of its steps, made from the configuration and introduced to each other.
 
 import type { Config } from './config/config.ts'
-import { Worker } from './dispatch/worker.ts'
+import { type AdjustableOptions, Worker } from './dispatch/worker.ts'
 import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
 import type { RuntimeAdapter } from './model/runtime-adapter.ts'
@@ -36,6 +36,20 @@ export function namespacesOf(templates: readonly LoadedTemplate[]): readonly str
   return [...new Set(templates.map(({ template }) => template.namespace))]
 }
 
+/** What a worker takes over while it runs. */
+export function adjustable({ worker, limits, dispatch }: Config): AdjustableOptions {
+  return {
+    permits: {
+      permitsMax: worker.handlersMax,
+      ...{ languages: limits.languages, namespaces: limits.namespaces },
+      ...{ handlers: limits.handlers, weights: limits.weights },
+    },
+    loadShedding: worker.loadShedding,
+    prefetchMax: dispatch.prefetchMax,
+    handlerTimeoutMs: worker.handlerTimeoutMs,
+  }
+}
+
 export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
   const { config, log, database, templates, rootsByTemplate, adapters, wakeUps } = surroundings
   const { dispatch, limits, queues, runtimes } = config
@@ -58,8 +72,7 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
       namespaceRuntimes: runtimes.namespaces,
       rootsByTemplate,
       mode: config.worker.deploymentMode,
-      concurrentHandlersMax: config.worker.handlersMax,
-      handlerTimeoutMs: config.worker.handlerTimeoutMs,
+      ...adjustable(config),
       resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
     },
     {

@@ -54,7 +54,7 @@ export function loadConfig(options: ConfigOptions): Config {
   const file = options.file ?? environment['TASKER_CONFIG_PATH'] ?? null
   const files = [...shippedFiles(name), ...(file === null ? [] : [file])]
   const stated = files.flatMap((path): StatedValue[] => readSettingsFile(path, environment))
-  const { values, namespaces } = checkedSettings(stated, environment)
+  const { values, namespaces, permits } = checkedSettings(stated, environment)
   return freeze({
     environment: name,
     file,
@@ -66,7 +66,7 @@ export function loadConfig(options: ConfigOptions): Config {
     orchestration: orchestrationConfig(values.orchestration),
     runtimes: runtimesConfig(values.runtimes, namespaces),
     dispatch: dispatchConfig(values.dispatch),
-    limits: limitsConfig(values.limits),
+    limits: limitsConfig(values.limits, permits),
     templatePath: values.templates.path === '' ? null : values.templates.path,
   })
 }

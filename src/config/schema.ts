@@ -3,7 +3,7 @@ import { backoffSettings } from './settings/backoff.ts'
 import { breakerSettings } from './settings/breakers.ts'
 import { databaseSettings, queueDatabaseSettings } from './settings/database.ts'
 import { dispatchSettings } from './settings/dispatch.ts'
-import { limitSettings } from './settings/limits.ts'
+import { isPermitTableKey, limitSettings } from './settings/limits.ts'
 import { orchestrationSettings } from './settings/orchestration.ts'
 import { queueSettings, taskerQueueSettings } from './settings/queues.ts'
 import { namespaceRuntimesKey, runtimeSettings } from './settings/runtimes.ts'
@@ -43,7 +43,7 @@ const settingKeys = new Set(settingEntries.map((entry) => entry.key))
 
 /** True for the keys that hold a value, not for their tables. */
 export function isSettingKey(key: string): boolean {
-  return settingKeys.has(key) || key === namespaceRuntimesKey
+  return settingKeys.has(key) || key === namespaceRuntimesKey || isPermitTableKey(key)
 }
 
 function entriesOf(tree: object, prefix: string): Entry[] {

@@ -30,7 +30,6 @@ export const unusedTaskerKeys = [
   'worker.mpsc_channels.domain_events',
   'worker.mpsc_channels.handler_dispatch.dispatch_buffer_size',
   'worker.mpsc_channels.handler_dispatch.completion_buffer_size',
-  'worker.mpsc_channels.handler_dispatch.load_shedding',
   'worker.mpsc_channels.ffi_dispatch',
   'worker.orchestration_client',
   'worker.web.database_pools',

@@ -4,6 +4,7 @@ import { type RuntimeName, runtimeNames } from '../model/handler.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import { isSettingKey, type SettingValues, schema, settingEntries } from './schema.ts'
+import { isPermitTableKey, type PermitTables, readPermitTables, weightProblems } from './settings/limits.ts'
 import { isRuntimeName, namespaceRuntimesKey } from './settings/runtimes.ts'
 import { sidecarProblems } from './settings/sidecars.ts'
 import type { StatedValue } from './settings-file.ts'
@@ -14,6 +15,7 @@ export interface CheckedSettings {
   readonly values: SettingValues
   /** `runtimes.namespaces`. */
   readonly namespaces: Readonly<Record<string, RuntimeName>>
+  readonly permits: PermitTables
 }
 
 /** Later values win. Throws CONFIG_INVALID with one line for every problem. */
@@ -21,6 +23,8 @@ export function checkedSettings(stated: readonly StatedValue[], environment: Nod
   const problems = stated.flatMap(statementProblems)
   const used = new Map(stated.filter(({ key }) => isSettingKey(key)).map((statement) => [statement.key, statement]))
   const namespaces = readNamespaces(used, problems)
+  const permits = readPermitTables(stated, problems)
+  for (const key of used.keys()) if (isPermitTableKey(key)) used.delete(key)
   const config = convict(schema as convict.Schema<SettingValues>, { env: environment, args: [] })
   config.load(treeOf([...used.values()]))
   try {
@@ -33,9 +37,9 @@ export function checkedSettings(stated: readonly StatedValue[], environment: Nod
     )
   }
   const values = config.getProperties()
-  if (problems.length === 0) problems.push(...relationProblems(values))
+  if (problems.length === 0) problems.push(...relationProblems(values), ...permitProblems(values, permits))
   if (problems.length > 0) throw new HostError('CONFIG_INVALID', [...new Set(problems)].join('\n'))
-  return { values, namespaces }
+  return { values, namespaces, permits }
 }
 
 function statementProblems({ key, value, file }: StatedValue): string[] {
@@ -113,6 +117,10 @@ function relationProblems(values: SettingValues): string[] {
     problems.push(`dispatch.heartbeat_ms = ${heartbeatMs}: must be at most half of dispatch.lease_ms (${leaseMs})`)
   }
   return [...problems, ...sidecarProblems(values.runtimes, values.runtimes.sidecars)]
+}
+
+function permitProblems({ worker }: SettingValues, permits: PermitTables): string[] {
+  return weightProblems(permits, worker.mpsc_channels.handler_dispatch.max_concurrent_handlers)
 }
 
 function treeOf(statements: readonly StatedValue[]): object {

@@ -75,9 +75,9 @@ export class HandlerDirectory {
     return this.#adapters.flatMap((adapter) => [...adapter.handlers(), ...adapter.resolvers(), adapter.health().status])
   }
 
-  /** True when a step with this callable may be claimed: it resolves, and its runtime can take calls. */
-  canRun(use: CallableUse): boolean {
+  /** What a step with this callable may be claimed for: it resolves, and its runtime can take calls. Else null. */
+  runnable(use: CallableUse): ResolvedHandler | null {
     const resolved = this.resolve(use)
-    return resolved !== null && resolved.adapter.health().status !== 'unhealthy'
+    return resolved === null || resolved.adapter.health().status === 'unhealthy' ? null : resolved
   }
 }

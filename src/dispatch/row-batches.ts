@@ -50,6 +50,11 @@ export class RowBatches {
     return this.#waiting
   }
 
+  /** Those that wait. */
+  members(): readonly HydratedStep[] {
+    return [...this.#gatherings.values()].flatMap(({ members }) => members)
+  }
+
   /** What may start now. A step with its last attempt waits for nobody, so that no crash can spend it unused (design D3). */
   add(steps: readonly HydratedStep[]): readonly Handover[] {
     const handovers: Handover[] = []
@@ -103,7 +108,7 @@ export class RowBatches {
   }
 }
 
-function isLastAttempt({ attempts, attemptsMax, retryable }: ClaimedStep): boolean {
+export function isLastAttempt({ attempts, attemptsMax, retryable }: ClaimedStep): boolean {
   return !retryable || attempts + 1 >= attemptsMax
 }
 

@@ -1,10 +1,18 @@
 // Which steps of the registered templates can run here: the list that every claim passes to the database.
 
 import type { RunnableStep } from '../model/claim-source.ts'
+import type { HandlerDescriptor } from '../model/handler.ts'
 import type { NamedTaskId } from '../model/ids.ts'
+import type { ClaimedStep } from '../model/step-request.ts'
 import type { NamedTaskSource, NamedTaskSteps } from '../model/step-store.ts'
 import { templateKey } from '../model/template.ts'
 import type { HandlerDirectory } from './handler-directory.ts'
+import type { PermitUse } from './permit-views.ts'
+
+export interface ListedStep extends RunnableStep {
+  /** What the limits look at. */
+  readonly use: PermitUse
+}
 
 export interface RunnableStepsOptions {
   readonly namespaces: readonly string[]
@@ -21,7 +29,11 @@ export class RunnableSteps {
   #namedTasks = new Map<NamedTaskId, NamedTaskSteps>()
   #readAt = Number.NEGATIVE_INFINITY
   #doubted = false
-  #listed: { basis: readonly unknown[]; steps: readonly RunnableStep[] } = { basis: [], steps: [] }
+  #listed: { basis: readonly unknown[]; steps: readonly ListedStep[]; uses: ReadonlyMap<string, PermitUse> } = {
+    basis: [],
+    steps: [],
+    uses: new Map(),
+  }
 
   constructor(source: NamedTaskSource, directory: HandlerDirectory, options: RunnableStepsOptions) {
     this.#source = source
@@ -48,13 +60,19 @@ export class RunnableSteps {
   }
 
   /** Worked out anew when the templates, a runtime's handlers or its health changed. */
-  list(): readonly RunnableStep[] {
+  list(): readonly ListedStep[] {
     const tables = [this.#namedTasks, ...this.#directory.tables()]
     const { basis } = this.#listed
     if (tables.length !== basis.length || tables.some((table, index) => table !== basis[index])) {
-      this.#listed = { basis: tables, steps: this.#workOut() }
+      const steps = this.#workOut()
+      this.#listed = { basis: tables, steps, uses: new Map(steps.map((step) => [useKey(step), step.use])) }
     }
     return this.#listed.steps
+  }
+
+  /** By the list of the last claim; null: the step was not in it. */
+  useOf(step: Pick<ClaimedStep, 'namedTaskId' | 'templateStep'>): PermitUse | null {
+    return this.#listed.uses.get(useKey(step)) ?? null
   }
 
   rootOf(namedTaskId: NamedTaskId): string | null {
@@ -67,19 +85,22 @@ export class RunnableSteps {
     return this.#namedTasks.get(namedTaskId)?.steps.map(({ name }) => name) ?? null
   }
 
-  #workOut(): readonly RunnableStep[] {
-    return [...this.#namedTasks.values()].flatMap((task) =>
-      task.steps
-        .filter(({ callable, name, resolver }) =>
-          this.#directory.canRun({
-            callable,
-            resolver,
-            namespace: task.namespace,
-            templateStep: name,
-            root: this.rootOf(task.namedTaskId),
-          }),
-        )
-        .map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
+  #workOut(): readonly ListedStep[] {
+    return [...this.#namedTasks.values()].flatMap(({ namedTaskId, namespace, steps }) =>
+      steps.flatMap(({ callable, name, resolver }): ListedStep[] => {
+        const root = this.rootOf(namedTaskId)
+        const resolved = this.#directory.runnable({ callable, resolver, namespace, templateStep: name, root })
+        if (resolved === null) return []
+        return [{ namedTaskId, templateStep: name, use: useOf(resolved.descriptor, callable, namespace) }]
+      }),
     )
   }
+}
+
+function useOf({ callable, aliases, runtime, batch }: HandlerDescriptor, called: string, namespace: string): PermitUse {
+  return { namespace, language: runtime, names: [callable, ...aliases, called], batchMax: batch?.sizeMax ?? 1 }
+}
+
+function useKey({ namedTaskId, templateStep }: Pick<RunnableStep, 'namedTaskId' | 'templateStep'>): string {
+  return `${namedTaskId} ${templateStep}`
 }

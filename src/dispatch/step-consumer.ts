@@ -6,10 +6,12 @@ import { messageOf } from '../model/host-error.ts'
 import type { ClaimId, StepId, WorkerId } from '../model/ids.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type { StepStore } from '../model/step-store.ts'
+import { LanesAtHand, type WaitingUses } from './claim-lanes.ts'
 import { ClaimLoop } from './claim-loop.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
 import type { HeldSteps } from './held-steps.ts'
+import type { Load, LoadShedding } from './load-shedding.ts'
 import { PermitLine } from './permit-line.ts'
 import { type HydratedStep, RowBatches } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
@@ -33,25 +35,41 @@ export interface StepConsumerParts {
   readonly held: HeldSteps
   readonly events: DispatchEvents
   readonly counters: DispatchCounters
+  readonly shedding: LoadShedding
   workerId(): WorkerId
+  /** Takes steps that cannot start here after all: they go back with their attempt. */
+  giveBack(steps: readonly ClaimedStep[], reason: string): void
   /** False: results pile up, claim nothing more. */
   hasRoom(): boolean
   /** A claim or its hydration failed: steps may be ours without our knowing. */
   claimUnknown(): void
 }
 
+interface Room {
+  /** Tokens. */
+  readonly free: number
+  /** Steps. */
+  readonly prefetch: number
+  readonly lanes: LanesAtHand | null
+}
+
 export class StepConsumer {
-  readonly #options: StepConsumerOptions
+  #prefetchMax: number
   readonly #parts: StepConsumerParts
   readonly #loop: ClaimLoop
   readonly #line: PermitLine
   readonly #batches: RowBatches
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
-    this.#options = options
+    this.#prefetchMax = options.prefetchMax
     this.#parts = parts
     this.#line = new PermitLine({
       semaphore: parts.semaphore,
+      useOf: ([first]) => (first === undefined ? null : parts.runnable.useOf(first.step)),
+      refuse: (handover) => {
+        const steps = handover.map(({ step }) => step)
+        parts.giveBack(steps, 'there was no permit for a last attempt, which waits for none')
+      },
       run: (handover, permit) => void parts.executor.run(handover, permit),
     })
     this.#batches = new RowBatches({
@@ -70,6 +88,18 @@ export class StepConsumer {
         parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
       },
     })
+  }
+
+  /** How full the worker is. */
+  load(): Load {
+    const { semaphore } = this.#parts
+    const waiting = this.#line.size + this.#batches.waiting
+    return { taken: semaphore.taken, waiting, capacity: semaphore.size + this.#prefetchMax }
+  }
+
+  /** From the next claim on. */
+  resizePrefetch(prefetchMax: number): void {
+    this.#prefetchMax = prefetchMax
   }
 
   /** Why the last claim failed; null when it did not. */
@@ -104,8 +134,7 @@ export class StepConsumer {
   }
 
   async #claimAndBegin(): Promise<{ again: boolean; leftBehind: boolean }> {
-    const { free, prefetch } = this.#room()
-    const claim = await this.#claim(free, prefetch)
+    const claim = await this.#claim(this.#room())
     this.#line.add(this.#batches.add(await this.#hydrate(claim.steps)))
     // Those that could fill the batches will not be claimed.
     const { free: freeNow, prefetch: prefetchNow } = this.#room()
@@ -116,19 +145,31 @@ export class StepConsumer {
 
   /**
    * Steps that wait for others of their batch hold no permit and count as prefetched; where they are more than that, they take the place of
-   * free permits. Nothing is prefetched while a permit is free.
+   * free permits. Free tokens are saved up for a heavy step that is first in line.
    */
-  #room(): { free: number; prefetch: number } {
-    const prefetch = this.#options.prefetchMax - this.#line.size - this.#batches.waiting
-    return { free: this.#parts.semaphore.free + Math.min(prefetch, 0), prefetch: Math.max(prefetch, 0) }
+  #room(): Room {
+    const { semaphore, runnable, shedding } = this.#parts
+    const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting
+    const free = this.#line.needsTokens ? 0 : semaphore.free
+    return {
+      free: free + Math.min(ahead, 0),
+      prefetch: shedding.refusesAhead(this.load()) ? 0 : Math.max(ahead, 0),
+      lanes: semaphore.isDivided ? new LanesAtHand(runnable.list(), semaphore, this.#waitingUses()) : null,
+    }
+  }
+
+  #waitingUses(): WaitingUses {
+    const gathering = this.#batches.members().flatMap(({ step }) => this.#parts.runnable.useOf(step) ?? [])
+    return { inLine: this.#line.uses(), gathering }
   }
 
   /** A round trip for each single step that finished would cost more than the steps: the prefetched ones run down to half first. */
-  #isWorthAClaim({ free, prefetch }: { free: number; prefetch: number }): boolean {
-    return free > 0 || (prefetch > 0 && prefetch >= this.#options.prefetchMax / 2)
+  #isWorthAClaim({ free, prefetch, lanes }: Room): boolean {
+    const isWorth = free > 0 || (prefetch > 0 && prefetch >= this.#prefetchMax / 2)
+    return isWorth && (lanes === null || lanes.anyIsWorthAClaim({ free, prefetch }))
   }
 
-  async #claim(free: number, prefetch: number): Promise<Claim> {
+  async #claim({ free, prefetch, lanes }: Room): Promise<Claim> {
     const { held, source, counters } = this.#parts
     const claimId = randomUUID() as string as ClaimId
     let steps: readonly ClaimedStep[] = []
@@ -136,7 +177,7 @@ export class StepConsumer {
     try {
       const runnable = this.#parts.runnable.list()
       const workerId = this.#parts.workerId()
-      const claim = await source.claim({ workerId, claimId, free, prefetch, runnable })
+      const claim = await source.claim({ workerId, claimId, free, prefetch, runnable, lanes })
       // Declared dead meanwhile: these steps belong to nobody, and recovery takes them.
       if (workerId !== this.#parts.workerId()) return { ...claim, steps: [] }
       steps = claim.steps

@@ -77,7 +77,7 @@ interface Settled {
 }
 
 export class StepExecutor {
-  readonly #options: StepExecutorOptions
+  #options: StepExecutorOptions
   readonly #parts: StepExecutorParts
   readonly #running = new Map<CallId, RunningCall>()
   #unsettled = 0
@@ -86,6 +86,11 @@ export class StepExecutor {
   constructor(options: StepExecutorOptions, parts: StepExecutorParts) {
     this.#options = options
     this.#parts = parts
+  }
+
+  /** For calls from now on. */
+  limitHandlers(limits: Pick<StepExecutorOptions, 'handlerTimeoutMs'>): void {
+    this.#options = { ...this.#options, ...limits }
   }
 
   /** Steps in handlers, and those that wait for their runtime to have room. */

@@ -18,6 +18,8 @@ import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from 
 import { HandlerDirectory } from './handler-directory.ts'
 import { HeldSteps } from './held-steps.ts'
 import { Lease } from './lease.ts'
+import { LoadShedding, type LoadSheddingOptions, type LoadState, percentOf } from './load-shedding.ts'
+import type { PermitLimits, PermitView } from './permit-views.ts'
 import { StepRecovery } from './recovery.ts'
 import { RunnableSteps } from './runnable-steps.ts'
 import { RuntimeTurns } from './runtime-turns.ts'
@@ -35,7 +37,8 @@ export interface WorkerOptions {
   readonly namespaceRuntimes: Readonly<Record<string, RuntimeName>>
   readonly rootsByTemplate: ReadonlyMap<string, string>
   readonly mode: DeploymentMode
-  readonly concurrentHandlersMax: number
+  readonly permits: PermitLimits
+  readonly loadShedding: LoadSheddingOptions
   readonly prefetchMax: number
   readonly handlerTimeoutMs: number
   readonly resultLimits: JsonLimits
@@ -49,6 +52,22 @@ export interface WorkerOptions {
   readonly drainGraceMs: number
   /** How long cancelled handlers may take after that. */
   readonly cancelGraceMs: number
+}
+
+/** What can change while the worker runs. */
+export type AdjustableOptions = Pick<WorkerOptions, 'permits' | 'loadShedding' | 'prefetchMax' | 'handlerTimeoutMs'>
+
+export interface WorkerUsage {
+  /** Tokens. */
+  readonly permitsUsed: number
+  readonly permitsMax: number
+  readonly views: readonly PermitView[]
+  /** Steps that are claimed and have not started. */
+  readonly waiting: number
+  /** Of permits and prefetch together. */
+  readonly percent: number
+  readonly loadState: LoadState
+  readonly timesShed: number
 }
 
 export interface WorkerParts {
@@ -78,6 +97,7 @@ export class Worker implements Lifecycle {
   readonly #logs = new StepLogs()
   readonly #runnable: RunnableSteps
   readonly #semaphore: Semaphore
+  readonly #shedding: LoadShedding
   readonly #completer: StepCompleter
   readonly #executor: StepExecutor
   readonly #consumer: StepConsumer
@@ -97,7 +117,8 @@ export class Worker implements Lifecycle {
     this.#options = options
     this.#parts = parts
     this.#runnable = new RunnableSteps(store, directory, { ...options, refreshMs: options.foreignRetryMs })
-    this.#semaphore = new Semaphore(options.concurrentHandlersMax, () => this.#consumer.permitFreed())
+    this.#semaphore = new Semaphore(options.permits, () => this.#consumer.permitFreed())
+    this.#shedding = new LoadShedding(options.loadShedding, events)
     const turns = new RuntimeTurns(this.#deadlines)
     this.authorCode = new AuthorCalls(
       { ...options, callTimeoutMs: authorCallTimeoutMs },
@@ -121,11 +142,7 @@ export class Worker implements Lifecycle {
       hydrate: (steps) => store.hydrate(steps),
       turns,
       finished: (finished) => this.#completer.accept(finished),
-      notStarted: (step, reason) => {
-        const giving = this.#giveBack([step], { reason, delayMs: options.foreignRetryMs })
-        this.#givingBack.add(giving)
-        void giving.finally(() => this.#givingBack.delete(giving))
-      },
+      notStarted: (step, reason) => this.#giveBackLater([step], reason),
     })
     this.#consumer = new StepConsumer(
       {
@@ -141,6 +158,8 @@ export class Worker implements Lifecycle {
         workerId,
         runnable: this.#runnable,
         semaphore: this.#semaphore,
+        shedding: this.#shedding,
+        giveBack: (steps, reason) => this.#giveBackLater(steps, reason),
         executor: this.#executor,
         deadlines: this.#deadlines,
         hasRoom: () => this.#completer.hasRoom,
@@ -206,6 +225,29 @@ export class Worker implements Lifecycle {
     return this.#consumer.fault
   }
 
+  /** Takes over what can change while steps run; they keep what they took. */
+  adjust({ permits, loadShedding, prefetchMax, handlerTimeoutMs }: AdjustableOptions): void {
+    this.#shedding.change(loadShedding)
+    this.#consumer.resizePrefetch(prefetchMax)
+    this.#executor.limitHandlers({ handlerTimeoutMs })
+    this.#semaphore.resize(permits)
+    this.#consumer.wake()
+  }
+
+  /** How full the worker is, by every limit that is set or still counts. */
+  usage(): WorkerUsage {
+    const load = this.#consumer.load()
+    return {
+      permitsUsed: this.#semaphore.taken,
+      permitsMax: this.#semaphore.size,
+      views: this.#semaphore.views(),
+      waiting: load.waiting,
+      percent: Math.round(percentOf(load)),
+      loadState: this.#shedding.stateAt(load),
+      timesShed: this.#shedding.times,
+    }
+  }
+
   async start(): Promise<void> {
     await this.#runnable.refresh()
     await this.#lease.start()
@@ -262,6 +304,12 @@ export class Worker implements Lifecycle {
     this.#held.letGoOfAll()
     this.#consumer.dropPrefetched()
     this.#executor.cancelAll('lease_lost')
+  }
+
+  #giveBackLater(steps: readonly ClaimedStep[], reason: string): void {
+    const giving = this.#giveBack(steps, { reason, delayMs: this.#options.foreignRetryMs })
+    this.#givingBack.add(giving)
+    void giving.finally(() => this.#givingBack.delete(giving))
   }
 
   /** Never rejects: what could not be given back is found by the next look at our own steps, or by recovery. */

@@ -9,15 +9,42 @@ export interface RunnableStep {
   readonly templateStep: string
 }
 
+/** A limit narrower than the worker's, as far as it bears on one claim: in steps for a handler, in tokens for the others. */
+export interface ClaimLane {
+  /** May start at once. */
+  readonly room: number
+  /** May be claimed beyond that, to wait here; only steps with two or more attempts left. */
+  readonly ahead: number
+}
+
+export interface LanePlace {
+  /** Indexes into the lanes; null: no such limit. */
+  readonly handler: number | null
+  readonly language: number | null
+  /** Tokens that the step takes. */
+  readonly weight: number
+}
+
+/** What is full is left in the queue as it is, and does not stop what lies behind it. */
+export interface ClaimLanes {
+  readonly handlers: readonly ClaimLane[]
+  readonly languages: readonly ClaimLane[]
+  readonly namespaces: ReadonlyMap<string, ClaimLane>
+  /** For each of the runnable steps, in their order. */
+  readonly places: readonly LanePlace[]
+}
+
 export interface ClaimRequest {
   readonly workerId: WorkerId
   /** Written into every claim of this call, so that a claim whose answer got lost can be told apart. */
   readonly claimId: ClaimId
-  /** Permits at hand: so many steps will start at once. */
+  /** Tokens at hand: steps that weigh so much together will start at once. */
   readonly free: number
   /** Steps beyond that, claimed but not started; only those with two or more attempts left (design D3). */
   readonly prefetch: number
   readonly runnable: readonly RunnableStep[]
+  /** Absent or null: no step is limited more narrowly, or weighs more, than others. */
+  readonly lanes?: ClaimLanes | null
 }
 
 export interface Claim {

@@ -4,6 +4,8 @@ import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
 import { newDispatchCounters } from '../../src/dispatch/dispatch-events.ts'
 import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
 import { HeldSteps } from '../../src/dispatch/held-steps.ts'
+import { LoadShedding, type LoadSheddingOptions } from '../../src/dispatch/load-shedding.ts'
+import type { PermitLimits } from '../../src/dispatch/permit-views.ts'
 import type { BatchPlace, Handover } from '../../src/dispatch/row-batches.ts'
 import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
 import { type Permit, Semaphore } from '../../src/dispatch/semaphore.ts'
@@ -24,10 +26,14 @@ afterEach(async () => {
   for (const wheel of wheels.splice(0)) wheel.stop()
 })
 
+const noShedding = { enabled: false, capacityThresholdPercent: 80, warningThresholdPercent: 70 }
+
 interface Script {
   readonly claims?: (request: ClaimRequest, waiting: ClaimedStep[]) => ClaimedStep[]
   readonly hydrate?: () => void
   readonly permits?: number
+  readonly limits?: PermitLimits
+  readonly shedding?: LoadSheddingOptions
   readonly prefetchMax?: number
   /** All steps have a handler that takes batches. */
   readonly place?: BatchPlace
@@ -40,7 +46,7 @@ function setUp(script: Script) {
   const running: { steps: ClaimedStep[]; permit: Permit }[] = []
   const deadlines = new DeadlineWheel()
   wheels.push(deadlines)
-  const seen = { unknown: 0, room: true }
+  const seen = { unknown: 0, room: true, givenBack: [] as string[] }
   const held = new HeldSteps()
   const directory = new HandlerDirectory([], { namespaceRuntimes: {} })
   const runnable = new RunnableSteps({ load: async () => [] }, directory, {
@@ -48,7 +54,7 @@ function setUp(script: Script) {
     rootsByTemplate: new Map(),
     refreshMs: 1_000,
   })
-  const semaphore = new Semaphore(script.permits ?? 2, () => consumer.permitFreed())
+  const semaphore = new Semaphore(script.limits ?? { permitsMax: script.permits ?? 2 }, () => consumer.permitFreed())
   const take = script.claims ?? ((request) => waiting.splice(0, request.free + request.prefetch))
   const consumer: StepConsumer = new StepConsumer(
     { prefetchMax: script.prefetchMax ?? 0, pollIntervalMs: 60_000 },
@@ -57,6 +63,8 @@ function setUp(script: Script) {
       semaphore,
       deadlines,
       held,
+      shedding: new LoadShedding(script.shedding ?? noShedding, quietEvents),
+      giveBack: (steps) => void seen.givenBack.push(...steps.map(({ stepId }) => stepId)),
       events: quietEvents,
       counters: newDispatchCounters(),
       workerId: script.workerId ?? (() => 'w' as WorkerId),

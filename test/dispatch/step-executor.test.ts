@@ -59,10 +59,10 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
       notStarted: (_step, reason) => givenBack.push(reason),
     },
   )
-  const semaphore = new Semaphore(1)
+  const semaphore = new Semaphore({ permitsMax: 1 })
   const run = async (request: StepRequest | null, step = claimedStep('a')) => {
-    const [permit] = semaphore.take(1)
-    if (permit === undefined) throw new Error('no permit')
+    const { permit } = semaphore.take()
+    if (permit === null) throw new Error('no permit')
     await executor.run([{ step, request }], permit)
     expect(semaphore.free).toBe(1)
   }

@@ -9,6 +9,8 @@ import type { StepDatabase } from './step-database.ts'
 import { quietEvents } from './steps.ts'
 
 export interface TestWorkerOptions extends Partial<WorkerOptions> {
+  /** Permits, where nothing is limited more narrowly. */
+  readonly concurrentHandlersMax?: number
   readonly foreignGraceMs?: number
   /** Stands between the worker and the database, to lose answers. */
   readonly store?: PostgresStepStore
@@ -38,14 +40,16 @@ export async function startWorker(
   adapter: RuntimeAdapter,
   options: TestWorkerOptions = {},
 ): Promise<Worker> {
-  const { store = storeOf(steps), source = sourceOf(steps, options), storedSteps = null, ...rest } = options
+  const { store = storeOf(steps), source = sourceOf(steps, options), storedSteps = null, ...more } = options
+  const { concurrentHandlersMax = 4, ...rest } = more
   const worker = new Worker(
     {
       namespaces: ['shop'],
       namespaceRuntimes: {},
       rootsByTemplate: new Map(),
       mode: 'PollingOnly',
-      concurrentHandlersMax: 4,
+      permits: { permitsMax: concurrentHandlersMax },
+      loadShedding: { enabled: false, capacityThresholdPercent: 80, warningThresholdPercent: 70 },
       prefetchMax: 0,
       handlerTimeoutMs: 30_000,
       resultLimits: { bytesMax: 1_000_000, depthMax: 200 },

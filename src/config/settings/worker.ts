@@ -5,6 +5,7 @@ import {
   addressOf,
   boolean,
   integerBetween,
+  numberBetween,
   oneOf,
   setting,
   textNotEmpty,
@@ -31,6 +32,14 @@ export const workerSettings = {
         'Handlers that run at once, in all languages together',
       ),
       handler_timeout_ms: setting(integerBetween(1000, 600_000), 'Longest time for a handler whose step names none'),
+      load_shedding: {
+        enabled: setting(boolean, 'Whether a worker that is nearly full claims nothing ahead of a free permit'),
+        capacity_threshold_percent: setting(
+          numberBetween(0, 100),
+          'Share of max_concurrent_handlers and prefetch_max together from which on it claims nothing ahead',
+        ),
+        warning_threshold_percent: setting(numberBetween(0, 100), 'Share from which on it says so'),
+      },
     },
   },
   web: {
@@ -45,20 +54,33 @@ export interface WebConfig {
   readonly requestTimeoutMs: number
 }
 
+export interface LoadSheddingConfig {
+  readonly enabled: boolean
+  readonly capacityThresholdPercent: number
+  readonly warningThresholdPercent: number
+}
+
 export interface WorkerConfig {
   readonly id: string
   readonly deploymentMode: DeploymentMode
   readonly handlersMax: number
   readonly handlerTimeoutMs: number
+  readonly loadShedding: LoadSheddingConfig
   readonly web: WebConfig
 }
 
 export function workerConfig(values: Values<typeof workerSettings>): WorkerConfig {
+  const { load_shedding: shedding } = values.mpsc_channels.handler_dispatch
   return {
     id: values.worker_id,
     deploymentMode: values.event_systems.worker.deployment_mode,
     handlersMax: values.mpsc_channels.handler_dispatch.max_concurrent_handlers,
     handlerTimeoutMs: values.mpsc_channels.handler_dispatch.handler_timeout_ms,
+    loadShedding: {
+      enabled: shedding.enabled,
+      capacityThresholdPercent: shedding.capacity_threshold_percent,
+      warningThresholdPercent: shedding.warning_threshold_percent,
+    },
     web: webConfig(values.web),
   }
 }
