@@ -1,6 +1,6 @@
 // The worker's health, put together from its parts in the words of Tasker's worker API.
 
-import type { Worker } from './dispatch/worker.ts'
+import type { Worker, WorkerUsage } from './dispatch/worker.ts'
 import type { RuntimeName } from './model/handler.ts'
 import type { HealthCheck, HealthFact, WorkerHealthSource } from './model/health.ts'
 import { type HostError, messageOf } from './model/host-error.ts'
@@ -56,6 +56,7 @@ export class WorkerHealth implements WorkerHealthSource {
       command_processor_active: true,
       supported_namespaces: this.#parts.namespaces,
       running_steps: this.#parts.worker.running,
+      ...usageFacts(this.#parts.worker.usage()),
     }
   }
 
@@ -110,3 +111,15 @@ export class WorkerHealth implements WorkerHealthSource {
 }
 
 const healthy: HealthCheck = { status: 'healthy', message: null, durationMs: 0 }
+
+function usageFacts(usage: WorkerUsage): Readonly<Record<string, HealthFact>> {
+  return {
+    permits_used: usage.permitsUsed,
+    permits_max: usage.permitsMax,
+    permits_by_limit: usage.views.map(({ kind, name, used, limit }) => `${kind} ${name}: ${used} of ${limit ?? 'any'}`),
+    prefetched_steps: usage.waiting,
+    load_percent: usage.percent,
+    load_state: usage.loadState,
+    load_shed_count: usage.timesShed,
+  }
+}

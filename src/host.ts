@@ -9,8 +9,9 @@ import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
+import { HostSettings } from './host-settings.ts'
 import { HostTemplates } from './host-templates.ts'
-import { makeWorker, namespacesOf } from './host-worker.ts'
+import { adjustable, makeWorker, namespacesOf } from './host-worker.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
@@ -52,6 +53,7 @@ export class Host implements Lifecycle {
   readonly #orchestrator: Orchestrator
   readonly #languages: HostLanguages
   readonly #templates: HostTemplates
+  readonly #settings: HostSettings
   readonly #started: (() => Promise<void>)[] = []
   #worker: Worker | null = null
   #domainEvents: DomainEvents | null = null
@@ -60,6 +62,7 @@ export class Host implements Lifecycle {
   constructor(options: HostOptions) {
     const { config, databaseUrl, log } = options
     this.#options = options
+    this.#settings = new HostSettings(config, log, (changed) => this.#worker?.adjust(adjustable(changed)))
     this.#database = new Database({
       url: databaseUrl,
       applicationName: 'stephost',
@@ -173,6 +176,11 @@ export class Host implements Lifecycle {
     }
   }
 
+  /** Takes over what can change while the host runs, and logs what needs a restart. `read` may throw CONFIG_INVALID: then nothing changes. */
+  reloadConfig(read: () => Config): void {
+    this.#settings.reload(read)
+  }
+
   /** A second signal: handlers are cancelled now, and results that PostgreSQL does not take are given up. */
   forceStop(): void {
     this.#worker?.forceStop()
@@ -199,7 +207,8 @@ export class Host implements Lifecycle {
   }
 
   async #startWorker(): Promise<void> {
-    const { config, log } = this.#options
+    const { log } = this.#options
+    const { config } = this.#settings
     const made = makeWorker({
       ...{ config, log },
       database: this.#database,

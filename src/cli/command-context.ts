@@ -15,6 +15,8 @@ export interface SharedOptions {
 
 export interface CommandContext {
   readonly config: Config
+  /** Reads the files and variables again. Throws CONFIG_INVALID. */
+  readonly readConfig: () => Config
   readonly log: Log
   readonly output: Output
   readonly handlerRoots: readonly string[]
@@ -41,13 +43,16 @@ function appended(value: string, before: string[] | undefined): string[] {
 /** Throws CONFIG_INVALID. `level`: what is logged when LOG_LEVEL says nothing. */
 export function openContext(options: SharedOptions, environment: NodeJS.ProcessEnv, level: LogLevel): CommandContext {
   const log = createLog(logOptions(environment, level))
-  const config = loadConfig({
-    environment,
-    ...(options.env === undefined ? {} : { env: options.env }),
-    ...(options.config === undefined ? {} : { file: options.config }),
-  })
+  const readConfig = () =>
+    loadConfig({
+      environment,
+      ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.config === undefined ? {} : { file: options.config }),
+    })
+  const config = readConfig()
   return {
     config,
+    readConfig,
     log,
     output: documentOutput(environment),
     handlerRoots: rootsOf(options, config),

@@ -1,6 +1,7 @@
 // A host that stays up until a signal: what dev, worker and orchestrator have in common.
 import { Host, type HostOptions } from '../host.ts'
 import type { CommandContext } from './command-context.ts'
+import { followConfig } from './config-reload.ts'
 import { exitCodes } from './failure.ts'
 import { type StopSignals, stopSignals } from './signals.ts'
 
@@ -32,10 +33,15 @@ export async function serve(
       const { config, log, dataDir } = context
       const { parts, handlerRoots, reload } = options
       host = new Host({ config, log, handlerRoots, parts, databaseUrl: database.url, strict: false, reload, dataDir })
-      await host.start()
-      announce(context, host)
-      const signal = await signals.first
-      context.log.info({ signal }, 'stopping; the same signal again forces it')
+      const following = followReloads(context, host, reload)
+      try {
+        await host.start()
+        announce(context, host)
+        const signal = await signals.first
+        context.log.info({ signal }, 'stopping; the same signal again forces it')
+      } finally {
+        await following.close()
+      }
       await host.stop()
     } finally {
       await database.stop()
@@ -44,6 +50,14 @@ export async function serve(
   } finally {
     signals.close()
   }
+}
+
+function followReloads({ config, readConfig }: CommandContext, host: Host, watches: boolean) {
+  return followConfig({
+    file: watches ? config.file : null,
+    reload: () => host.reloadConfig(readConfig),
+    hungUp: () => process.kill(process.pid, 'SIGTERM'),
+  })
 }
 
 function endCode(signals: StopSignals, forced: boolean): number {

@@ -32,6 +32,8 @@ export interface Config {
   readonly limits: LimitsConfig
   /** `TASKER_TEMPLATE_PATH`; null: only the handler roots hold templates. */
   readonly templatePath: string | null
+  /** Every value by its key in the files, to compare two configurations. Some are secrets. */
+  readonly settings: Readonly<Record<string, unknown>>
 }
 
 export interface ConfigOptions {
@@ -68,6 +70,10 @@ export function loadConfig(options: ConfigOptions): Config {
     dispatch: dispatchConfig(values.dispatch),
     limits: limitsConfig(values.limits, permits),
     templatePath: values.templates.path === '' ? null : values.templates.path,
+    settings: flat(
+      { ...values, limits: { ...values.limits, ...permits }, runtimes: { ...values.runtimes, namespaces } },
+      '',
+    ),
   })
 }
 
@@ -89,6 +95,16 @@ function shippedFiles(environment: string): string[] {
 /** An empty variable is as good as none, in shells and in Tasker's dotenv files. */
 function withoutEmpty(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+}
+
+function flat(table: object, prefix: string): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(table).flatMap(([name, value]: [string, unknown]): [string, unknown][] => {
+      const key = prefix + (/^[\w-]+$/.test(name) ? name : JSON.stringify(name))
+      const isTable = typeof value === 'object' && value !== null && !Array.isArray(value)
+      return isTable ? Object.entries(flat(value, `${key}.`)) : [[key, value]]
+    }),
+  )
 }
 
 function freeze<T extends object>(value: T): T {
