@@ -1,7 +1,6 @@
 // `limits`: how large frames and JSON documents may be, and what of the permits a language, a namespace or a handler may have.
 import { runtimeNames } from '../../model/handler.ts'
 import { suggestion } from '../../model/nearest-name.ts'
-import type { StatedValue } from '../settings-file.ts'
 import { integerBetween, setting, type Values } from './setting.ts'
 
 export const limitSettings = {
@@ -38,8 +37,14 @@ export function isPermitTableKey(key: string): boolean {
   return permitTables.some((table) => key === `limits.${table}`)
 }
 
+interface Statement {
+  readonly key: string
+  readonly value: unknown
+  readonly file: string
+}
+
 /** A later file adds to the names of an earlier one, and replaces their numbers. */
-export function readPermitTables(stated: readonly StatedValue[], problems: string[]): PermitTables {
+export function readPermitTables(stated: readonly Statement[], problems: string[]): PermitTables {
   const tables: Record<PermitTable, Record<string, number>> = {
     languages: {},
     namespaces: {},
