@@ -18,8 +18,10 @@ export function sqlStateOf(error: unknown): string | null {
   return null
 }
 
-/** Classes of SQLSTATE after which the server, not the statement, is the problem. */
-const unreachableStates = /^(08|57P0|53300)/
+/** Classes of SQLSTATE after which the server, not the statement, is the problem: it is not there, or it ends the connection. */
+const unreachableStates = /^(08|57P0|53300|40003|25P0[34])/
+/** It is there and takes no work: out of resources, a system error, read-only (a standby), or too busy for the time limits. */
+const unavailableStates = /^(53|58|25006|57014|55P03)/
 const deniedStates = /^(28|3D000|42501)/
 
 const systemReasons: Readonly<Record<string, string>> = {
@@ -45,6 +47,10 @@ export function databaseFault(error: unknown, target: DatabaseTarget): HostError
       cause: error,
     })
   }
+  if (state !== null && !unreachableStates.test(state) && unavailableStates.test(state)) {
+    const message = `PostgreSQL at ${target.address} takes no work: ${said} (SQLSTATE ${state})`
+    return new HostError('DATABASE_UNAVAILABLE', message, { cause: error })
+  }
   if (state !== null && !unreachableStates.test(state)) {
     return new HostError('DATABASE_FAULT', `${said} (SQLSTATE ${state})${detailOf(error)}`, { cause: error })
   }
@@ -52,6 +58,21 @@ export function databaseFault(error: unknown, target: DatabaseTarget): HostError
   if (reason === null) return new HostError('DATABASE_FAULT', said, { cause: error })
   const message = `PostgreSQL at ${target.address} cannot be reached: ${reason}`
   return new HostError('DATABASE_UNREACHABLE', message, { cause: error })
+}
+
+/** The fault of a statement that was on its way: a connection that broke then leaves it open whether the statement took place. */
+export function statementFault(error: unknown, target: DatabaseTarget): HostError {
+  const fault = databaseFault(error, target)
+  // `pg` says this of a connection that broke before: the statement was never sent.
+  if (fault.code !== 'DATABASE_UNREACHABLE' || /not queryable/i.test(messageOf(error))) return fault
+  const reason = sqlStateOf(error) === null ? reasonOf(error) : messageOf(error)
+  const message = `The connection to PostgreSQL at ${target.address} broke while a statement was under way: ${reason}`
+  return new HostError('DATABASE_ANSWER_LOST', message, { cause: error })
+}
+
+/** Nothing came back for longer than the server would let a statement run. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof HostError && error.cause instanceof Error && error.cause.message === 'Query read timeout'
 }
 
 function detailOf(error: unknown): string {

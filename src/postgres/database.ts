@@ -1,10 +1,11 @@
-// The pool of connections: statements and transactions, with conflicts retried and faults named.
+// Statements and transactions on a pool of connections, with conflicts retried and faults named.
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
-import { HostError, isHostError, messageOf } from '../model/host-error.ts'
+import type pg from 'pg'
+import { HostError, isHostError } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
+import { ConnectionPool, type PoolUse, type SlowAcquire } from './connection-pool.ts'
 import { type ConnectionSettings, connectionSettings } from './connection-settings.ts'
-import { databaseFault, sqlStateOf } from './database-fault.ts'
+import { isSilence, sqlStateOf, statementFault } from './database-fault.ts'
 import type { Queryable, Statement } from './statement.ts'
 
 export { sqlStateOf } from './database-fault.ts'
@@ -17,21 +18,32 @@ export interface DatabaseOptions {
   readonly connectionsMax: number
   /** How long a statement waits for a connection, new or freed. */
   readonly acquireTimeoutMs: number
+  /** Connections that stay open once they were needed. Default 0. */
+  readonly connectionsMin?: number
+  /** A connection that is idle for longer is closed. Default 30 s. */
+  readonly idleTimeoutMs?: number
+  /** A connection is replaced after this. Default: never. */
+  readonly lifetimeMaxMs?: number
   /** The longest a single statement may take. Default 60 s. */
   readonly statementTimeoutMs?: number
+  /** How much longer nothing may come back before the connection counts as dead. Default 5 s. */
+  readonly answerGraceMs?: number
+  /** A longer wait for a connection is counted and told. Default 100 ms. */
+  readonly slowAcquireMs?: number
+  readonly onSlowAcquire?: (slow: SlowAcquire) => void
 }
 
-const statementTimeoutDefaultMs = 60_000
-const idleConnectionMs = 30_000
 /** Deadlock and serialization failure: the transaction had no effect and may run again (design D5). */
 const conflictStates = new Set(['40P01', '40001'])
 const conflictRetriesMax = 5
 const conflictDelayMs = 10
+/** A standby, or a server that was demoted: a new connection may lead to the one that takes writes. */
+const readOnlyState = '25006'
 
 export class Database implements Queryable, Lifecycle {
   readonly #options: DatabaseOptions
   readonly #settings: ConnectionSettings
-  #pool: pg.Pool | null = null
+  #pool: ConnectionPool | null = null
   #conflictRetries = 0
 
   /** Opens nothing yet. Throws CONFIG_INVALID when the URL cannot be read. */
@@ -48,6 +60,11 @@ export class Database implements Queryable, Lifecycle {
   /** How often a statement or transaction ran again after a deadlock or a serialization failure. */
   get conflictRetries(): number {
     return this.#conflictRetries
+  }
+
+  /** null while it is stopped. */
+  get poolUse(): PoolUse | null {
+    return this.#pool?.use() ?? null
   }
 
   async start(): Promise<void> {
@@ -75,38 +92,44 @@ export class Database implements Queryable, Lifecycle {
   /**
    * Runs `work` between BEGIN and COMMIT on one connection; whatever `work` throws rolls back and passes on. On a deadlock or
    * serialization failure all of `work` runs again, so it must have no effects outside the database. A connection lost
-   * at COMMIT rejects with DATABASE_UNREACHABLE, and then nobody knows whether it took place.
+   * at COMMIT rejects with DATABASE_ANSWER_LOST: nobody knows whether it took place. Lost before, it did not.
    */
   async transaction<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
     return this.#withRetries(() =>
       this.#withClient(async (client) => {
-        await this.#run(client, { text: 'BEGIN' })
-        const result = await work({ query: (statement) => this.#run(client, statement) }).catch(async (error) => {
-          // When this fails the connection is lost: the pool must know, and the server rolls back by itself.
-          if (!isHostError(error, 'DATABASE_UNREACHABLE')) await this.#run(client, { text: 'ROLLBACK' })
-          throw error
-        })
+        const result = await this.#uncommitted(client, work)
         await this.#run(client, { text: 'COMMIT' })
         return result
       }),
     )
   }
 
-  #openPool(): pg.Pool {
-    const statementTimeoutMs = this.#options.statementTimeoutMs ?? statementTimeoutDefaultMs
-    const pool = new pg.Pool({
-      ...this.#settings.config,
-      max: this.#options.connectionsMax,
-      connectionTimeoutMillis: this.#options.acquireTimeoutMs,
-      idleTimeoutMillis: idleConnectionMs,
-      statement_timeout: statementTimeoutMs,
-      // The server's limit comes first; this one is for a server that has fallen silent.
-      query_timeout: statementTimeoutMs + 5_000,
-    })
-    // Without listeners the loss of a connection would end the process. The pool drops it; the next statement tells.
-    pool.on('error', () => {})
-    pool.on('connect', (client) => client.on('error', () => {}))
-    return pool
+  async #uncommitted<T>(client: pg.PoolClient, work: (q: Queryable) => Promise<T>): Promise<T> {
+    try {
+      await this.#run(client, { text: 'BEGIN' })
+      return await work({ query: (statement) => this.#run(client, statement) })
+    } catch (error) {
+      if (isHostError(error, 'DATABASE_ANSWER_LOST')) {
+        throw new HostError('DATABASE_UNREACHABLE', error.message, { cause: error.cause })
+      }
+      // When this fails the connection is lost: the pool must know, and the server rolls back by itself.
+      if (!isHostError(error, 'DATABASE_UNREACHABLE')) await this.#run(client, { text: 'ROLLBACK' })
+      throw error
+    }
+  }
+
+  #openPool(): ConnectionPool {
+    const { connectionsMax, acquireTimeoutMs, onSlowAcquire = () => {} } = this.#options
+    const limits = {
+      ...{ connectionsMax, acquireTimeoutMs },
+      connectionsMin: this.#options.connectionsMin ?? 0,
+      idleTimeoutMs: this.#options.idleTimeoutMs ?? 30_000,
+      lifetimeMaxMs: this.#options.lifetimeMaxMs ?? null,
+      slowAcquireMs: this.#options.slowAcquireMs ?? 100,
+      statementTimeoutMs: this.#options.statementTimeoutMs ?? 60_000,
+      answerGraceMs: this.#options.answerGraceMs ?? 5_000,
+    }
+    return new ConnectionPool(this.#settings, limits, onSlowAcquire)
   }
 
   async #withRetries<T>(attempt: () => Promise<T>): Promise<T> {
@@ -122,45 +145,35 @@ export class Database implements Queryable, Lifecycle {
   }
 
   async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#acquire()
+    const pool = this.#pool
+    if (pool === null) throw new HostError('DATABASE_UNREACHABLE', `The connections to ${this.address} are closed`)
+    const client = await pool.acquire()
     let broken = false
     try {
       return await work(client)
     } catch (error) {
       // A connection that may be dead, or still busy with the statement that timed out, is closed, not reused.
-      broken = isHostError(error, 'DATABASE_UNREACHABLE')
+      broken = isHostError(error, 'DATABASE_UNREACHABLE', 'DATABASE_ANSWER_LOST') || sqlStateOf(error) === readOnlyState
+      if (isSilence(error)) pool.renew()
       throw error
     } finally {
       client.release(broken)
     }
   }
 
-  async #acquire(): Promise<pg.PoolClient> {
-    const pool = this.#pool
-    if (pool === null) throw new HostError('DATABASE_UNREACHABLE', `The connections to ${this.address} are closed`)
-    try {
-      return await pool.connect()
-    } catch (error) {
-      if (/timeout exceeded/.test(messageOf(error)) && pool.totalCount >= this.#options.connectionsMax) {
-        const { connectionsMax, acquireTimeoutMs } = this.#options
-        const message = `No connection to PostgreSQL at ${this.address} became free within ${acquireTimeoutMs} ms (limit ${connectionsMax})`
-        throw new HostError('DATABASE_UNREACHABLE', message, { cause: error })
-      }
-      throw databaseFault(error, this.#settings.target)
-    }
-  }
-
   async #run<Row extends object>(client: pg.PoolClient, statement: Statement): Promise<Row[]> {
-    const { name, text, values } = statement
+    const { name, text, values, answerTimeoutMs } = statement
+    const query = {
+      text,
+      ...(name === undefined ? {} : { name }),
+      ...(values === undefined ? {} : { values: [...values] }),
+      ...(answerTimeoutMs === undefined ? {} : { query_timeout: answerTimeoutMs }),
+    }
     try {
-      const result: unknown = await client.query({
-        text,
-        ...(name === undefined ? {} : { name }),
-        ...(values === undefined ? {} : { values: [...values] }),
-      })
+      const result: unknown = await client.query(query)
       return rowsOf<Row>(result)
     } catch (error) {
-      throw databaseFault(error, this.#settings.target)
+      throw statementFault(error, this.#settings.target)
     }
   }
 }

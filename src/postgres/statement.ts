@@ -5,12 +5,15 @@ export interface Statement {
   readonly name?: string
   readonly text: string
   readonly values?: readonly unknown[]
+  /** Shorter than the connection's own limit: with no answer by then the connection is given up. */
+  readonly answerTimeoutMs?: number
 }
 
 export interface Queryable {
   /**
    * Runs one statement and resolves with its rows. int8, numeric, times and JSON documents arrive as PostgreSQL's own text.
-   * Rejects with a HostError: DATABASE_UNREACHABLE (the outcome is unknown), DATABASE_DENIED or DATABASE_FAULT.
+   * Rejects with a HostError. DATABASE_ANSWER_LOST: nobody knows whether it took place. With every other code it did not: DATABASE_UNREACHABLE
+   * (not sent), DATABASE_UNAVAILABLE (the server takes no work now), DATABASE_DENIED, DATABASE_FAULT (the statement or its data).
    */
   query<Row extends object>(statement: Statement): Promise<Row[]>
 }
