@@ -2,6 +2,9 @@
 
 import { join } from 'node:path'
 import type { Config } from './config/config.ts'
+import type { HostLog } from './host-health.ts'
+import type { HealthCheck, HealthFact } from './model/health.ts'
+import { messageOf } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import { Database } from './postgres/database.ts'
 import { findBinaries } from './postgres/embedded/binaries.ts'
@@ -35,6 +38,74 @@ export async function openDatabase(
     throw error
   }
   return { url: server.url, embedded: true, stop: () => server.stop() }
+}
+
+/** The pool that everything but the lease works on. */
+export function makeDatabase(config: Config, url: string, log: HostLog): Database {
+  const { database } = config
+  return new Database({
+    ...database,
+    url,
+    applicationName: 'stephost',
+    onSlowAcquire: ({ waitedMs, slowAcquires }) =>
+      log.warn({ waitedMs: Math.round(waitedMs), slowAcquires }, 'statements wait for a connection to PostgreSQL'),
+  })
+}
+
+/**
+ * One connection for heartbeats alone: a pool that is used up must not cost the worker its lease, and a dead peer must be noticed while
+ * there is time for another try.
+ */
+export function makeLeaseDatabase(config: Config, url: string): Database {
+  const timeoutMs = Math.floor(config.dispatch.leaseMs / 3)
+  return new Database({
+    url,
+    applicationName: 'stephost lease',
+    ...{ connectionsMax: 1, connectionsMin: 1, acquireTimeoutMs: timeoutMs },
+    // A third of the lease in all: the server's limit, then the grace.
+    ...{ statementTimeoutMs: Math.ceil(timeoutMs * 0.8), answerGraceMs: Math.floor(timeoutMs * 0.2) },
+    slowAcquireMs: timeoutMs,
+  })
+}
+
+const pingTimeoutMs = 5_000
+
+/** Reads alone are not enough: a standby answers them. */
+export async function checkDatabase(database: Database): Promise<HealthCheck> {
+  const startedAt = performance.now()
+  const durationMs = () => Math.round(performance.now() - startedAt)
+  try {
+    const [row] = await database.query<{ read_only: string }>({
+      text: `SELECT current_setting('transaction_read_only') AS read_only`,
+      answerTimeoutMs: pingTimeoutMs,
+    })
+    if (row?.read_only !== 'on') return { status: 'healthy', message: null, durationMs: durationMs() }
+    const message = `PostgreSQL at ${database.address} is read-only`
+    return { status: 'unhealthy', message, durationMs: durationMs() }
+  } catch (error) {
+    return { status: 'unhealthy', message: messageOf(error), durationMs: durationMs() }
+  }
+}
+
+/** Source: worker-api-and-config §1.3. Queues are in the same database, so both pools are one. */
+export function poolFacts(database: Database): Readonly<Record<string, HealthFact>> {
+  const use = database.poolUse
+  if (use === null) return {}
+  const pool = {
+    active_connections: use.active,
+    idle_connections: use.idle,
+    max_connections: use.max,
+    utilization_percent: Math.round((use.active / use.max) * 100),
+    total_acquires: use.acquires,
+    slow_acquires: use.slowAcquires,
+    acquire_errors: use.acquireErrors,
+    average_acquire_time_ms: Math.round(use.acquireAverageMs * 100) / 100,
+    max_acquire_time_ms: Math.round(use.acquireMaxMs * 100) / 100,
+  }
+  return {
+    pool_utilization: { tasker_pool: pool, pgmq_pool: pool },
+    database_conflict_retries: database.conflictRetries,
+  }
 }
 
 /** Creates what is missing; a schema that Tasker's own migrations made stays as it is. */

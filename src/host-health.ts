@@ -3,7 +3,7 @@
 import type { Worker, WorkerUsage } from './dispatch/worker.ts'
 import type { RuntimeName } from './model/handler.ts'
 import type { HealthCheck, HealthFact, WorkerHealthSource } from './model/health.ts'
-import { type HostError, messageOf } from './model/host-error.ts'
+import type { HostError } from './model/host-error.ts'
 import type { AdapterHealth, LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
 
 /** What the host says to people; pino's shape, and lines of handlers. */
@@ -25,7 +25,10 @@ interface WorkerHealthParts {
   refusedReloads(): readonly { readonly runtime: RuntimeName; readonly problem: string }[]
   readonly listener: { health(): { connected: boolean; message: string | null } } | null
   readonly namespaces: readonly string[]
-  ping(): Promise<void>
+  database(): Promise<HealthCheck>
+  readonly circuits: { check(): HealthCheck; facts(): Readonly<Record<string, HealthFact>> }
+  /** Facts about the pool of connections. */
+  pool(): Readonly<Record<string, HealthFact>>
 }
 
 export class WorkerHealth implements WorkerHealthSource {
@@ -41,12 +44,12 @@ export class WorkerHealth implements WorkerHealthSource {
 
   async checks(): Promise<Readonly<Record<string, HealthCheck>>> {
     return {
-      database: await this.#database(),
+      database: await this.#parts.database(),
       command_processor: healthy,
       queue_processing: this.#queues(),
       event_system: this.#events(),
       step_processing: this.#runtimes(),
-      circuit_breakers: { ...healthy, message: 'there are none' },
+      circuit_breakers: this.#parts.circuits.check(),
     }
   }
 
@@ -57,17 +60,8 @@ export class WorkerHealth implements WorkerHealthSource {
       supported_namespaces: this.#parts.namespaces,
       running_steps: this.#parts.worker.running,
       ...usageFacts(this.#parts.worker.usage()),
-    }
-  }
-
-  async #database(): Promise<HealthCheck> {
-    const startedAt = performance.now()
-    const durationMs = () => Math.round(performance.now() - startedAt)
-    try {
-      await this.#parts.ping()
-      return { ...healthy, durationMs: durationMs() }
-    } catch (error) {
-      return { status: 'unhealthy', message: messageOf(error), durationMs: durationMs() }
+      circuit_breakers: this.#parts.circuits.facts(),
+      ...this.#parts.pool(),
     }
   }
 

@@ -1,6 +1,7 @@
 // The worker of a host and the domain events of its steps, made from the configuration and introduced to each other.
 
 import type { Config } from './config/config.ts'
+import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import { type AdjustableOptions, Worker } from './dispatch/worker.ts'
 import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
@@ -14,12 +15,14 @@ import { PgmqEventQueue } from './postgres/pgmq-event-queue.ts'
 import { PostgresStepStore } from './postgres/postgres-step-store.ts'
 
 const completionBatchMax = 200
-const resultsWaitingMax = 10_000
 
 export interface WorkerSurroundings {
   readonly config: Config
   readonly log: HostLog
   readonly database: Database
+  /** For heartbeats alone. */
+  readonly leaseDatabase: Database
+  readonly circuits: CircuitBreakers
   readonly templates: readonly LoadedTemplate[]
   /** Template key → the handler root above its file; follows the files. */
   readonly rootsByTemplate: ReadonlyMap<string, string>
@@ -51,7 +54,7 @@ export function adjustable({ worker, limits, dispatch }: Config): AdjustableOpti
 }
 
 export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
-  const { config, log, database, templates, rootsByTemplate, adapters, wakeUps } = surroundings
+  const { config, log, database, leaseDatabase, circuits, templates, rootsByTemplate, adapters, wakeUps } = surroundings
   const { dispatch, limits, queues, runtimes } = config
   const namespaces = namespacesOf(templates)
   const schemas = new InputSchemas({ value: 'payload', schema: 'schema of the event' })
@@ -68,7 +71,6 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
       ...dispatch,
       namespaces,
       completionBatchMax,
-      resultsWaitingMax,
       namespaceRuntimes: runtimes.namespaces,
       rootsByTemplate,
       mode: config.worker.deploymentMode,
@@ -78,8 +80,12 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
     {
       ...{ adapters, wakeUps },
       source: new PgmqClaimSource(database, { namespaces, foreignRetryMs, foreignGraceMs, onClaim: queues.onClaim }),
-      store: new PostgresStepStore(database, { leaseMs: dispatch.leaseMs }),
+      store: new PostgresStepStore(database, { leaseMs: dispatch.leaseMs, heartbeats: leaseDatabase }),
       storedSteps: domainEvents,
+      breakers: {
+        claims: circuits.make('claims', 'messaging'),
+        completions: circuits.make('completions', 'messaging'),
+      },
       events: {
         handlerLog: (record) => log.handler(record),
         warning: (message, details) => log.warn(details, message),

@@ -4,15 +4,19 @@ import type { RestServer } from './api/rest/rest-server.ts'
 import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { loadTemplates } from './config/templates/load-templates.ts'
+import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
+import { guardedTasks, makeCircuits } from './host-circuits.ts'
+import { checkDatabase, makeDatabase, makeLeaseDatabase, poolFacts } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { HostSettings } from './host-settings.ts'
 import { HostTemplates } from './host-templates.ts'
 import { adjustable, makeWorker, namespacesOf } from './host-worker.ts'
 import { checkCallables } from './model/callable-check.ts'
+import type { CircuitBreaker } from './model/circuit-breaker.ts'
 import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model/handler.ts'
 import { HostError } from './model/host-error.ts'
 import type { StepId } from './model/ids.ts'
@@ -22,7 +26,7 @@ import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
 import type { LoadedTemplate, TemplateProblem } from './model/template.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
-import { Database } from './postgres/database.ts'
+import type { Database } from './postgres/database.ts'
 import { Listener } from './postgres/listener.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
 
@@ -48,6 +52,8 @@ export interface HostAddresses {
 export class Host implements Lifecycle {
   readonly #options: HostOptions
   readonly #database: Database
+  readonly #circuits: CircuitBreakers
+  readonly #webCircuit: CircuitBreaker
   readonly #listener: Listener | null
   readonly #store: OrchestrationStore
   readonly #orchestrator: Orchestrator
@@ -63,12 +69,9 @@ export class Host implements Lifecycle {
     const { config, databaseUrl, log } = options
     this.#options = options
     this.#settings = new HostSettings(config, log, (changed) => this.#worker?.adjust(adjustable(changed)))
-    this.#database = new Database({
-      url: databaseUrl,
-      applicationName: 'stephost',
-      connectionsMax: config.database.connectionsMax,
-      acquireTimeoutMs: config.database.acquireTimeoutMs,
-    })
+    this.#database = makeDatabase(config, databaseUrl, log)
+    this.#circuits = makeCircuits(config, log)
+    this.#webCircuit = this.#circuits.make('web', 'web')
     this.#listener = this.#listens() ? new Listener({ url: databaseUrl, applicationName: 'stephost listener' }) : null
     this.#store = orchestrationStore(this.#database)
     this.#languages = new HostLanguages({
@@ -92,6 +95,7 @@ export class Host implements Lifecycle {
       wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
       onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
       onWarning: (message) => log.warn({}, message),
+      breakers: { loops: this.#circuits.make('orchestration', 'taskReadiness'), web: this.#webCircuit },
       backoff: {
         baseS: config.backoff.ladderS[0] ?? 1,
         multiplier: config.backoff.multiplier,
@@ -207,10 +211,12 @@ export class Host implements Lifecycle {
   }
 
   async #startWorker(): Promise<void> {
-    const { log } = this.#options
+    const { log, databaseUrl } = this.#options
     const { config } = this.#settings
+    const leaseDatabase = makeLeaseDatabase(config, databaseUrl)
+    await this.#begin(leaseDatabase)
     const made = makeWorker({
-      ...{ config, log },
+      ...{ config, log, leaseDatabase, circuits: this.#circuits },
       database: this.#database,
       templates: this.templates,
       rootsByTemplate: this.#templates.rootsByTemplate,
@@ -234,7 +240,12 @@ export class Host implements Lifecycle {
     const orchestrator =
       parts.orchestrator && web.enabled
         ? await open(
-            orchestratorRest({ ...web.address, tasks: this.#orchestrator, health: this.#orchestrator, facts, onFault }),
+            orchestratorRest({
+              ...web.address,
+              tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
+              health: this.#orchestrator,
+              ...{ facts, onFault },
+            }),
           )
         : null
     const worker =
@@ -258,9 +269,9 @@ export class Host implements Lifecycle {
       refusedReloads: () => this.#languages.refusedReloads,
       listener: this.#listener,
       namespaces: namespacesOf(this.templates),
-      ping: async () => {
-        await this.#database.query({ text: 'SELECT 1' })
-      },
+      database: () => checkDatabase(this.#database),
+      pool: () => poolFacts(this.#database),
+      circuits: this.#circuits,
     })
   }
 }

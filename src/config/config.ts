@@ -60,7 +60,7 @@ export function loadConfig(options: ConfigOptions): Config {
   return freeze({
     environment: name,
     file,
-    database: databaseConfig(values.common.database),
+    database: databaseConfig(values.common.database, values.database),
     queues: queuesConfig(values.common.queues, values.queues),
     backoff: backoffConfig(values.common.backoff),
     breakers: breakersConfig(values.common.circuit_breakers),

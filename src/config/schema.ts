@@ -1,7 +1,7 @@
 // The tree of all settings: Tasker's tables first, then our own.
 import { backoffSettings } from './settings/backoff.ts'
 import { breakerSettings } from './settings/breakers.ts'
-import { databaseSettings, queueDatabaseSettings } from './settings/database.ts'
+import { databaseSettings, queueDatabaseSettings, statementSettings } from './settings/database.ts'
 import { dispatchSettings } from './settings/dispatch.ts'
 import { isPermitTableKey, limitSettings } from './settings/limits.ts'
 import { orchestrationSettings } from './settings/orchestration.ts'
@@ -22,6 +22,7 @@ export const schema = {
   orchestration: orchestrationSettings,
   runtimes: runtimeSettings,
   dispatch: dispatchSettings,
+  database: statementSettings,
   queues: queueSettings,
   limits: limitSettings,
   templates: {

@@ -1,6 +1,7 @@
 // Brings every result back on one path: gathers the results of a tick and stores them in one statement.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { CircuitOpenError } from '../model/circuit-breaker.ts'
 import type { StoredSteps } from '../model/domain-event.ts'
 import { messageOf } from '../model/host-error.ts'
 import type { WorkerId } from '../model/ids.ts'
@@ -14,10 +15,12 @@ export interface StepCompleterOptions {
   readonly batchMax: number
   /** Results that may wait while PostgreSQL is away; at the limit the worker stops claiming. */
   readonly waitingMax: number
+  /** The same for their size. */
+  readonly waitingBytesMax: number
 }
 
 export interface StepCompleterParts {
-  readonly store: StepStore
+  readonly store: Pick<StepStore, 'complete'>
   readonly held: HeldSteps
   readonly events: DispatchEvents
   readonly counters: DispatchCounters
@@ -37,6 +40,7 @@ export class StepCompleter {
   readonly #options: StepCompleterOptions
   readonly #parts: StepCompleterParts
   readonly #waiting: FinishedStep[] = []
+  #waitingBytes = 0
   readonly #abandon = new AbortController()
   #flushing: Promise<void> | null = null
 
@@ -47,7 +51,7 @@ export class StepCompleter {
 
   /** False while so many results wait that no further step may be claimed. */
   get hasRoom(): boolean {
-    return this.#waiting.length < this.#options.waitingMax
+    return this.#waiting.length < this.#options.waitingMax && this.#waitingBytes < this.#options.waitingBytesMax
   }
 
   /** At once when nothing is on its way; behind the statement under way otherwise, together with all that finish meanwhile. */
@@ -56,7 +60,7 @@ export class StepCompleter {
       this.#parts.counters.dropped.lease_lost += 1
       return
     }
-    this.#waiting.push(finished)
+    this.#add(finished)
     this.#flushing ??= Promise.resolve()
       .then(() => this.#flush())
       .finally(() => {
@@ -74,11 +78,16 @@ export class StepCompleter {
     this.#abandon.abort()
   }
 
+  #add(finished: FinishedStep): void {
+    this.#waiting.push(finished)
+    this.#waitingBytes += bytesOf(finished)
+  }
+
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#nextBatch()
       const answers = await this.#storeUntilAnswered(batch)
-      this.#waiting.splice(0, batch.length)
+      for (const finished of this.#waiting.splice(0, batch.length)) this.#waitingBytes -= bytesOf(finished)
       if (answers === null) {
         this.#parts.counters.dropped.stopped += batch.length
         continue
@@ -106,15 +115,18 @@ export class StepCompleter {
       try {
         return await this.#parts.store.complete(this.#parts.workerId(), batch)
       } catch (error) {
-        this.#parts.events.warning('results could not be stored; trying again', {
-          results: batch.length,
-          error: messageOf(error),
-        })
-        const waitMs = Math.min(retryBaseMs * 2 ** tries, retryMaxMs) * (0.5 + Math.random() / 2)
+        const waitMs = this.#waitAfter(error, { tries, results: batch.length })
         await delay(waitMs, undefined, { signal: this.#abandon.signal }).catch(() => undefined)
       }
     }
     return null
+  }
+
+  /** An open circuit says itself when to come back, and was told of when it opened. */
+  #waitAfter(error: unknown, { tries, results }: { tries: number; results: number }): number {
+    if (error instanceof CircuitOpenError) return error.retryInMs
+    this.#parts.events.warning('results could not be stored; trying again', { results, error: messageOf(error) })
+    return Math.min(retryBaseMs * 2 ** tries, retryMaxMs) * (0.5 + Math.random() / 2)
   }
 
   #settle(finished: FinishedStep, answer: CompletionAnswer | null): void {
@@ -122,7 +134,7 @@ export class StepCompleter {
     // What the host itself wrote can always be stored; if not, another try would fail alike, and recovery takes the step.
     if (answer?.status === 'invalid' && !replaced) {
       const reason = `The database cannot store the handler's result: ${answer.reason ?? 'no reason given'}`
-      this.#waiting.push({ ...finished, result: hostFailure(finished.step.stepId, 'invalid_result', reason) })
+      this.#add({ ...finished, result: hostFailure(finished.step.stepId, 'invalid_result', reason) })
       return
     }
     this.#parts.held.letGo(finished.step)
@@ -136,4 +148,11 @@ export class StepCompleter {
     this.#parts.counters[finished.result.success ? 'completed' : 'failed'] += 1
     this.#parts.storedSteps?.stored(finished)
   }
+}
+
+/** What waits in memory: the result, and what the handler was given where somebody wants to hear of it. */
+function bytesOf({ result, request }: FinishedStep): number {
+  const own = [result.metadata, result.success ? result.result : result.context]
+  const given = request === null ? [] : [request.task, request.workflowStep, request.dependencyResults]
+  return [...own, ...given].reduce((bytes, text) => bytes + Buffer.byteLength(text), 0)
 }

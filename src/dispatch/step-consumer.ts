@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Claim, ClaimSource } from '../model/claim-source.ts'
-import { messageOf } from '../model/host-error.ts'
+import { isHostError, messageOf } from '../model/host-error.ts'
 import type { ClaimId, StepId, WorkerId } from '../model/ids.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type { StepStore } from '../model/step-store.ts'
@@ -27,7 +27,7 @@ export interface StepConsumerOptions {
 
 export interface StepConsumerParts {
   readonly source: ClaimSource
-  readonly store: StepStore
+  readonly store: Pick<StepStore, 'hydrate'>
   readonly runnable: RunnableSteps
   readonly semaphore: Semaphore
   readonly executor: StepExecutor
@@ -84,6 +84,8 @@ export class StepConsumer {
       claim: () => this.#claimAndBegin(),
       hasRoom: () => this.#isWorthAClaim(this.#room()) && parts.hasRoom(),
       failed: (error) => {
+        // Not even sent: the failures before were told, and nothing can be ours by it.
+        if (isHostError(error, 'CIRCUIT_OPEN')) return
         parts.claimUnknown()
         parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
       },

@@ -1,5 +1,6 @@
 // The worker: the parts of the flow, started in order, and drained in order when it ends.
 
+import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import type { ClaimSource } from '../model/claim-source.ts'
 import type { AuthorCode, StoredSteps } from '../model/domain-event.ts'
 import type { RuntimeName } from '../model/handler.ts'
@@ -25,7 +26,7 @@ import { RunnableSteps } from './runnable-steps.ts'
 import { RuntimeTurns } from './runtime-turns.ts'
 import { Semaphore } from './semaphore.ts'
 import { StepCheckpoints } from './step-checkpoints.ts'
-import { StepCompleter } from './step-completer.ts'
+import { StepCompleter, type StepCompleterOptions } from './step-completer.ts'
 import { StepConsumer } from './step-consumer.ts'
 import { type RunningStep, StepExecutor } from './step-executor.ts'
 import { StepLogs } from './step-logs.ts'
@@ -48,6 +49,7 @@ export interface WorkerOptions {
   readonly heartbeatMs: number
   readonly completionBatchMax: number
   readonly resultsWaitingMax: number
+  readonly resultsWaitingBytesMax: number
   /** How long running handlers may go on after a stop. */
   readonly drainGraceMs: number
   /** How long cancelled handlers may take after that. */
@@ -79,6 +81,8 @@ export interface WorkerParts {
   readonly events: DispatchEvents
   /** Hears of each result once it is stored; null: nobody wants to. */
   readonly storedSteps: StoredSteps | null
+  /** null: claims and completions are tried however often they fail. Heartbeats are never behind one. */
+  readonly breakers: { readonly claims: CircuitBreaker; readonly completions: CircuitBreaker } | null
 }
 
 /** For a publisher or a subscriber. */
@@ -108,7 +112,8 @@ export class Worker implements Lifecycle {
   #forced = false
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
-    const { store, events, source } = parts
+    const { store, events } = parts
+    const guarded = behindBreakers(parts)
     const held = this.#held
     const counters = this.counters
     const directory = new HandlerDirectory(parts.adapters, options)
@@ -124,14 +129,12 @@ export class Worker implements Lifecycle {
       { ...options, callTimeoutMs: authorCallTimeoutMs },
       { adapters: parts.adapters, turns, deadlines: this.#deadlines, events },
     )
-    this.#completer = new StepCompleter(
-      { batchMax: options.completionBatchMax, waitingMax: options.resultsWaitingMax },
-      {
-        ...{ store, held, events, counters, workerId },
-        storedSteps: parts.storedSteps,
-        stored: () => this.#consumer.permitFreed(),
-      },
-    )
+    this.#completer = new StepCompleter(completerOptions(options), {
+      ...{ held, events, counters, workerId },
+      store: guarded.completing,
+      storedSteps: parts.storedSteps,
+      stored: () => this.#consumer.permitFreed(),
+    })
     this.#executor = new StepExecutor(options, {
       directory,
       events,
@@ -150,8 +153,8 @@ export class Worker implements Lifecycle {
         pollIntervalMs: options.mode === 'EventDrivenOnly' ? null : options.pollIntervalMs,
       },
       {
-        source,
-        store,
+        source: guarded.source,
+        store: guarded.hydrating,
         held,
         events,
         counters,
@@ -323,5 +326,27 @@ export class Worker implements Lifecycle {
       this.#recovery.claimUnknown()
       this.#parts.events.warning('steps could not be given back yet', { steps: ours.length, error: messageOf(error) })
     }
+  }
+}
+
+function completerOptions(options: WorkerOptions): StepCompleterOptions {
+  return {
+    batchMax: options.completionBatchMax,
+    waitingMax: options.resultsWaitingMax,
+    waitingBytesMax: options.resultsWaitingBytesMax,
+  }
+}
+
+/** A claim and its hydration are one thing: a step that cannot be hydrated should not have been claimed. */
+function behindBreakers({ source, store, breakers }: WorkerParts): {
+  readonly source: ClaimSource
+  readonly hydrating: Pick<StepStore, 'hydrate'>
+  readonly completing: Pick<StepStore, 'complete'>
+} {
+  const { claims, completions } = breakers ?? { claims: null, completions: null }
+  return {
+    source: { claim: (request) => through(claims, () => source.claim(request)) },
+    hydrating: { hydrate: (steps) => through(claims, () => store.hydrate(steps)) },
+    completing: { complete: (by, finished) => through(completions, () => store.complete(by, finished)) },
   }
 }

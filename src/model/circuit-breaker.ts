@@ -40,6 +40,11 @@ export class CircuitOpenError extends HostError {
   }
 }
 
+/** `call` as it is when nothing guards it. */
+export function through<T>(breaker: CircuitBreaker | null, call: () => Promise<T>): Promise<T> {
+  return breaker === null ? call() : breaker.run(call)
+}
+
 /** The other side is away, or takes no work: another try may succeed later, and it is no fault of what was sent. */
 export function isOutage(error: unknown): boolean {
   return isHostError(error, 'DATABASE_UNREACHABLE', 'DATABASE_ANSWER_LOST', 'DATABASE_UNAVAILABLE', 'DATABASE_DENIED')

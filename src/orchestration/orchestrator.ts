@@ -1,8 +1,9 @@
 // The embedded orchestrator: tasks in, results judged, retries woken, crashes repaired. Any number may run on one database.
 
 import { hostname } from 'node:os'
+import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import type { HealthCheck, HealthFact, HealthSource } from '../model/health.ts'
-import { HostError, messageOf } from '../model/host-error.ts'
+import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { OrchestrationStore } from '../model/orchestration-store.ts'
 import type { StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
@@ -21,6 +22,8 @@ export interface OrchestratorOptions {
   readonly wakeUps: WakeUps | null
   readonly onFault: (fault: { part: OrchestratorPart; error: HostError }) => void
   readonly onWarning: (message: string) => void
+  /** `loops`: results, retries and recovery go through it, the heartbeat never; `web`: shown, for those who stand before the tasks. */
+  readonly breakers?: { readonly loops: CircuitBreaker; readonly web: CircuitBreaker }
   readonly backoff?: BackoffSettings
   readonly contextLimits?: ContextLimits
   readonly timing?: Partial<OrchestratorTiming>
@@ -54,6 +57,7 @@ const resultChannel = 'pgmq_message_ready.orchestration'
 export class Orchestrator implements Lifecycle, TaskService, HealthSource {
   readonly #store: OrchestrationStore
   readonly #wakeUps: WakeUps | null
+  readonly #breakers: OrchestratorOptions['breakers']
   readonly #initializer: TaskInitializer
   readonly #loops: Readonly<Record<OrchestratorPart, Loop>>
   readonly #faults = new Map<OrchestratorPart, HostError>()
@@ -64,6 +68,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
   constructor(options: OrchestratorOptions) {
     this.#store = options.store
     this.#wakeUps = options.wakeUps
+    this.#breakers = options.breakers
     this.#initializer = new TaskInitializer({
       store: options.store,
       onWarning: options.onWarning,
@@ -117,7 +122,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     return {
       web_database: database,
       orchestration_database: database,
-      circuit_breaker: { status: 'healthy', message: null, durationMs: 0 },
+      circuit_breaker: this.#circuitCheck(),
       orchestration_system: this.#started
         ? { status: 'healthy', message: null, durationMs: 0 }
         : { status: 'unhealthy', message: 'the orchestrator is stopped', durationMs: 0 },
@@ -126,7 +131,10 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
   }
 
   info(): Readonly<Record<string, HealthFact>> {
-    return { operational_state: this.#started ? 'Normal' : 'Stopped', circuit_breaker_state: 'Closed' }
+    return {
+      operational_state: this.#started ? 'Normal' : 'Stopped',
+      circuit_breaker_state: shownStates[this.#breakers?.web.report().state ?? 'closed'],
+    }
   }
 
   #makeLoops(options: OrchestratorOptions): Readonly<Record<OrchestratorPart, Loop>> {
@@ -138,19 +146,22 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     })
     const { resendAfterMs, stalledAfterMs } = timing
     const recovery = new RecoverySweep({ store: this.#store, results, resendAfterMs, stalledAfterMs })
-    const loop = (part: OrchestratorPart, intervalMs: number, work: () => Promise<number | null>): Loop =>
-      new Loop({
+    const loop = (part: OrchestratorPart, intervalMs: number, work: () => Promise<number | null>): Loop => {
+      const breaker = part === 'heartbeat' ? null : (options.breakers?.loops ?? null)
+      return new Loop({
         intervalMs,
         tick: async () => {
-          const nextMs = await work()
+          const nextMs = await through(breaker, work)
           this.#faults.delete(part)
           return nextMs
         },
         onFault: (error) => {
           this.#faults.set(part, error)
-          options.onFault({ part, error })
+          // The circuit told when it opened; each loop would repeat it at every tick.
+          if (!isHostError(error, 'CIRCUIT_OPEN')) options.onFault({ part, error })
         },
       })
+    }
     return {
       results: loop('results', timing.resultPollMs, async () => ((await results.processBatch()) ? 0 : null)),
       retries: loop('retries', timing.retryPollMs, () => this.#wakeRetries()),
@@ -191,12 +202,22 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     }
   }
 
+  /** Half-open is fit for work: without requests, which readiness brings, the circuit of the web would never close. */
+  #circuitCheck(): HealthCheck {
+    const reports = this.#breakers === undefined ? [] : [this.#breakers.loops.report(), this.#breakers.web.report()]
+    const open = reports.filter(({ state }) => state === 'open')
+    const message = open.map(({ name, lastFailure }) => `${name} is open: ${lastFailure}`).join('; ')
+    return { status: open.length === 0 ? 'healthy' : 'unhealthy', message: message || null, durationMs: 0 }
+  }
+
   #loopCheck(): HealthCheck {
     const [first] = this.#faults
     if (first === undefined) return { status: 'healthy', message: null, durationMs: 0 }
     return { status: 'degraded', message: `${first[0]}: ${first[1].message}`, durationMs: 0 }
   }
 }
+
+const shownStates = { closed: 'Closed', open: 'Open', half_open: 'HalfOpen' } as const
 
 function found<T>(value: T | null, taskId: string): T {
   if (value === null) throw new HostError('TASK_NOT_FOUND', `There is no task ${taskId}`)

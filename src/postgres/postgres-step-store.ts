@@ -25,19 +25,28 @@ import { declareDeadWorkers, forgetDeadWorkers, recoverSteps, tryRecoveryLock } 
 import { releaseSteps } from './queries/release-steps.ts'
 import { storeCheckpoint } from './queries/store-checkpoint.ts'
 import { heartbeatWorker, leaveWorker, ownSteps, registerWorker } from './queries/worker-lease.ts'
+import type { Queryable } from './statement.ts'
 import { StepDefinitions } from './step-definitions.ts'
 
 const recoveredStepsMax = 1000
 
 export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry {
   readonly #database: Database
+  readonly #heartbeats: Queryable
   readonly #leaseMs: number
   readonly #definitions: StepDefinitions
   readonly #outgoing: OutgoingMessages | null
 
-  /** `outgoing`: takes the messages after the commit; null: the queues are in this database, and every statement sends its own. */
-  constructor(database: Database, options: { leaseMs: number; outgoing?: OutgoingMessages | null }) {
+  /**
+   * `outgoing`: takes the messages after the commit; null: the queues are in this database, and every statement sends its own.
+   * `heartbeats`: a connection that no other statement waits for. Default: `database`.
+   */
+  constructor(
+    database: Database,
+    options: { leaseMs: number; outgoing?: OutgoingMessages | null; heartbeats?: Queryable },
+  ) {
     this.#database = database
+    this.#heartbeats = options.heartbeats ?? database
     this.#leaseMs = options.leaseMs
     this.#definitions = new StepDefinitions(database)
     this.#outgoing = options.outgoing ?? null
@@ -94,7 +103,7 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
   }
 
   heartbeat(workerId: WorkerId): Promise<boolean> {
-    return heartbeatWorker(this.#database, workerId)
+    return heartbeatWorker(this.#heartbeats, workerId)
   }
 
   ownSteps(workerId: WorkerId): Promise<readonly OwnedStep[]> {

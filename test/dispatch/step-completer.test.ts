@@ -20,7 +20,7 @@ function setUp(complete: Complete) {
   const store = { complete } as StepStore
   const workerId = () => 'w' as WorkerId
   completer = new StepCompleter(
-    { batchMax: 100, waitingMax: 1_000 },
+    { batchMax: 100, waitingMax: 1_000, waitingBytesMax: 1_000_000 },
     { store, held, counters, workerId, events: quietEvents, storedSteps: null, stored: () => {} },
   )
   const accept = (...names: string[]) => {

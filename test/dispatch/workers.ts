@@ -1,5 +1,5 @@
 // Workers on a test's database, with short leases and a way to die without a word.
-import { Worker, type WorkerOptions } from '../../src/dispatch/worker.ts'
+import { Worker, type WorkerOptions, type WorkerParts } from '../../src/dispatch/worker.ts'
 import type { ClaimSource } from '../../src/model/claim-source.ts'
 import type { StoredSteps } from '../../src/model/domain-event.ts'
 import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
@@ -16,6 +16,7 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   readonly store?: PostgresStepStore
   readonly source?: ClaimSource
   readonly storedSteps?: StoredSteps
+  readonly breakers?: WorkerParts['breakers']
 }
 
 export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore {
@@ -41,7 +42,7 @@ export async function startWorker(
   options: TestWorkerOptions = {},
 ): Promise<Worker> {
   const { store = storeOf(steps), source = sourceOf(steps, options), storedSteps = null, ...more } = options
-  const { concurrentHandlersMax = 4, ...rest } = more
+  const { concurrentHandlersMax = 4, breakers = null, ...rest } = more
   const worker = new Worker(
     {
       namespaces: ['shop'],
@@ -59,11 +60,12 @@ export async function startWorker(
       heartbeatMs: 100,
       completionBatchMax: 200,
       resultsWaitingMax: 1_000,
+      resultsWaitingBytesMax: 100_000_000,
       drainGraceMs: 10_000,
       cancelGraceMs: 2_000,
       ...rest,
     },
-    { source, store, adapters: [adapter], wakeUps: null, events: quietEvents, storedSteps },
+    { source, store, adapters: [adapter], wakeUps: null, events: quietEvents, storedSteps, breakers },
   )
   await worker.start()
   return worker

@@ -70,6 +70,7 @@ export class RestServer implements Lifecycle {
     const answer = (error: unknown, reply: FastifyReply): FastifyReply => {
       const refusal = refusalOf(error)
       if (refusal.statusCode >= 500) onFault(error)
+      if (refusal.retryAfterS !== null) void reply.header('Retry-After', refusal.retryAfterS)
       return reply.code(refusal.statusCode).send({ error: { code: refusal.code, message: refusal.message } })
     }
     const app = fastify({

@@ -13,6 +13,15 @@ export const databaseSettings = {
   },
 }
 
+/** Our own table `database`. */
+export const statementSettings = {
+  statement_timeout_ms: setting(integerBetween(1000, 3_600_000), 'The server ends a statement that takes longer'),
+  answer_grace_ms: setting(
+    integerBetween(100, 600_000),
+    'How much longer nothing may come back before the connection counts as dead',
+  ),
+}
+
 export const queueDatabaseSettings = {
   url: setting(databaseUrl, 'Must be empty or the same as the main database', { env: 'PGMQ_DATABASE_URL' }),
   enabled: setting(boolean, 'Without effect: queues are in the main database'),
@@ -27,9 +36,14 @@ export interface DatabaseConfig {
   readonly idleTimeoutMs: number
   readonly lifetimeMaxMs: number
   readonly slowAcquireMs: number
+  readonly statementTimeoutMs: number
+  readonly answerGraceMs: number
 }
 
-export function databaseConfig(values: Values<typeof databaseSettings>): DatabaseConfig {
+export function databaseConfig(
+  values: Values<typeof databaseSettings>,
+  own: Values<typeof statementSettings>,
+): DatabaseConfig {
   return {
     url: values.url === '' ? null : values.url,
     connectionsMax: values.pool.max_connections,
@@ -38,5 +52,7 @@ export function databaseConfig(values: Values<typeof databaseSettings>): Databas
     idleTimeoutMs: values.pool.idle_timeout_seconds * 1000,
     lifetimeMaxMs: values.pool.max_lifetime_seconds * 1000,
     slowAcquireMs: values.pool.slow_acquire_threshold_ms,
+    statementTimeoutMs: own.statement_timeout_ms,
+    answerGraceMs: own.answer_grace_ms,
   }
 }

@@ -12,6 +12,8 @@ export const dispatchSettings = {
   ),
   drain_grace_ms: setting(integerBetween(0, 3_600_000), 'Time for running handlers at stop'),
   cancel_grace_ms: setting(integerBetween(0, 600_000), 'Time from the request to cancel until the handler is killed'),
+  results_waiting_max: setting(integerBetween(1, 1_000_000), 'Results that wait for PostgreSQL before claims stop'),
+  results_waiting_bytes_max: setting(integerBetween(1024, 4_294_967_296), 'The same for their size'),
   poll_interval_ms: setting(integerBetween(10, 60_000), 'How often queues are asked without a notification'),
 }
 
@@ -23,6 +25,8 @@ export interface DispatchConfig {
   readonly foreignGraceMs: number
   readonly drainGraceMs: number
   readonly cancelGraceMs: number
+  readonly resultsWaitingMax: number
+  readonly resultsWaitingBytesMax: number
   readonly pollIntervalMs: number
 }
 
@@ -35,6 +39,8 @@ export function dispatchConfig(values: Values<typeof dispatchSettings>): Dispatc
     foreignGraceMs: values.foreign_grace_ms,
     drainGraceMs: values.drain_grace_ms,
     cancelGraceMs: values.cancel_grace_ms,
+    resultsWaitingMax: values.results_waiting_max,
+    resultsWaitingBytesMax: values.results_waiting_bytes_max,
     pollIntervalMs: values.poll_interval_ms,
   }
 }
