@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { packageRoot } from '../config/package-root.ts'
+import { benchCommand } from './bench.ts'
 import { buildCommand } from './build.ts'
 import type { CliCommand } from './cli-command.ts'
 import { type CommandContext, openContext, type SharedOptions, withSharedOptions } from './command-context.ts'
@@ -31,6 +32,7 @@ const commands: readonly CliCommand[] = [
   newCommand,
   buildCommand,
   doctorCommand,
+  benchCommand,
 ]
 
 /** Resolves with the exit code: 0 done, 1 the work failed, 2 usage, 3 environment. Never rejects. */

@@ -16,14 +16,14 @@ const runTimeoutMs = 40_000
 /** Only the variables that a fresh shell has, and those given. */
 export async function stephost(
   args: readonly string[],
-  options: { env?: Record<string, string>; cwd?: string } = {},
+  options: { env?: Record<string, string>; cwd?: string; timeoutMs?: number } = {},
 ): Promise<Ended> {
   const { exitCode, stdout, stderr } = await execa(resolve('bin/stephost'), args, {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env },
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
-    timeout: runTimeoutMs,
+    timeout: options.timeoutMs ?? runTimeoutMs,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   return { code: exitCode ?? -1, stdout, stderr }

@@ -1,0 +1,60 @@
+// What every peer's process speaks: lines of JSON to the bench on standard output, its orders as lines on standard input.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+export const concurrency = 24
+const resultBytes = 64
+const payloadBytes = 256
+
+export const [command = '', url = '', count = '0', mode = ''] = process.argv.slice(2)
+export const jobs = Number(count)
+
+export const payload = { payload: 'x'.repeat(payloadBytes - JSON.stringify({ payload: '' }).length) }
+
+export function say(message) {
+  process.stdout.write(`${JSON.stringify(message)}\n`)
+}
+
+const given = new Set()
+const orders = createInterface({ input: process.stdin }).on('line', (line) => given.add(line))
+
+/** Resolves when the bench has given this order. */
+async function order(word) {
+  while (!given.has(word)) await once(orders, 'line')
+}
+
+let handled = 0
+
+/** The result of a job that did nothing; says so when all have been handled. */
+export function handle() {
+  handled += 1
+  if (handled === jobs) say({ event: 'handled' })
+  const result = { guest: 'peer0000', n: String(handled).padStart(8, '0'), fill: '' }
+  return { ...result, fill: '.'.repeat(resultBytes - JSON.stringify(result).length) }
+}
+
+/**
+ * `preload` makes the schema and the jobs; `run` opens what is needed, says ready, works from the order `go` until `stop`.
+ * `work` resolves with what ends it.
+ */
+export async function servePeer({ packageName, preload, open }) {
+  if (command === 'preload') {
+    await preload()
+    say({ event: 'preloaded' })
+  } else {
+    const { work, settings } = await open()
+    const { version } = JSON.parse(
+      readFileSync(new URL(`node_modules/${packageName}/package.json`, import.meta.url), 'utf8'),
+    )
+    say({ event: 'ready', version, settings })
+    await order('go')
+    const close = await work()
+    await order('stop')
+    say({ event: 'stopped', handled })
+    await close()
+  }
+  orders.close()
+  // Pools may keep idle connections for a while; nothing is left to do.
+  process.exit(0)
+}

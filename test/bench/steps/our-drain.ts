@@ -1,0 +1,194 @@
+// Our own systems for a drain: the worker on the schema of our migrations, or on the indexes of Tasker's, heard by whom.
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { packageRoot } from '../../../src/config/package-root.ts'
+import { Database } from '../../../src/postgres/database.ts'
+import { migrate } from '../../../src/postgres/migrate.ts'
+import {
+  heartbeatOrchestrator,
+  leaveOrchestrator,
+} from '../../../src/postgres/queries/orchestration/orchestrator-heartbeat.ts'
+import type { DrainSystem, OpenedSystem } from './drain-system.ts'
+import type { LineProcess } from './line-process.ts'
+import { withDatabase } from './scratch-cluster.ts'
+import { preloadSteps, stepQueue } from './step-preload.ts'
+import { dropOneResult, stepOffences } from './step-verification.ts'
+import { type Language, languageRoot } from './worker-process.ts'
+
+export interface OurDrainOptions {
+  readonly name: string
+  readonly languages: readonly Language[]
+  /** Adds the indexes of Tasker's migrations to ours. */
+  readonly taskerIndexes: boolean
+  /** `ours`: a live orchestrator of ours is registered, so one wake-up serves a batch; `foreign`: each message is announced. */
+  readonly listener: 'ours' | 'foreign'
+  /** Starts what works on the database at `url`, and resolves when it is up. */
+  start(url: string, count: number): Promise<{ worker: LineProcess; facts: Readonly<Record<string, unknown>> }>
+}
+
+const heartbeatMs = 2_000
+const lockPollMs = 10
+const pollMinMs = 5
+const pollMaxMs = 250
+
+export function ourDrain(options: OurDrainOptions): DrainSystem {
+  return {
+    name: options.name,
+    preloadKey: `steps_${options.languages.join('_')}${options.taskerIndexes ? '_tasker' : ''}`,
+    share: 1,
+    preload: (url, count) => withDatabase(url, (database) => preload(database, options, count)),
+    open: (url, count) => open(url, count, options),
+    offences: (url, count) => withDatabase(url, (database) => stepOffences(database, { count, recovered: false })),
+    dropOneResult: (url) => withDatabase(url, dropOneResult),
+  }
+}
+
+export async function preload(
+  database: Database,
+  options: Pick<OurDrainOptions, 'languages' | 'taskerIndexes'>,
+  count: number,
+): Promise<void> {
+  await migrate(database)
+  if (options.taskerIndexes) await database.query({ text: taskerIndexes() })
+  await preloadSteps(database, {
+    count,
+    templates: options.languages.map((language) => `noop_${language}`),
+    roots: options.languages.map(languageRoot),
+    messages: true,
+  })
+}
+
+function taskerIndexes(): string {
+  return readFileSync(join(packageRoot(), 'test/bench/steps/tasker-indexes.sql'), 'utf8')
+}
+
+/**
+ * The queue stays locked while the worker starts, until its first claim waits for the lock: so it is warm and has taken nothing, and the
+ * clock begins when the lock goes.
+ */
+async function open(url: string, count: number, options: OurDrainOptions): Promise<OpenedSystem> {
+  const side = new Database({ url, applicationName: 'stephost bench', connectionsMax: 3, acquireTimeoutMs: 10_000 })
+  await side.start()
+  const listener = new RegisteredListener(side)
+  if (options.listener === 'ours') await listener.start()
+  const gate = await QueueGate.close(side)
+  const started = await options.start(url, count).catch(async (error) => {
+    await gate.open()
+    await listener.stop()
+    await side.stop()
+    throw error
+  })
+  await gate.reached()
+  return {
+    pids: [started.worker.pid],
+    facts: started.facts,
+    go: () => gate.open(),
+    done: () => allStored(side, count, started.worker),
+    close: async () => {
+      await started.worker.stop('SIGTERM')
+      await listener.stop()
+      await side.stop()
+      return null
+    },
+  }
+}
+
+/** An exclusive lock on the table of the queue. */
+class QueueGate {
+  readonly #database: Database
+  readonly #open: () => void
+  readonly #closed: Promise<void>
+
+  private constructor(database: Database, open: () => void, closed: Promise<void>) {
+    this.#database = database
+    this.#open = open
+    this.#closed = closed
+  }
+
+  static async close(database: Database): Promise<QueueGate> {
+    let open = () => {}
+    const opened = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    let locked = () => {}
+    const holds = new Promise<void>((resolve) => {
+      locked = resolve
+    })
+    const closed = database.transaction(async (transaction) => {
+      await transaction.query({ text: `LOCK TABLE pgmq.q_${stepQueue} IN ACCESS EXCLUSIVE MODE` })
+      locked()
+      await opened
+    })
+    await Promise.race([holds, closed])
+    return new QueueGate(database, open, closed)
+  }
+
+  /** Somebody waits at it. */
+  async reached(): Promise<void> {
+    const text = `SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted AND relation = 'pgmq.q_${stepQueue}'::regclass`
+    for (;;) {
+      const [row] = await this.#database.query<{ waiting: number }>({ text })
+      if ((row?.waiting ?? 0) > 0) return
+      await delay(lockPollMs)
+    }
+  }
+
+  async open(): Promise<void> {
+    this.#open()
+    await this.#closed
+  }
+}
+
+/** A row of `stephost.orchestrators` that is kept fresh: the orchestrator is off, but it is one of ours that will read the results. */
+export class RegisteredListener {
+  readonly #database: Database
+  readonly #orchestrator = { orchestratorId: randomUUID(), host: 'bench' }
+  #timer: NodeJS.Timeout | null = null
+  #beat: Promise<unknown> = Promise.resolve()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async start(): Promise<void> {
+    await heartbeatOrchestrator(this.#database, this.#orchestrator)
+    this.#timer = setInterval(() => {
+      this.#beat = heartbeatOrchestrator(this.#database, this.#orchestrator).catch(() => {})
+    }, heartbeatMs)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer === null) return
+    clearInterval(this.#timer)
+    await this.#beat
+    await leaveOrchestrator(this.#database, this.#orchestrator.orchestratorId)
+  }
+}
+
+/** The sequence of the result queue is read without touching the queue; it runs ahead of commits, so the queue has the last word. */
+export async function allStored(database: Database, count: number, worker: LineProcess): Promise<void> {
+  const startedAt = performance.now()
+  for (;;) {
+    if (worker.ended) throw new Error(`${worker.name} ended before all steps were done`)
+    const sent = await sentResults(database)
+    if (sent >= count) break
+    const perResultMs = (performance.now() - startedAt) / Math.max(sent, 1)
+    await delay(Math.min(Math.max((perResultMs * (count - sent)) / 4, pollMinMs), pollMaxMs))
+  }
+  for (;;) {
+    const [row] = await database.query<{ stored: number }>({
+      text: 'SELECT count(*)::int AS stored FROM pgmq.q_orchestration_step_results',
+    })
+    if ((row?.stored ?? 0) >= count) return
+    await delay(pollMinMs)
+  }
+}
+
+export async function sentResults(database: Database): Promise<number> {
+  const [row] = await database.query<{ sent: number }>({
+    text: 'SELECT CASE WHEN is_called THEN last_value::int ELSE 0 END AS sent FROM pgmq.q_orchestration_step_results_msg_id_seq',
+  })
+  return row?.sent ?? 0
+}

@@ -1,0 +1,109 @@
+// What the bench prints and writes: a table, one JSON document, Markdown and a plot.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { arch, cpus, release, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Judgement } from './judgement.ts'
+import type { Cell, Spread } from './measures.ts'
+import { plot } from './plot.ts'
+
+export interface Results {
+  readonly cells: readonly Cell[]
+  readonly judgements: readonly Judgement[]
+  readonly postgres: Readonly<Record<string, string>>
+}
+
+export interface Report {
+  /** One JSON document; null when there is no figure. */
+  readonly document: string | null
+  readonly text: string
+  readonly missed: number
+  readonly refused: boolean
+}
+
+interface Column {
+  readonly measure: string
+  readonly title: string
+  readonly digits: number
+}
+
+/** A table shows the measures that its cells have, in this order. */
+export const columns: readonly Column[] = [
+  { measure: 'stepsPerS', title: 'steps/s', digits: 0 },
+  { measure: 'stepsPerCpuS', title: 'steps/CPU s', digits: 0 },
+  { measure: 'workerCpuSPerK', title: 'worker CPU s/1000', digits: 3 },
+  { measure: 'postgresCpuSPerK', title: 'PostgreSQL CPU s/1000', digits: 3 },
+  { measure: 'commitsPerK', title: 'commits/1000', digits: 1 },
+  { measure: 'walKbPerK', title: 'WAL KB/1000', digits: 0 },
+  { measure: 'hostRssPeakMb', title: 'host RSS MB', digits: 0 },
+  { measure: 'rssPeakMb', title: 'RSS MB, all processes', digits: 0 },
+]
+
+export async function writeReport(results: Results, options: { out: string | null; runs: number }): Promise<Report> {
+  const { cells, judgements, postgres } = results
+  const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, memoryMb: Math.round(totalmem() / 1_048_576) }
+  const software = { node: process.version, kernel: release(), arch: arch() }
+  const document = `${JSON.stringify({ machine, ...software, postgres, runs: options.runs, judgements, cells }, null, 2)}\n`
+  const text = markdown(results)
+  if (options.out !== null) {
+    await mkdir(options.out, { recursive: true })
+    await writeFile(join(options.out, 'results.json'), document)
+    await writeFile(join(options.out, 'results.md'), text)
+    await writeFile(join(options.out, 'results.svg'), plot(cells, judgements))
+  }
+  return { document, text, missed: judgements.filter(({ reached }) => !reached).length, refused: false }
+}
+
+function markdown({ cells, judgements, postgres }: Results): string {
+  const workloads = [...new Set(cells.map(({ workload }) => workload))]
+  const settings = Object.entries(postgres).map(([name, value]) => `${name}=${value}`)
+  return [
+    `PostgreSQL: ${settings.join(', ')}. Node ${process.version}. Medians, in brackets the range.\n`,
+    ...workloads.map((workload) =>
+      workloadTable(
+        workload,
+        cells.filter((cell) => cell.workload === workload),
+      ),
+    ),
+    ...(judgements.length === 0 ? [] : [judgementTable(judgements)]),
+  ].join('\n')
+}
+
+function workloadTable(workload: string, cells: readonly Cell[]): string {
+  const shown = columns.filter(({ measure }) => cells.some((cell) => measure in cell.spreads))
+  const rows = cells.map((cell) => [
+    cell.system,
+    `${cell.count} × ${cell.runs.length}`,
+    ...shown.map(({ measure, digits }) => spreadText(cell.spreads[measure], digits)),
+  ])
+  const facts = cells.map(({ system, facts }) => `- ${system}: ${JSON.stringify(facts)}`)
+  return `## ${workload}\n\n${rowsText([['system', 'n', ...shown.map(({ title }) => title)], ...rows])}\n${facts.join('\n')}\n`
+}
+
+function judgementTable(judgements: readonly Judgement[]): string {
+  const rows = judgements.map(({ figure, value, limit, bound, unit, reached }) => [
+    figure,
+    `${numberText(value, 2)} ${unit}`,
+    `${bound === 'least' ? '≥' : '≤'} ${limit} ${unit}`,
+    reached ? 'ok' : 'MISSED',
+  ])
+  return `## Judged\n\n${rowsText([['figure', 'measured', 'limit', ''], ...rows])}`
+}
+
+function rowsText(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |\n`
+  const [head = [], ...body] = rows
+  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|\n`, ...body.map(line)].join('')
+}
+
+function spreadText(spread: Spread | undefined, digits: number): string {
+  if (spread === undefined) return ''
+  const { median, min, max } = spread
+  const range = min === max ? '' : ` (${numberText(min, digits)}–${numberText(max, digits)})`
+  return `${numberText(median, digits)}${range}`
+}
+
+function numberText(value: number, digits: number): string {
+  return value.toFixed(digits)
+}
