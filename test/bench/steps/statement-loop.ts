@@ -65,7 +65,7 @@ async function loop(database: Database): Promise<void> {
           const done = { success: true, result: result(), metadata: emptyObject, executionTimeMs: 0 } as const
           return { step, result: { ...done, stepId: step.stepId, outcome: null }, runtime: 'typescript', request: null }
         })
-      const answers = await completeSteps(database, finished, { workerId, leaseMs })
+      const answers = await completeSteps(database, finished, { workerId, leaseMs, sends: true })
       completed += answers.filter(({ status }) => status === 'stored').length
     }
   } finally {
