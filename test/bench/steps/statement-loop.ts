@@ -7,11 +7,8 @@ import type { ClaimId, WorkerId } from '../../../src/model/ids.ts'
 import { emptyObject, type JsonText } from '../../../src/model/json-text.ts'
 import type { FinishedStep } from '../../../src/model/step-store.ts'
 import { Database } from '../../../src/postgres/database.ts'
-import { claimFromPgmq } from '../../../src/postgres/queries/claim-from-pgmq.ts'
-import { completeSteps } from '../../../src/postgres/queries/complete-steps.ts'
-import { hydrateSteps } from '../../../src/postgres/queries/hydrate-steps.ts'
-import { loadNamedTasks } from '../../../src/postgres/queries/load-named-tasks.ts'
-import { heartbeatWorker, leaveWorker, registerWorker } from '../../../src/postgres/queries/worker-lease.ts'
+import { PgmqClaimSource } from '../../../src/postgres/pgmq-claim-source.ts'
+import { PostgresStepStore } from '../../../src/postgres/postgres-step-store.ts'
 import { namespace } from './step-preload.ts'
 
 const [url = '', count = '0', loops = '2', batch = '200'] = process.argv.slice(2)
@@ -38,40 +35,42 @@ function result(): JsonText {
 
 async function loop(database: Database): Promise<void> {
   const workerId = randomUUID() as string as WorkerId
-  await registerWorker(database, { workerId, host: 'bench', namespaces: [namespace] })
-  const heartbeat = setInterval(() => void heartbeatWorker(database, workerId).catch(() => {}), heartbeatMs)
-  const named = await loadNamedTasks(database, [namespace])
+  const store = new PostgresStepStore(database, { leaseMs })
+  const source = new PgmqClaimSource(database, {
+    ...{ namespaces: [namespace], onClaim: 'archive' },
+    ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
+  })
+  await store.register({ workerId, host: 'bench', namespaces: [namespace] })
+  const heartbeat = setInterval(() => void store.heartbeat(workerId).catch(() => {}), heartbeatMs)
+  const named = await store.load([namespace])
   const runnable = named.flatMap(({ namedTaskId, steps }) =>
     steps.map(({ name }) => ({ namedTaskId, templateStep: name })),
   )
   try {
     while (completed < steps) {
-      const request = { workerId, claimId: randomUUID() as string as ClaimId, free: batchSize, prefetch: 0, runnable }
-      const claim = await claimFromPgmq(database, request, {
-        ...{ namespace, onClaim: 'archive' },
-        ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
-      })
+      const claimId = randomUUID() as string as ClaimId
+      const claim = await source.claim({ workerId, claimId, free: batchSize, prefetch: 0, runnable })
       claims.all += 1
       if (claim.steps.length === 0) {
         // Work was there and others took it all: a lost claim.
-        if (claim.windowFull || claim.leftBehind) claims.lost += 1
+        if (claim.leftBehind) claims.lost += 1
         await delay(emptyPauseMs)
         continue
       }
-      const requests = await hydrateSteps(database, claim.steps)
+      const requests = await store.hydrate(claim.steps)
       const finished = claim.steps
         .filter((step) => requests.has(step.stepId))
         .map((step): FinishedStep => {
           const done = { success: true, result: result(), metadata: emptyObject, executionTimeMs: 0 } as const
           return { step, result: { ...done, stepId: step.stepId, outcome: null }, runtime: 'typescript', request: null }
         })
-      const answers = await completeSteps(database, finished, { workerId, leaseMs, sends: true })
+      const answers = await store.complete(workerId, finished)
       completed += answers.filter(({ status }) => status === 'stored').length
     }
   } finally {
     clearInterval(heartbeat)
   }
-  await leaveWorker(database, workerId)
+  await store.leave(workerId)
 }
 
 async function main(): Promise<void> {
