@@ -2,6 +2,7 @@
 
 import type { Config } from './config/config.ts'
 import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
+import { drainThatFits } from './dispatch/drain.ts'
 import { type AdjustableOptions, Worker } from './dispatch/worker.ts'
 import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
@@ -66,6 +67,13 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
     warn: (message, details) => log.warn(details, message),
   })
   const { foreignRetryMs, foreignGraceMs } = dispatch
+  const drainMs = drainThatFits(dispatch)
+  if (drainMs < dispatch.drainGraceMs) {
+    const { drainGraceMs, shutdownMaxMs } = dispatch
+    const cure = 'raise dispatch.shutdown_max_ms, and the grace of whoever ends this process'
+    const said = `dispatch.drain_grace_ms = ${drainGraceMs} is cut to ${drainMs} so that a shutdown ends within ${shutdownMaxMs} ms; ${cure}`
+    log.warn({}, said)
+  }
   const worker: Worker = new Worker(
     {
       ...dispatch,
@@ -88,6 +96,7 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
       },
       events: {
         handlerLog: (record) => log.handler(record),
+        info: (message, details) => log.info(details, message),
         warning: (message, details) => log.warn(details, message),
       },
     },

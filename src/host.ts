@@ -25,6 +25,7 @@ import type { OrchestrationStore } from './model/orchestration-store.ts'
 import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
 import type { LoadedTemplate, TemplateProblem } from './model/template.ts'
+import { endsWithin } from './model/time-limit.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
 import type { Database } from './postgres/database.ts'
 import { Listener } from './postgres/listener.ts'
@@ -49,6 +50,9 @@ export interface HostAddresses {
   readonly orchestrator: string | null
 }
 
+/** For each part but the worker, which has its own limits. */
+const partStopMaxMs = 3_000
+
 export class Host implements Lifecycle {
   readonly #options: HostOptions
   readonly #database: Database
@@ -60,9 +64,10 @@ export class Host implements Lifecycle {
   readonly #languages: HostLanguages
   readonly #templates: HostTemplates
   readonly #settings: HostSettings
-  readonly #started: (() => Promise<void>)[] = []
+  readonly #started: { stop(): Promise<void>; limitMs: number | null }[] = []
   #worker: Worker | null = null
   #domainEvents: DomainEvents | null = null
+  #isStuck = false
   #addresses: HostAddresses = { worker: null, orchestrator: null }
 
   constructor(options: HostOptions) {
@@ -167,16 +172,23 @@ export class Host implements Lifecycle {
     }
   }
 
+  /** Bounded: what does not end in time is named and left behind. */
   async stop(): Promise<void> {
+    const { log } = this.#options
     const stops = this.#started.splice(0).reverse()
     // First of all: handlers that are replaced or have just come must not meet the end of the worker.
     stops.unshift(
-      () => this.#languages.stopFollowing(),
-      () => this.#templates.stop(),
+      { stop: () => this.#languages.stopFollowing(), limitMs: partStopMaxMs },
+      { stop: () => this.#templates.stop(), limitMs: partStopMaxMs },
     )
-    // One part that cannot end properly must not keep the others running.
-    for (const stop of stops) {
-      await stop().catch((error: unknown) => this.#options.log.error({ err: error }, 'a part did not stop properly'))
+    for (const { stop, limitMs } of stops) {
+      // One part that cannot end properly must not keep the others running.
+      const stopped = stop().catch((error: unknown) => log.error({ err: error }, 'a part did not stop properly'))
+      if (limitMs === null) await stopped
+      else if (!(await endsWithin(stopped, limitMs))) {
+        this.#isStuck = true
+        log.warn({ waited_ms: limitMs }, 'a part did not stop in time')
+      }
     }
   }
 
@@ -190,6 +202,16 @@ export class Host implements Lifecycle {
     this.#worker?.forceStop()
   }
 
+  /** A part was left behind by `stop`: only the end of the process ends it. */
+  get isStuck(): boolean {
+    return this.#isStuck
+  }
+
+  /** Steps that the worker holds; after a stop those that it leaves to recovery. */
+  get ownedSteps(): readonly StepId[] {
+    return this.#worker?.ownedSteps ?? []
+  }
+
   #listens(): boolean {
     const { config, parts } = this.#options
     const modes = [
@@ -199,9 +221,10 @@ export class Host implements Lifecycle {
     return modes.some((mode) => mode !== 'PollingOnly')
   }
 
-  async #begin(part: Lifecycle): Promise<void> {
+  /** `limitMs` null: the part bounds its stop itself. */
+  async #begin(part: Lifecycle, limitMs: number | null = partStopMaxMs): Promise<void> {
     await part.start()
-    this.#started.push(() => part.stop())
+    this.#started.push({ stop: () => part.stop(), limitMs })
   }
 
   #unserved(templates: readonly LoadedTemplate[]): readonly TemplateProblem[] {
@@ -225,7 +248,7 @@ export class Host implements Lifecycle {
     })
     this.#worker = made.worker
     this.#domainEvents = made.domainEvents
-    await this.#begin(this.#worker)
+    await this.#begin(this.#worker, null)
   }
 
   async #serve(): Promise<void> {

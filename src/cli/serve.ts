@@ -3,11 +3,17 @@ import { Host, type HostOptions } from '../host.ts'
 import type { CommandContext } from './command-context.ts'
 import { followConfig } from './config-reload.ts'
 import { exitCodes } from './failure.ts'
-import { type StopSignals, stopSignals } from './signals.ts'
+import { stopSignals } from './signals.ts'
+
+/** Of the steps that are left, those that the log names. */
+const namedStepsMax = 20
+/** What a part that did not stop keeps open must not keep the process. */
+const lingerMaxMs = 500
 
 /**
  * Starts the parts, announces them, and stops them on a signal: the first drains, the second forces.
- * `database` opens what the parts work on; it is stopped last. Exit code 0 after a drain, 130 or 143 when it was forced.
+ * `database` opens what the parts work on; it is stopped last. Exit code 0 when nothing is left, 1 when steps are left to the recovery by
+ * other workers, 130 or 143 when the end was forced. The process ends within `dispatch.shutdown_max_ms`, whatever hangs.
  */
 export async function serve(
   context: CommandContext,
@@ -20,13 +26,15 @@ export async function serve(
   },
 ): Promise<number> {
   let host: Host | null = null
-  let forced = false
+  let forcedCode: number | null = null
   const signals = stopSignals({
-    force: () => {
-      forced = true
+    force: (code) => {
+      forcedCode = code
       host?.forceStop()
     },
   })
+  const endCode = () => forcedCode ?? ((host?.ownedSteps ?? []).length > 0 ? exitCodes.workFailed : exitCodes.done)
+  let limit: NodeJS.Timeout | undefined
   try {
     const database = await options.database()
     try {
@@ -38,7 +46,13 @@ export async function serve(
         await host.start()
         announce(context, host)
         const signal = await signals.first
-        context.log.info({ signal }, 'stopping; the same signal again forces it')
+        const { shutdownMaxMs } = config.dispatch
+        log.info({ signal, at_most_ms: shutdownMaxMs }, 'stopping; the same signal again forces it')
+        limit = setTimeout(() => {
+          log.error({ limit_ms: shutdownMaxMs }, 'the shutdown took too long; the process ends with what still runs')
+          tellOfLeftSteps(context, host)
+          process.exit(forcedCode ?? exitCodes.workFailed)
+        }, shutdownMaxMs)
       } finally {
         await following.close()
       }
@@ -46,9 +60,12 @@ export async function serve(
     } finally {
       await database.stop()
     }
-    return endCode(signals, forced)
+    tellOfLeftSteps(context, host)
+    return endCode()
   } finally {
+    clearTimeout(limit)
     signals.close()
+    if (host?.isStuck === true) setTimeout(() => process.exit(endCode()), lingerMaxMs).unref()
   }
 }
 
@@ -60,8 +77,11 @@ function followReloads({ config, readConfig }: CommandContext, host: Host, watch
   })
 }
 
-function endCode(signals: StopSignals, forced: boolean): number {
-  return forced ? (signals.exitCode() ?? exitCodes.workFailed) : exitCodes.done
+function tellOfLeftSteps({ log }: CommandContext, host: Host | null): void {
+  const left = host?.ownedSteps ?? []
+  if (left.length === 0) return
+  const steps = left.slice(0, namedStepsMax)
+  log.error({ left: left.length, steps }, 'steps did not end; other workers take them back, with the attempt counted')
 }
 
 function announce({ log, output, json }: CommandContext, host: Host): void {

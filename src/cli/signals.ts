@@ -15,8 +15,8 @@ const names: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']
 /** After the second signal, until the process ends with whatever still runs. */
 const forcedGraceMs = 5000
 
-/** `force` is called by the second signal; the process ends when it and the drain are done, or after 5 s. */
-export function stopSignals(options: { force: () => void }): StopSignals {
+/** `force` is called by the second signal, with the exit code that it makes; the process ends when it and the drain are done, or after 5 s. */
+export function stopSignals(options: { force: (exitCode: number) => void }): StopSignals {
   const controller = new AbortController()
   let received: NodeJS.Signals | null = null
   let resolveFirst: (signal: NodeJS.Signals) => void = () => {}
@@ -32,8 +32,9 @@ export function stopSignals(options: { force: () => void }): StopSignals {
       return
     }
     received = signal
-    setTimeout(() => process.exit(exitCode() ?? 1), forcedGraceMs).unref()
-    options.force()
+    const code = exitCode() ?? 1
+    setTimeout(() => process.exit(code), forcedGraceMs).unref()
+    options.force(code)
   }
   for (const name of names) process.on(name, onSignal)
   return {

@@ -11,6 +11,9 @@ import type { StatedValue } from './settings-file.ts'
 import { unresolvedVariable } from './substitution.ts'
 import { isUnusedTaskerKey, unusedTaskerKeys } from './tasker-keys.ts'
 
+/** Workers look for dead ones with each heartbeat. */
+const heartbeatMaxMs = 4000
+
 export interface CheckedSettings {
   readonly values: SettingValues
   /** `runtimes.namespaces`. */
@@ -115,6 +118,9 @@ function relationProblems(values: SettingValues): string[] {
   const { heartbeat_ms: heartbeatMs, lease_ms: leaseMs } = values.dispatch
   if (heartbeatMs * 2 > leaseMs) {
     problems.push(`dispatch.heartbeat_ms = ${heartbeatMs}: must be at most half of dispatch.lease_ms (${leaseMs})`)
+  } else if (heartbeatMs > heartbeatMaxMs) {
+    const because = 'the steps of a dead worker are to be back in the queue within the lease and 5 s'
+    problems.push(`dispatch.heartbeat_ms = ${heartbeatMs}: must be at most ${heartbeatMaxMs}; ${because}`)
   }
   return [...problems, ...sidecarProblems(values.runtimes, values.runtimes.sidecars)]
 }

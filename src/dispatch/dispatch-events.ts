@@ -8,6 +8,8 @@ export type DroppedReason = 'refused' | 'lease_lost' | 'stopped'
 export interface DispatchEvents {
   /** A line a handler wrote. */
   handlerLog(record: LogRecord): void
+  /** What the worker does, for whoever follows it. */
+  info(message: string, details: Readonly<Record<string, unknown>>): void
   /** Something that a person should know; the flow goes on. */
   warning(message: string, details: Readonly<Record<string, unknown>>): void
 }

@@ -6,10 +6,26 @@ import type { OwnedStep } from '../model/step-store.ts'
 
 export class HeldSteps {
   readonly #steps = new Map<ClaimToken, ClaimedStep>()
+  /** Steps that should have gone back to the queue, while nobody knows whether they did. */
+  readonly #unreturned = new Map<ClaimToken, ClaimedStep>()
   readonly #claimsInFlight = new Set<ClaimId>()
 
   get size(): number {
     return this.#steps.size
+  }
+
+  /** Steps that the database has under our name as far as we know: those that are held, and those whose way back failed. */
+  get owned(): readonly ClaimedStep[] {
+    return [...this.#steps.values(), ...this.#unreturned.values()]
+  }
+
+  /** A claim has not been answered. */
+  get isClaiming(): boolean {
+    return this.#claimsInFlight.size > 0
+  }
+
+  get unreturned(): readonly ClaimedStep[] {
+    return [...this.#unreturned.values()]
   }
 
   claimBegins(claimId: ClaimId): void {
@@ -31,6 +47,19 @@ export class HeldSteps {
 
   letGoOfAll(): void {
     this.#steps.clear()
+    this.#unreturned.clear()
+  }
+
+  /** Nobody runs them here any more; `returned` when the database has answered. */
+  returning(steps: readonly ClaimedStep[]): void {
+    for (const step of steps) {
+      this.#steps.delete(step.token)
+      this.#unreturned.set(step.token, step)
+    }
+  }
+
+  returned(steps: readonly { readonly token: ClaimToken }[]): void {
+    for (const { token } of steps) this.#unreturned.delete(token)
   }
 
   /** Of the steps under our name in the database: those that no answer ever told us of (design D1: unknown claims). */

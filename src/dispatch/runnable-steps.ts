@@ -6,7 +6,7 @@ import type { NamedTaskId } from '../model/ids.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import type { NamedTaskSource, NamedTaskSteps } from '../model/step-store.ts'
 import { templateKey } from '../model/template.ts'
-import type { HandlerDirectory } from './handler-directory.ts'
+import type { CallableUse, HandlerDirectory, ResolvedHandler } from './handler-directory.ts'
 import type { PermitUse } from './permit-views.ts'
 
 export interface ListedStep extends RunnableStep {
@@ -34,6 +34,7 @@ export class RunnableSteps {
     steps: [],
     uses: new Map(),
   }
+  #announced: { basis: readonly unknown[]; steps: readonly RunnableStep[] } = { basis: [], steps: [] }
 
   constructor(source: NamedTaskSource, directory: HandlerDirectory, options: RunnableStepsOptions) {
     this.#source = source
@@ -61,13 +62,21 @@ export class RunnableSteps {
 
   /** Worked out anew when the templates, a runtime's handlers or its health changed. */
   list(): readonly ListedStep[] {
-    const tables = [this.#namedTasks, ...this.#directory.tables()]
-    const { basis } = this.#listed
-    if (tables.length !== basis.length || tables.some((table, index) => table !== basis[index])) {
-      const steps = this.#workOut()
-      this.#listed = { basis: tables, steps, uses: new Map(steps.map((step) => [useKey(step), step.use])) }
+    const basis = this.#basis()
+    if (!isSame(basis, this.#listed.basis)) {
+      const steps = this.#workOut((use) => this.#directory.runnable(use))
+      this.#listed = { basis, steps, uses: new Map(steps.map((step) => [useKey(step), step.use])) }
     }
     return this.#listed.steps
+  }
+
+  /** Also those whose runtime is ill right now: they wait for it, and must not fail as if nobody had them. */
+  announced(): readonly RunnableStep[] {
+    const basis = this.#basis()
+    if (!isSame(basis, this.#announced.basis)) {
+      this.#announced = { basis, steps: this.#workOut((use) => this.#directory.resolve(use)) }
+    }
+    return this.#announced.steps
   }
 
   /** By the list of the last claim; null: the step was not in it. */
@@ -85,16 +94,24 @@ export class RunnableSteps {
     return this.#namedTasks.get(namedTaskId)?.steps.map(({ name }) => name) ?? null
   }
 
-  #workOut(): readonly ListedStep[] {
+  #basis(): readonly unknown[] {
+    return [this.#namedTasks, ...this.#directory.tables()]
+  }
+
+  #workOut(resolve: (use: CallableUse) => ResolvedHandler | null): readonly ListedStep[] {
     return [...this.#namedTasks.values()].flatMap(({ namedTaskId, namespace, steps }) =>
       steps.flatMap(({ callable, name, resolver }): ListedStep[] => {
         const root = this.rootOf(namedTaskId)
-        const resolved = this.#directory.runnable({ callable, resolver, namespace, templateStep: name, root })
+        const resolved = resolve({ callable, resolver, namespace, templateStep: name, root })
         if (resolved === null) return []
         return [{ namedTaskId, templateStep: name, use: useOf(resolved.descriptor, callable, namespace) }]
       }),
     )
   }
+}
+
+function isSame(some: readonly unknown[], others: readonly unknown[]): boolean {
+  return some.length === others.length && some.every((table, index) => table === others[index])
 }
 
 function useOf({ callable, aliases, runtime, batch }: HandlerDescriptor, called: string, namespace: string): PermitUse {

@@ -1,13 +1,13 @@
 // Runs one claimed step to its result. The file to read first: no SQL, no process, and the one place where a permit comes back.
 
 import { randomUUID } from 'node:crypto'
-import type { HandlerDescriptor, RuntimeName } from '../model/handler.ts'
+import type { RuntimeName } from '../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { CallId, StepId } from '../model/ids.ts'
 import type { JsonLimits, JsonText } from '../model/json-text.ts'
 import type { CallEvents, CancelReason, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
 import { type ClaimedStep, declaresEvents, type StepRequest } from '../model/step-request.ts'
-import { hostFailure, type StepFailure, type StepResult } from '../model/step-result.ts'
+import { hostFailure, type StepResult } from '../model/step-result.ts'
 import type { FinishedStep } from '../model/step-store.ts'
 import { dependencyProblem, outcomeProblem } from '../model/template-fit.ts'
 import { checkedResult } from './checked-result.ts'
@@ -20,6 +20,7 @@ import type { RuntimeTurns } from './runtime-turns.ts'
 import type { Permit } from './semaphore.ts'
 import type { StepCheckpoints } from './step-checkpoints.ts'
 import type { StepLogs } from './step-logs.ts'
+import { explained } from './stopped-result.ts'
 
 export interface StepExecutorOptions {
   /** The limit of a handler whose template step has no `timeout_seconds`. */
@@ -39,6 +40,8 @@ export interface StepExecutorParts {
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** Takes the result of a step that ran. */
   finished(finished: FinishedStep): void
+  /** False: the lease may be over, and others may have the steps. */
+  mayStart(): boolean
   /** Takes a step that never started: it keeps its attempt. */
   notStarted(step: ClaimedStep, reason: string): void
 }
@@ -136,8 +139,8 @@ export class StepExecutor {
     }
   }
 
-  /** Steps that yield a checkpoint from now on do not go on here: they go back with their attempt. */
-  stopAtCheckpoints(): void {
+  /** Steps that wait for their runtime, or yield a checkpoint from now on, do not go on here: they go back with their attempt. */
+  stopStarting(): void {
     this.#goesOn = false
   }
 
@@ -252,10 +255,19 @@ export class StepExecutor {
       return []
     }
     try {
-      return await this.#call(members, handler)
+      const reason = this.#whyNotNow()
+      if (reason === null) return await this.#call(members, handler)
+      for (const { step } of members) this.#parts.notStarted(step, reason)
+      return []
     } finally {
       this.#parts.turns.leave(handler.adapter)
     }
+  }
+
+  /** The wait may have been long. */
+  #whyNotNow(): string | null {
+    if (!this.#goesOn) return 'the worker ends'
+    return this.#parts.mayStart() ? null : 'the worker may have lost its lease'
   }
 
   /** Members of a batch have the same limit. Resolves with those that are not done yet. */
@@ -296,7 +308,8 @@ export class StepExecutor {
     const checked = this.#checked(settled, call, member)
     if (checked.success && checked.outcome?.kind === 'checkpoint')
       return [{ ...member, checkpoint: checked.outcome.document }]
-    this.#finish(member, explained(checked, call, { timeoutMs, ranMs }), call.handler.adapter.name)
+    const how = { descriptor: call.handler.descriptor, cancelled: call.cancelled }
+    this.#finish(member, explained(checked, { ...how, timeoutMs, ranMs }), call.handler.adapter.name)
     return []
   }
 
@@ -351,28 +364,4 @@ export class StepExecutor {
     call.cancelled = reason
     call.handler.adapter.cancel(callId, reason)
   }
-}
-
-/** A handler that fails after it was told to stop failed because of that; one that still succeeded did its work. */
-function explained(
-  result: StepResult,
-  { handler, cancelled }: RunningCall,
-  { timeoutMs, ranMs }: { timeoutMs: number; ranMs: number },
-): StepResult {
-  if (result.success) return result
-  // A step that kills whatever process it is in stays a permanent failure, also when it was told to stop before it did so again.
-  const poison = result.errorType === 'handler_lost' && !result.retryable
-  if (cancelled === null || poison) return afterCrash(result, handler.descriptor)
-  const executionTimeMs = Math.max(result.executionTimeMs, Math.round(ranMs))
-  if (cancelled === 'timeout') {
-    const message = `Handler timed out after ${timeoutMs}ms (${result.message})`
-    return { ...result, message, errorType: 'handler_timeout', retryable: true, executionTimeMs }
-  }
-  const message = `The handler was stopped: ${cancelled === 'shutdown' ? 'the worker shut down' : 'the worker lost its lease'} (${result.message})`
-  return { ...result, message, errorType: 'handler_lost', retryable: true, executionTimeMs }
-}
-
-/** `on_crash: retry`: the attempt is spent, only the wait before the next one is skipped (`retry-after: 0`). */
-function afterCrash(failure: StepFailure, { onCrash }: HandlerDescriptor): StepFailure {
-  return failure.errorType === 'handler_lost' && onCrash === 'retry' ? { ...failure, retryAfterS: 0 } : failure
 }

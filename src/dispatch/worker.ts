@@ -16,6 +16,7 @@ import type { WakeUps } from '../model/wake-ups.ts'
 import { AuthorCalls } from './author-calls.ts'
 import { DeadlineWheel } from './deadline.ts'
 import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from './dispatch-events.ts'
+import { Drain, type DrainOptions } from './drain.ts'
 import { HandlerDirectory } from './handler-directory.ts'
 import { HeldSteps } from './held-steps.ts'
 import { Lease } from './lease.ts'
@@ -33,7 +34,7 @@ import { StepLogs } from './step-logs.ts'
 
 export type DeploymentMode = 'Hybrid' | 'EventDrivenOnly' | 'PollingOnly'
 
-export interface WorkerOptions {
+export interface WorkerOptions extends DrainOptions {
   readonly namespaces: readonly string[]
   readonly namespaceRuntimes: Readonly<Record<string, RuntimeName>>
   readonly rootsByTemplate: ReadonlyMap<string, string>
@@ -50,10 +51,6 @@ export interface WorkerOptions {
   readonly completionBatchMax: number
   readonly resultsWaitingMax: number
   readonly resultsWaitingBytesMax: number
-  /** How long running handlers may go on after a stop. */
-  readonly drainGraceMs: number
-  /** How long cancelled handlers may take after that. */
-  readonly cancelGraceMs: number
 }
 
 /** What can change while the worker runs. */
@@ -87,7 +84,6 @@ export interface WorkerParts {
 
 /** For a publisher or a subscriber. */
 const authorCallTimeoutMs = 10_000
-const drainCheckMs = 5
 
 export class Worker implements Lifecycle {
   readonly directory: HandlerDirectory
@@ -107,9 +103,9 @@ export class Worker implements Lifecycle {
   readonly #consumer: StepConsumer
   readonly #recovery: StepRecovery
   readonly #lease: Lease
+  readonly #drain: Drain
   #stopListening: (() => Promise<void>)[] = []
   readonly #givingBack = new Set<Promise<void>>()
-  #forced = false
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
     const { store, events } = parts
@@ -122,7 +118,7 @@ export class Worker implements Lifecycle {
     this.#options = options
     this.#parts = parts
     this.#runnable = new RunnableSteps(store, directory, { ...options, refreshMs: options.foreignRetryMs })
-    this.#semaphore = new Semaphore(options.permits, () => this.#consumer.permitFreed())
+    this.#semaphore = new Semaphore(options.permits, () => this.#roomFreed())
     this.#shedding = new LoadShedding(options.loadShedding, events)
     const turns = new RuntimeTurns(this.#deadlines)
     this.authorCode = new AuthorCalls(
@@ -133,7 +129,7 @@ export class Worker implements Lifecycle {
       ...{ held, events, counters, workerId },
       store: guarded.completing,
       storedSteps: parts.storedSteps,
-      stored: () => this.#consumer.permitFreed(),
+      stored: () => this.#roomFreed(),
     })
     this.#executor = new StepExecutor(options, {
       directory,
@@ -146,6 +142,7 @@ export class Worker implements Lifecycle {
       turns,
       finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => this.#giveBackLater([step], reason),
+      mayStart: () => this.#lease.isCertain,
     })
     this.#consumer = new StepConsumer(
       {
@@ -165,17 +162,13 @@ export class Worker implements Lifecycle {
         giveBack: (steps, reason) => this.#giveBackLater(steps, reason),
         executor: this.#executor,
         deadlines: this.#deadlines,
-        hasRoom: () => this.#completer.hasRoom,
+        hasRoom: () => this.#completer.hasRoom && this.#lease.isCertain,
         claimUnknown: () => this.#recovery.claimUnknown(),
       },
     )
     this.#recovery = new StepRecovery(options, { registry: store, store, held, events, counters, workerId })
-    this.#lease = new Lease(options, {
-      registry: store,
-      events,
-      lost: () => this.#letGo(),
-      beat: (state) => this.#recovery.onHeartbeat(state),
-    })
+    this.#lease = this.#newLease()
+    this.#drain = this.#newDrain()
   }
 
   get workerId(): string {
@@ -263,6 +256,32 @@ export class Worker implements Lifecycle {
     this.#consumer.start()
   }
 
+  #newLease(): Lease {
+    const { store, events } = this.#parts
+    return new Lease(this.#options, {
+      ...{ registry: store, events },
+      runnable: () => this.#runnable.announced(),
+      lost: () => this.#letGo(),
+      certain: () => {
+        this.#roomFreed()
+        this.#consumer.wake()
+      },
+      beat: (beat) => this.#recovery.onHeartbeat(beat),
+    })
+  }
+
+  #newDrain(): Drain {
+    const { events, storedSteps } = this.#parts
+    return new Drain(this.#options, {
+      ...{ held: this.#held, events, storedSteps },
+      ...{ consumer: this.#consumer, executor: this.#executor, completer: this.#completer },
+      ...{ recovery: this.#recovery, lease: this.#lease },
+      stopListening: () => Promise.allSettled(this.#stopListening.splice(0).map((stop) => stop())),
+      giveBack: (steps, reason) => this.#giveBack(steps, { reason, delayMs: 0 }),
+      givenBack: () => Promise.all(this.#givingBack),
+    })
+  }
+
   async #listen(): Promise<void> {
     for (const namespace of this.#parts.wakeUps === null ? [] : this.#options.namespaces) {
       const stop = await this.#parts.wakeUps?.listen(`pgmq_message_ready.${namespace}`, () => this.#consumer.wake())
@@ -270,37 +289,25 @@ export class Worker implements Lifecycle {
     }
   }
 
-  /** Stop claiming, give back what did not start, let handlers finish, then cancel them, store the results, sign off. */
+  /** Stops claiming, gives back what did not start, drains, cancels, kills, stores the results, signs off; within `shutdownMaxMs`. */
   async stop(): Promise<void> {
-    const listening = this.#stopListening.splice(0)
-    await Promise.all(listening.map((stop) => stop()))
-    this.#executor.stopAtCheckpoints()
-    await this.#giveBack(await this.#consumer.stop(), { reason: 'the worker shuts down', delayMs: 0 })
-    if (!(await this.#idleWithin(this.#options.drainGraceMs))) this.#executor.cancelAll('shutdown')
-    await this.#idleWithin(this.#options.cancelGraceMs)
-    const patience = setTimeout(() => this.#completer.abandon(), this.#forced ? 0 : this.#options.drainGraceMs)
-    await this.#completer.drained()
-    clearTimeout(patience)
-    await this.#parts.storedSteps?.drained(this.#forced ? 0 : this.#options.cancelGraceMs)
-    await Promise.all(this.#givingBack)
-    await this.#lease.stop()
+    await this.#drain.run()
     this.#deadlines.stop()
   }
 
   /** A second signal: handlers are cancelled now; what does not end is left to recovery. */
   forceStop(): void {
-    this.#forced = true
-    this.#executor.cancelAll('shutdown')
-    this.#completer.abandon()
+    this.#drain.force()
   }
 
-  async #idleWithin(graceMs: number): Promise<boolean> {
-    const until = performance.now() + graceMs
-    while (this.#executor.running > 0) {
-      if (this.#forced || performance.now() >= until) return false
-      await new Promise((resolve) => setTimeout(resolve, drainCheckMs))
-    }
-    return true
+  /** Steps under our name in the database, as far as we know; after `stop` those that are left to recovery. */
+  get ownedSteps(): readonly StepId[] {
+    return this.#held.owned.map(({ stepId }) => stepId)
+  }
+
+  /** Prefetched steps start only while they are ours for certain. */
+  #roomFreed(): void {
+    if (this.#lease.isCertain) this.#consumer.permitFreed()
   }
 
   #letGo(): void {
@@ -310,21 +317,26 @@ export class Worker implements Lifecycle {
   }
 
   #giveBackLater(steps: readonly ClaimedStep[], reason: string): void {
-    const giving = this.#giveBack(steps, { reason, delayMs: this.#options.foreignRetryMs })
-    this.#givingBack.add(giving)
-    void giving.finally(() => this.#givingBack.delete(giving))
+    void this.#giveBack(steps, { reason, delayMs: this.#options.foreignRetryMs })
   }
 
   /** Never rejects: what could not be given back is found by the next look at our own steps, or by recovery. */
-  async #giveBack(steps: readonly ClaimedStep[], options: { reason: string; delayMs: number }): Promise<void> {
+  #giveBack(steps: readonly ClaimedStep[], options: { reason: string; delayMs: number }): Promise<void> {
     const ours = steps.filter((step) => this.#held.has(step))
-    for (const step of ours) this.#held.letGo(step)
-    if (ours.length === 0) return
+    if (ours.length === 0) return Promise.resolve()
+    this.#held.returning(ours)
+    const giving = this.#release(ours, options).finally(() => this.#givingBack.delete(giving))
+    this.#givingBack.add(giving)
+    return giving
+  }
+
+  async #release(steps: readonly ClaimedStep[], options: { reason: string; delayMs: number }): Promise<void> {
     try {
-      this.counters.released += await this.#parts.store.release(ours, options)
+      this.counters.released += await this.#parts.store.release(steps, options)
+      this.#held.returned(steps)
     } catch (error) {
-      this.#recovery.claimUnknown()
-      this.#parts.events.warning('steps could not be given back yet', { steps: ours.length, error: messageOf(error) })
+      this.#recovery.releaseUnknown()
+      this.#parts.events.warning('steps could not be given back yet', { steps: steps.length, error: messageOf(error) })
     }
   }
 }

@@ -1,6 +1,5 @@
 // Publishes the domain events of steps once their results are stored: never before, and never at the step's expense.
 
-import { setTimeout as delay } from 'node:timers/promises'
 import type {
   AuthorCode,
   DomainEventQueue,
@@ -12,6 +11,7 @@ import type {
 import { messageOf } from '../model/host-error.ts'
 import { type JsonText, toJsonText } from '../model/json-text.ts'
 import type { FinishedStep } from '../model/step-store.ts'
+import { endsWithin } from '../model/time-limit.ts'
 import { DurableEvents } from './durable-events.ts'
 import { isDue } from './event-condition.ts'
 import { EventDeclarations } from './event-declarations.ts'
@@ -161,13 +161,4 @@ function publishedDocument({ name, payload }: PreparedEvent, { id, metadata, pro
     metadata: toJsonText(metadata),
     error: toJsonText(problem),
   })
-}
-
-/** Whether it ended in time; the timer goes either way. */
-async function endsWithin(ending: Promise<void>, graceMs: number): Promise<boolean> {
-  const timeout = new AbortController()
-  const late = delay(graceMs, false, { signal: timeout.signal }).catch(() => false)
-  const ended = await Promise.race([ending.then(() => true), late])
-  timeout.abort()
-  return ended
 }

@@ -1,5 +1,6 @@
 // What the flow asks of the database: hydrate, complete, release, and the worker's own lease.
 
+import type { RunnableStep } from './claim-source.ts'
 import type { ClaimId, ClaimToken, NamedTaskId, StepId, WorkerId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { CheckpointAck } from './runtime-adapter.ts'
@@ -77,13 +78,40 @@ export interface Recovery {
   readonly failed: number
 }
 
+export interface WorkerRegistration {
+  readonly workerId: WorkerId
+  readonly host: string
+  readonly namespaces: readonly string[]
+  /** Steps that it has handlers for: nobody fails them as `handler_not_found` while it lives. */
+  readonly runnable: readonly RunnableStep[]
+}
+
+/** The answer to a heartbeat of a worker that lives. */
+export interface Heartbeat {
+  /** Milliseconds since the one before, by PostgreSQL's clock. */
+  readonly gapMs: number
+  /** A worker is silent for longer than the lease, or the steps of a dead one are still looked for. */
+  readonly recoveryDue: boolean
+}
+
+export interface RecoveryOptions {
+  /** Who recovers. */
+  readonly workerId: WorkerId
+  readonly leaseMs: number
+  /** Whether it may declare others dead; the steps of those that are dead are taken back in any case. */
+  readonly mayJudge: boolean
+}
+
 export interface WorkerRegistry {
-  register(worker: { workerId: WorkerId; host: string; namespaces: readonly string[] }): Promise<void>
-  /** False: this worker was declared dead. Its claims are no longer its own. */
-  heartbeat(workerId: WorkerId): Promise<boolean>
+  register(registration: WorkerRegistration): Promise<void>
+  /** null: this worker was declared dead. Its claims are no longer its own. `runnable` is null when it is as before. */
+  heartbeat(workerId: WorkerId, options: { runnable: readonly RunnableStep[] | null }): Promise<Heartbeat | null>
   ownSteps(workerId: WorkerId): Promise<readonly OwnedStep[]>
   /** Declares workers dead whose heartbeat is older than the lease, and takes the steps of all dead workers back. */
-  recover(options: { leaseMs: number }): Promise<Recovery>
-  /** The orderly end: the row goes; with steps still open the worker is declared dead, so that others take them at once. */
-  leave(workerId: WorkerId): Promise<void>
+  recover(options: RecoveryOptions): Promise<Recovery>
+  /**
+   * The orderly end: the row goes. With steps still open, or when a claim may yet commit (`unknownClaims`), the worker is declared dead
+   * instead, so that others take them at once.
+   */
+  leave(workerId: WorkerId, options: { unknownClaims: boolean }): Promise<void>
 }

@@ -1,5 +1,6 @@
 // The step store on PostgreSQL: one query per operation, and the search for the one result that a statement cannot take.
 
+import type { RunnableStep } from '../model/claim-source.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { ClaimToken, StepId, WorkerId } from '../model/ids.ts'
 import type { JsonText } from '../model/json-text.ts'
@@ -9,11 +10,14 @@ import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type {
   CompletionAnswer,
   FinishedStep,
+  Heartbeat,
   NamedTaskSource,
   NamedTaskSteps,
   OwnedStep,
   Recovery,
+  RecoveryOptions,
   StepStore,
+  WorkerRegistration,
   WorkerRegistry,
 } from '../model/step-store.ts'
 import type { Database } from './database.ts'
@@ -21,14 +25,22 @@ import { sqlStateOf } from './database-fault.ts'
 import { completeSteps } from './queries/complete-steps.ts'
 import { hydrateSteps } from './queries/hydrate-steps.ts'
 import { loadNamedTasks } from './queries/load-named-tasks.ts'
-import { declareDeadWorkers, forgetDeadWorkers, recoverSteps, tryRecoveryLock } from './queries/recover-steps.ts'
+import {
+  declareDeadWorkers,
+  forgetDeadWorkers,
+  noteSweptWorkers,
+  recoverSteps,
+  tryRecoveryLock,
+} from './queries/recover-steps.ts'
 import { releaseSteps } from './queries/release-steps.ts'
 import { storeCheckpoint } from './queries/store-checkpoint.ts'
 import { heartbeatWorker, leaveWorker, ownSteps, registerWorker } from './queries/worker-lease.ts'
 import type { Queryable } from './statement.ts'
 import { StepDefinitions } from './step-definitions.ts'
 
+/** Steps of one transaction, and transactions of one recovery. */
 const recoveredStepsMax = 1000
+const recoveryPassesMax = 50
 
 export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry {
   readonly #database: Database
@@ -98,33 +110,53 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
     return loadNamedTasks(this.#database, namespaces)
   }
 
-  register(worker: { workerId: WorkerId; host: string; namespaces: readonly string[] }): Promise<void> {
-    return registerWorker(this.#database, worker)
+  register(registration: WorkerRegistration): Promise<void> {
+    return registerWorker(this.#heartbeats, registration)
   }
 
-  heartbeat(workerId: WorkerId): Promise<boolean> {
-    return heartbeatWorker(this.#heartbeats, workerId)
+  heartbeat(workerId: WorkerId, { runnable }: { runnable: readonly RunnableStep[] | null }): Promise<Heartbeat | null> {
+    return heartbeatWorker(this.#heartbeats, workerId, { leaseMs: this.#leaseMs, runnable })
   }
 
   ownSteps(workerId: WorkerId): Promise<readonly OwnedStep[]> {
     return ownSteps(this.#database, workerId)
   }
 
-  async recover(options: { leaseMs: number }): Promise<Recovery> {
+  /** In several transactions when there is much to take back, so that no lock is held for long. */
+  async recover(options: RecoveryOptions): Promise<Recovery> {
+    const declaredDead: WorkerId[] = []
+    let [requeued, failed] = [0, 0]
+    for (let passes = 0; passes < recoveryPassesMax; passes += 1) {
+      const pass = await this.#recoverOnce(options)
+      if (pass === null) break
+      declaredDead.push(...pass.declaredDead)
+      requeued += pass.requeued
+      failed += pass.failed
+      if (pass.requeued + pass.failed < recoveredStepsMax) break
+    }
+    return { declaredDead, requeued, failed }
+  }
+
+  leave(workerId: WorkerId, options: { unknownClaims: boolean }): Promise<void> {
+    return leaveWorker(this.#database, workerId, options)
+  }
+
+  /** null: another worker recovers right now. */
+  async #recoverOnce({ workerId, leaseMs, mayJudge }: RecoveryOptions): Promise<Recovery | null> {
     const sends = this.#outgoing === null
-    const { messages, ...recovery } = await this.#database.transaction(async (transaction) => {
-      if (!(await tryRecoveryLock(transaction))) return { declaredDead: [], requeued: 0, failed: 0, messages: [] }
-      const declaredDead = await declareDeadWorkers(transaction, options.leaseMs)
+    const recovered = await this.#database.transaction(async (transaction) => {
+      if (!(await tryRecoveryLock(transaction))) return null
+      const declaredDead = mayJudge ? await declareDeadWorkers(transaction, { judge: workerId, leaseMs }) : []
       const swept = await recoverSteps(transaction, { stepsMax: recoveredStepsMax, sends })
+      // What a full sweep has left behind is for the next one.
+      if (swept.requeued + swept.failed < recoveredStepsMax) await noteSweptWorkers(transaction, leaseMs)
       await forgetDeadWorkers(transaction)
       return { declaredDead, ...swept }
     })
+    if (recovered === null) return null
+    const { messages, ...recovery } = recovered
     this.#outgoing?.accept(messages, 0)
     return recovery
-  }
-
-  leave(workerId: WorkerId): Promise<void> {
-    return leaveWorker(this.#database, workerId)
   }
 }
 

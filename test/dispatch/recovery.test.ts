@@ -47,7 +47,7 @@ async function reaches(step: StepId, state: string): Promise<void> {
 async function claimAndDie(options: { heartbeatAgeS?: number } = {}): Promise<WorkerId> {
   const store = storeOf(steps)
   const workerId = crypto.randomUUID() as string as WorkerId
-  await store.register({ workerId, host: 'gone', namespaces: ['shop'] })
+  await store.register({ workerId, host: 'gone', namespaces: ['shop'], runnable: [] })
   const tasks = await store.load(['shop'])
   const runnable = tasks.flatMap((task) =>
     task.steps.map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
@@ -119,7 +119,7 @@ describe('recovery', () => {
     const step = await steps.enqueue()
     const dead = await claimAndDie({ heartbeatAgeS: 0 })
     await steps.database.query({ text: 'DELETE FROM stephost.workers WHERE worker_uuid = $1', values: [dead] })
-    const swept = await storeOf(steps).recover({ leaseMs: 1 })
+    const swept = await storeOf(steps).recover({ workerId: dead, leaseMs: 1, mayJudge: true })
     expect(swept.requeued + swept.failed).toBe(0)
     expect(await steps.state(step)).toBe('in_progress')
   })

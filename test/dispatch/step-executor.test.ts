@@ -56,6 +56,7 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
       },
       runnable: new RunnableSteps(noTasks, directory, options),
       finished: ({ result }) => void results.push(result),
+      mayStart: () => true,
       notStarted: (_step, reason) => givenBack.push(reason),
     },
   )
@@ -122,7 +123,7 @@ describe('StepExecutor', () => {
   it('gives a step back at its checkpoint when the worker ends', async () => {
     const { results, givenBack, stored, run, executor } = setUp(
       new ScriptedAdapter(async ({ stepId }) => {
-        executor.stopAtCheckpoints()
+        executor.stopStarting()
         return yielded(stepId, 1)
       }),
     )

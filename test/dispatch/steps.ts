@@ -6,7 +6,7 @@ import type { LogRecord } from '../../src/model/runtime-adapter.ts'
 import type { ClaimedStep, StepRequest } from '../../src/model/step-request.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 
-export const quietEvents: DispatchEvents = { handlerLog: () => {}, warning: () => {} }
+export const quietEvents: DispatchEvents = { handlerLog: () => {}, info: () => {}, warning: () => {} }
 
 export function claimedStep(name: string, more: Partial<ClaimedStep> = {}): ClaimedStep {
   return {

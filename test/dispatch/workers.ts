@@ -63,6 +63,7 @@ export async function startWorker(
       resultsWaitingBytesMax: 100_000_000,
       drainGraceMs: 10_000,
       cancelGraceMs: 2_000,
+      shutdownMaxMs: 28_000,
       ...rest,
     },
     { source, store, adapters: [adapter], wakeUps: null, events: quietEvents, storedSteps, breakers },

@@ -66,7 +66,11 @@ describe('migrate', () => {
       await database.query({
         text: 'CREATE SCHEMA tasker; CREATE TABLE tasker.workflow_steps (workflow_step_uuid uuid); CREATE SCHEMA pgmq',
       })
-      expect(await migrate(database)).toEqual({ applied: ['0001_stephost.sql'], tasker: 'foreign', pgmq: 'foreign' })
+      expect(await migrate(database)).toEqual({
+        applied: ['0001_stephost.sql', '0008_stephost_worker_lives.sql'],
+        tasker: 'foreign',
+        pgmq: 'foreign',
+      })
       expect(await tablesOf(database, 'stephost')).toEqual(stephostTables)
       expect(await tablesOf(database, 'tasker')).toEqual(['workflow_steps'])
       expect(await tablesOf(database, 'pgmq')).toEqual([])
@@ -83,7 +87,10 @@ describe('migrate', () => {
       })
       expect(await schemaState(database)).toMatchObject({ tasker: 'missing' })
       await database.query({ text: 'INSERT INTO public._sqlx_migrations VALUES (20260110000001)' })
-      expect(await migrate(database)).toMatchObject({ applied: ['0001_stephost.sql'], tasker: 'foreign' })
+      expect(await migrate(database)).toMatchObject({
+        applied: ['0001_stephost.sql', '0008_stephost_worker_lives.sql'],
+        tasker: 'foreign',
+      })
     })
   })
 

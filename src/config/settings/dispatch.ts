@@ -14,6 +14,10 @@ export const dispatchSettings = {
   cancel_grace_ms: setting(integerBetween(0, 600_000), 'Time from the request to cancel until the handler is killed'),
   results_waiting_max: setting(integerBetween(1, 1_000_000), 'Results that wait for PostgreSQL before claims stop'),
   results_waiting_bytes_max: setting(integerBetween(1024, 4_294_967_296), 'The same for their size'),
+  shutdown_max_ms: setting(
+    integerBetween(1000, 7_200_000),
+    'From the signal to the end; below the grace of whoever sends it',
+  ),
   poll_interval_ms: setting(integerBetween(10, 60_000), 'How often queues are asked without a notification'),
 }
 
@@ -27,6 +31,7 @@ export interface DispatchConfig {
   readonly cancelGraceMs: number
   readonly resultsWaitingMax: number
   readonly resultsWaitingBytesMax: number
+  readonly shutdownMaxMs: number
   readonly pollIntervalMs: number
 }
 
@@ -41,6 +46,7 @@ export function dispatchConfig(values: Values<typeof dispatchSettings>): Dispatc
     cancelGraceMs: values.cancel_grace_ms,
     resultsWaitingMax: values.results_waiting_max,
     resultsWaitingBytesMax: values.results_waiting_bytes_max,
+    shutdownMaxMs: values.shutdown_max_ms,
     pollIntervalMs: values.poll_interval_ms,
   }
 }

@@ -14,6 +14,12 @@ export function claimStatement(queue: string, onClaim: OnClaim): string {
   return `${look(queue)}), ${take}), ${settle(queue, onClaim)})\n${answer}`
 }
 
+/** Somebody has a handler for the step and is only busy, or its runtime is ill: then it waits, however long. */
+const livingWorkerWithHandler = `
+SELECT FROM stephost.workers o
+ WHERE o.declared_dead_at IS NULL
+   AND k.named_task_uuid || ':' || coalesce(s.inputs ->> '__template_step_name', n.name) = ANY (o.runnable)`
+
 /**
  * The window: messages in the order in which they became visible, by their index. What was pushed away or is delayed costs nothing, however
  * much of it there is.
@@ -45,7 +51,7 @@ export const judge = `judged AS MATERIALIZED (
               WHEN s.workflow_step_uuid IS NULL THEN 'gone'
               WHEN t.to_state IS DISTINCT FROM 'enqueued' THEN 'stale'
               WHEN r.step_name IS NOT NULL THEN 'claim'
-              WHEN l.enqueued_at < clock_timestamp() - $9::int * interval '1 ms' THEN 'claim'
+              WHEN l.enqueued_at < clock_timestamp() - $9::int * interval '1 ms' AND NOT EXISTS (${livingWorkerWithHandler}) THEN 'claim'
               ELSE 'foreign' END AS verdict
     FROM looked l
     LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = l.step_uuid

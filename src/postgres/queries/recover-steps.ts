@@ -2,23 +2,41 @@
 
 import type { WorkerId } from '../../model/ids.ts'
 import type { StepMessage } from '../../model/step-message.ts'
-import type { Recovery } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
 import { resultEnvelope } from './result-envelope.ts'
 import { stepEventMetadata } from './step-event.ts'
 import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
 
-/** One recoverer at a time, and nobody is judged across a restart of the server (design D1). Call it inside a transaction. */
-export async function declareDeadWorkers(database: Queryable, leaseMs: number): Promise<readonly WorkerId[]> {
+/** After the sweeps of one lease a dead worker is looked at again this often: a claim may commit long after the death of its worker. */
+const laterLookS = 600
+/** A step that was taken back from so many dead workers fails with the next one, whatever attempts it has left. */
+export const recoveriesMax = 2
+
+/** SQL: whether the steps of the dead worker in this row of `stephost.workers` are looked for now. */
+export function sweepIsDue(row: string): string {
+  return `(${row}.swept_at IS NULL OR ${row}.swept_at < clock_timestamp() - interval '${laterLookS} s')`
+}
+
+/**
+ * Nobody is judged across a restart of the server, nor by a worker whose own heartbeat is late: it may have slept through those of the
+ * others (design D1). A heartbeat comes at least twice per lease, so whoever slept for long enough to be wrong is late by half a lease.
+ */
+export async function declareDeadWorkers(
+  database: Queryable,
+  { judge, leaseMs }: { judge: WorkerId; leaseMs: number },
+): Promise<readonly WorkerId[]> {
   const rows = await database.query<{ worker_uuid: WorkerId }>({
     name: 'declare-dead-workers',
     text: `
-UPDATE stephost.workers SET declared_dead_at = clock_timestamp()
- WHERE declared_dead_at IS NULL
-   AND heartbeat_at < clock_timestamp() - $1::int * interval '1 ms'
+UPDATE stephost.workers w SET declared_dead_at = clock_timestamp()
+ WHERE w.declared_dead_at IS NULL
+   AND w.heartbeat_at < clock_timestamp() - $1::int * interval '1 ms'
    AND pg_postmaster_start_time() < clock_timestamp() - $1::int * interval '1 ms'
+   AND EXISTS (SELECT FROM stephost.workers judge
+                WHERE judge.worker_uuid = $2::uuid AND judge.declared_dead_at IS NULL
+                  AND judge.heartbeat_at > clock_timestamp() - $1::int * interval '0.5 ms')
 RETURNING worker_uuid`,
-    values: [leaseMs],
+    values: [leaseMs, judge],
   })
   return rows.map((row) => row.worker_uuid)
 }
@@ -32,21 +50,46 @@ export async function tryRecoveryLock(database: Queryable): Promise<boolean> {
   return rows[0]?.locked === true
 }
 
+export interface Swept {
+  readonly requeued: number
+  readonly failed: number
+  readonly messages: readonly StepMessage[]
+}
+
 /**
- * Sweeps the steps of every declared worker, so a claim that committed after the declaration is found by a later sweep.
- * The attempt is spent: the handler may have run. Steps of workers that are not ours carry no id of `stephost.workers` and are never touched.
+ * Takes the steps of dead workers back, `stepsMax` at a time. The attempt is spent: the handler may have run. Steps of workers that are not
+ * ours carry no id of `stephost.workers` and are never touched. A claim that committed after the declaration is found by a later sweep.
  */
 export async function recoverSteps(
   database: Queryable,
-  options: { stepsMax: number; sends: boolean },
-): Promise<Omit<Recovery, 'declaredDead'> & { readonly messages: readonly StepMessage[] }> {
-  const rows = await database.query<StepMessageRow & { again: boolean }>({
-    name: options.sends ? 'recover-steps' : 'recover-steps-silently',
-    text: recoverText(options.sends),
-    values: [options.stepsMax],
+  { stepsMax, sends }: { stepsMax: number; sends: boolean },
+): Promise<Swept> {
+  const rows = await database.query<StepMessageRow & { again: boolean; worker_uuid: WorkerId }>({
+    name: sends ? 'recover-steps' : 'recover-steps-silently',
+    text: recoverText(sends),
+    values: [stepsMax],
   })
+  if (rows.length > 0) {
+    await database.query({
+      name: 'note-found-steps',
+      text: 'UPDATE stephost.workers SET last_found_at = clock_timestamp(), swept_at = NULL WHERE worker_uuid = ANY ($1::uuid[])',
+      values: [[...new Set(rows.map((row) => row.worker_uuid))]],
+    })
+  }
   const requeued = rows.filter(({ again }) => again).length
   return { requeued, failed: rows.length - requeued, messages: rows.map(stepMessageOf) }
+}
+
+/** The sweep of a dead worker repeats until one whole lease finds nothing. */
+export async function noteSweptWorkers(database: Queryable, leaseMs: number): Promise<void> {
+  await database.query({
+    name: 'note-swept-workers',
+    text: `
+UPDATE stephost.workers w SET swept_at = clock_timestamp()
+ WHERE w.declared_dead_at IS NOT NULL AND ${sweepIsDue('w')}
+   AND coalesce(w.last_found_at, w.declared_dead_at) < clock_timestamp() - $1::int * interval '1 ms'`,
+    values: [leaseMs],
+  })
 }
 
 /** Rows of dead workers go after seven days, once no step names them. */
@@ -61,26 +104,55 @@ DELETE FROM stephost.workers w
   })
 }
 
+/** Since an operator last reopened the step: how often it was taken back from a dead worker, and from which. */
+const earlier = `
+  SELECT count(*)::int AS recoveries, coalesce(array_agg(p.metadata ->> 'recovered_from' ORDER BY p.sort_key), '{}') AS workers
+    FROM tasker.workflow_step_transitions p
+   WHERE p.workflow_step_uuid = l.step_uuid AND p.metadata ? 'recovered_from'
+     AND p.sort_key > coalesce((SELECT max(r.sort_key) FROM tasker.workflow_step_transitions r
+                                 WHERE r.workflow_step_uuid = l.step_uuid AND r.from_state = 'error'), -1)`
+
+/** What is known of a step that nobody tries again, for whoever has to find out why. */
+const whatIsKnown = `jsonb_build_object(
+           'callable', (SELECT d #>> '{handler,callable}'
+                          FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array' THEN nt.configuration -> 'steps' ELSE '[]' END) AS d
+                         WHERE d ->> 'name' = c.template_step LIMIT 1),
+           'attempts', c.attempts, 'max_attempts', c.max_attempts,
+           'workers', (SELECT jsonb_agg(jsonb_build_object('worker_uuid', died.id, 'host', o.host, 'started_at', o.started_at,
+                                                           'heartbeat_at', o.heartbeat_at, 'declared_dead_at', o.declared_dead_at) ORDER BY died.place)
+                         FROM unnest(c.earlier_workers || c.worker_uuid::text) WITH ORDINALITY AS died(id, place)
+                         LEFT JOIN stephost.workers o ON o.worker_uuid::text = died.id))`
+
 /** With `sends` every step moved has its message, else the answer tells which ones are to be sent. */
 const recoverText = (sends: boolean) => `
 WITH lost AS MATERIALIZED (
-  SELECT t.workflow_step_transition_uuid AS token, t.workflow_step_uuid AS step_uuid, t.sort_key, s.task_uuid, w.worker_uuid,
-         coalesce(s.attempts, 0) < coalesce(s.max_attempts, 3) AND s.retryable AS again
-    FROM tasker.workflow_steps s
-    JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid
-    JOIN stephost.workers w ON w.worker_uuid::text = t.metadata ->> 'worker_uuid'
-   WHERE t.most_recent AND t.to_state = 'in_progress' AND w.declared_dead_at IS NOT NULL
+  SELECT t.workflow_step_transition_uuid AS token, t.workflow_step_uuid AS step_uuid, t.sort_key, s.task_uuid,
+         w.worker_uuid, w.host, w.heartbeat_at, coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable AS may_retry,
+         coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step
+    FROM stephost.workers w
+    JOIN tasker.workflow_step_transitions t ON t.metadata ->> 'worker_uuid' = w.worker_uuid::text
+    JOIN tasker.workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
+    JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
+   WHERE t.most_recent AND t.to_state = 'in_progress' AND w.declared_dead_at IS NOT NULL AND ${sweepIsDue('w')}
    ORDER BY t.workflow_step_uuid
    LIMIT $1::int
      FOR UPDATE OF t SKIP LOCKED
+), weighed AS MATERIALIZED (
+  SELECT l.*, e.recoveries, e.workers AS earlier_workers,
+         l.attempts < l.max_attempts AND l.may_retry AND e.recoveries < ${recoveriesMax} AS again
+    FROM lost l CROSS JOIN LATERAL (${earlier}) AS e
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM lost l WHERE t.workflow_step_transition_uuid = l.token
+    FROM weighed l WHERE t.workflow_step_transition_uuid = l.token
   RETURNING l.*
 ), g AS MATERIALIZED (
   SELECT c.*, k.correlation_id, 'worker_' || ns.name || '_queue' AS queue,
-         false AS success, NULL AS result, '{}' AS custom, '{}' AS context, 0::bigint AS execution_ms,
-         'worker ' || c.worker_uuid || ' died while it held this step, and no attempt is left' AS message,
+         false AS success, NULL AS result, '{}' AS custom, 0::bigint AS execution_ms,
+         CASE WHEN c.again THEN '{}' ELSE ${whatIsKnown}::text END AS context,
+         format('worker %s on %s died while it held this step (attempt %s of %s), and %s', c.worker_uuid, c.host, c.attempts, c.max_attempts,
+                CASE WHEN c.recoveries >= ${recoveriesMax} THEN format('so did %s workers before it: the step may be what ends them', c.recoveries)
+                     WHEN NOT c.may_retry THEN 'the step is not retryable'
+                     ELSE 'no attempt is left' END) AS message,
          'worker_lost' AS error_type, NULL AS error_code, false AS retryable, NULL AS retry_after_s, '[]'::jsonb AS backtrace,
          NULL AS runtime
     FROM closed c
@@ -88,7 +160,7 @@ WITH lost AS MATERIALIZED (
     JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
     JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
 ), judged AS MATERIALIZED (
-  SELECT g.*, ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: 'g.worker_uuid::text', hostname: 'NULL' })} AS body FROM g
+  SELECT g.*, ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: 'g.worker_uuid::text', hostname: 'g.host' })} AS body FROM g
 ), moved AS (
   INSERT INTO tasker.workflow_step_transitions
          (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
@@ -106,7 +178,7 @@ WITH lost AS MATERIALIZED (
     FROM judged j JOIN moved m ON m.workflow_step_uuid = j.step_uuid
    WHERE s.workflow_step_uuid = j.step_uuid
 ), outgoing AS MATERIALIZED (
-  SELECT j.again, CASE WHEN j.again THEN j.queue ELSE 'orchestration_step_results' END AS queue, j.task_uuid, j.step_uuid, j.correlation_id
+  SELECT j.again, j.worker_uuid, CASE WHEN j.again THEN j.queue ELSE 'orchestration_step_results' END AS queue, j.task_uuid, j.step_uuid, j.correlation_id
     FROM judged j JOIN moved m ON m.workflow_step_uuid = j.step_uuid
 )
 SELECT o.*${sends ? sent : ''} FROM outgoing o`

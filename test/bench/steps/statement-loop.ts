@@ -40,8 +40,8 @@ async function loop(database: Database): Promise<void> {
     ...{ namespaces: [namespace], onClaim: 'archive' },
     ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
   })
-  await store.register({ workerId, host: 'bench', namespaces: [namespace] })
-  const heartbeat = setInterval(() => void store.heartbeat(workerId).catch(() => {}), heartbeatMs)
+  await store.register({ workerId, host: 'bench', namespaces: [namespace], runnable: [] })
+  const heartbeat = setInterval(() => void store.heartbeat(workerId, { runnable: null }).catch(() => {}), heartbeatMs)
   const named = await store.load([namespace])
   const runnable = named.flatMap(({ namedTaskId, steps }) =>
     steps.map(({ name }) => ({ namedTaskId, templateStep: name })),
@@ -70,7 +70,7 @@ async function loop(database: Database): Promise<void> {
   } finally {
     clearInterval(heartbeat)
   }
-  await store.leave(workerId)
+  await store.leave(workerId, { unknownClaims: false })
 }
 
 async function main(): Promise<void> {
