@@ -249,7 +249,7 @@ describe('a step', () => {
     workers.push(
       ...(await Promise.all(
         Array.from({ length: 7 }, () =>
-          startWorker(steps, new ScriptedAdapter(succeed), { leaseMs, heartbeatMs: 50, pollIntervalMs: 100 }),
+          startWorker(steps, new ScriptedAdapter(succeed), { leaseMs: 3_000, pollIntervalMs: 100 }),
         ),
       )),
     )
@@ -260,7 +260,7 @@ describe('a step', () => {
     expect(rows).toHaveLength(ids.length)
     expect(rows.filter((row) => row.messages !== (held.has(row.id) ? 2 : 1))).toEqual([])
     for (const id of ids) expect((await steps.row(id)).attempts).toBe(held.has(id) ? 2 : 1)
-  })
+  }, 60_000)
 })
 
 async function orphans(): Promise<readonly StepId[]> {
