@@ -67,7 +67,7 @@ export const judge = `judged AS MATERIALIZED (
  * The rows of `closed` are the claimed steps, with their columns from before the claim.
  */
 export const take = `locked AS MATERIALIZED (
-  SELECT j.*, t.sort_key, j.retryable AND j.attempts + 2 <= j.max_attempts AS may_wait
+  SELECT j.*, t.sort_key, j.retryable AND j.attempts < j.max_attempts::bigint - 1 AS may_wait
     FROM judged j
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = j.transition_uuid
    WHERE j.verdict = 'claim' AND t.most_recent AND t.to_state = 'enqueued'
@@ -93,7 +93,7 @@ export const take = `locked AS MATERIALIZED (
     FROM closed
 ), counted AS (
   UPDATE tasker.workflow_steps s
-     SET in_process = true, attempts = coalesce(s.attempts, 0) + 1, last_attempted_at = now(), updated_at = now()
+     SET in_process = true, attempts = least(coalesce(s.attempts, 0), 2147483646) + 1, last_attempted_at = now(), updated_at = now()
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
 `
 

@@ -59,7 +59,7 @@ function columnsOf(finished: readonly FinishedStep[]): unknown[][] {
     finished.map(({ result }) => (result.success ? result.result : null)),
     finished.map(({ result }) => unlessEmpty(result.metadata)),
     finished.map(({ result }) => (result.success ? null : unlessEmpty(result.context))),
-    finished.map(({ result }) => Math.max(0, Math.round(result.executionTimeMs))),
+    finished.map(({ result }) => wholeMs(result.executionTimeMs)),
     finished.map(({ runtime }) => runtime),
     finished.map(({ step, result }) => (result.success ? null : failureDocument(result, step.retryable))),
   ]
@@ -86,6 +86,11 @@ function storableText(text: string): string {
   return text
     .replaceAll('\u0000', '\ufffd')
     .replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd')
+}
+
+/** NaN is a time too, as far as a runtime's arithmetic is concerned; the envelope wants an integer of 64 bits. */
+function wholeMs(ms: number): number {
+  return Math.min(Math.max(0, Math.round(ms) || 0), Number.MAX_SAFE_INTEGER)
 }
 
 /** The header holds an integer (wire-protocol §5.5). */

@@ -1,0 +1,122 @@
+// Which steps a claim takes first: by priority, then by age, within the messages that it looks at; and fair between namespaces.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { Worker } from '../../src/dispatch/worker.ts'
+import type { Claim, ClaimRequest } from '../../src/model/claim-source.ts'
+import type { StepId } from '../../src/model/ids.ts'
+import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
+import { enqueueMany } from './bulk-steps.ts'
+import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
+import { openStepDatabase, type StepDatabase } from './step-database.ts'
+import { startWorker } from './workers.ts'
+
+let steps: StepDatabase
+/** Holds the lease that claims need; it claims nothing itself. */
+let owner: Worker
+beforeAll(async () => {
+  steps = await openStepDatabase()
+  const claim = async (): Promise<Claim> => ({
+    ...{ steps: [], more: false, leftBehind: false, foreign: 0 },
+    setAside: { malformed: 0, gone: 0, stale: 0 },
+  })
+  owner = await startWorker(steps, new ScriptedAdapter(untilCancelled), { source: { claim } })
+})
+afterEach(async () => {
+  const queues = `SELECT pgmq.purge_queue(queue_name) FROM pgmq.meta WHERE queue_name LIKE 'worker_%'`
+  await steps.database.query({ text: queues })
+})
+afterAll(async () => {
+  await owner.stop()
+  await steps.close()
+})
+
+function sourceOf(...namespaces: string[]): PgmqClaimSource {
+  return new PgmqClaimSource(steps.database, {
+    ...{ namespaces, foreignRetryMs: 60_000, foreignGraceMs: 60_000, onClaim: 'archive' },
+  })
+}
+
+async function claim(source: PgmqClaimSource, free: number, prefetch = 0): Promise<Claim> {
+  const named = await steps.database.query<{ id: string }>({
+    text: 'SELECT named_task_uuid AS id FROM tasker.named_tasks',
+  })
+  const runnable = named.map(({ id }) => ({ namedTaskId: id, templateStep: 'work' }))
+  const request = { workerId: owner.workerId, claimId: crypto.randomUUID(), free, prefetch, runnable }
+  return source.claim(request as unknown as ClaimRequest)
+}
+
+const idsOf = (claimed: Claim) => claimed.steps.map(({ stepId }) => stepId)
+
+describe('the order of claims', () => {
+  it('is priority, then age', async () => {
+    const priorities = [0, 5, -3, 5, 0, 9, -3, 2]
+    const ids = await enqueueMany(steps, priorities.length, { priorities })
+    const byPriority = ids
+      .map((id, place) => ({ id, place, priority: priorities[place] ?? 0 }))
+      .toSorted((a, b) => b.priority - a.priority || a.place - b.place)
+      .map(({ id }) => id)
+    const source = sourceOf('shop')
+    const [first, second, third] = [await claim(source, 3), await claim(source, 3), await claim(source, 10)]
+    expect([...idsOf(first), ...idsOf(second), ...idsOf(third)]).toEqual(byPriority)
+  })
+
+  it('is kept among the 200 messages that a small claim looks at, and not beyond', async () => {
+    // One by one, so that the age of each is its own.
+    const early = await enqueueMany(steps, 199)
+    const [inside] = await enqueueMany(steps, 1, { priorities: [1] })
+    const [outside] = await enqueueMany(steps, 1, { priorities: [100] })
+    const source = sourceOf('shop')
+    expect(idsOf(await claim(source, 1))).toEqual([inside])
+    // One message less: the window has moved on by one.
+    expect(idsOf(await claim(source, 1))).toEqual([outside])
+    expect(idsOf(await claim(source, 1))).toEqual([early[0]])
+  })
+
+  it('starts those with their last attempt at once, and claims no such step ahead', async () => {
+    const ids = await enqueueMany(steps, 3)
+    await steps.database.query({
+      text: 'UPDATE tasker.workflow_steps SET attempts = 2 WHERE workflow_step_uuid = ANY ($1)',
+      values: [[ids[1], ids[2]]],
+    })
+    expect(idsOf(await claim(sourceOf('shop'), 1, 1))).toEqual([ids[1], ids[0]])
+    expect(idsOf(await claim(sourceOf('shop'), 0, 10))).toEqual([])
+  })
+
+  it('takes the oldest of several messages of one step', async () => {
+    const [step, other] = (await enqueueMany(steps, 2)) as [StepId, StepId]
+    const again = `SELECT pgmq.send('worker_shop_queue', jsonb_build_object('step_uuid', $1::text))`
+    await steps.database.query({ text: again, values: [step] })
+    expect(idsOf(await claim(sourceOf('shop'), 10))).toEqual([step, other])
+  })
+})
+
+describe('namespaces', () => {
+  /** How many of the claimed steps each namespace got. */
+  async function shares(source: PgmqClaimSource, claims: number, free: number): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {}
+    for (let taken = 0; taken < claims; taken += 1) {
+      for (const { namespace } of (await claim(source, free)).steps) counts[namespace] = (counts[namespace] ?? 0) + 1
+    }
+    return counts
+  }
+
+  it('with 10,000 steps does not delay one with ten beyond its fair share', async () => {
+    await enqueueMany(steps, 10_000, { namespace: 'crowded' })
+    await enqueueMany(steps, 10, { namespace: 'quiet' })
+    const { quiet } = await shares(sourceOf('crowded', 'quiet'), 3, 10)
+    expect(quiet).toBe(10)
+  })
+
+  it('share evenly while all have more than they get', async () => {
+    const names = ['north', 'south', 'west']
+    for (const namespace of names) await enqueueMany(steps, 400, { namespace })
+    const counts = await shares(sourceOf(...names), 30, 10)
+    expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(300)
+    for (const name of names) expect(Math.abs((counts[name] ?? 0) - 100)).toBeLessThanOrEqual(20)
+  })
+
+  it('that are empty leave their share to the others', async () => {
+    for (const namespace of ['full', 'empty', 'void'])
+      await enqueueMany(steps, namespace === 'full' ? 100 : 0, { namespace })
+    expect(await shares(sourceOf('empty', 'full', 'void'), 10, 10)).toEqual({ full: 100 })
+  })
+})
