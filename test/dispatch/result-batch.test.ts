@@ -1,13 +1,13 @@
 // One bad result between 199 good ones that are stored together: it harms only itself, whatever is bad about it.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Worker } from '../../src/dispatch/worker.ts'
-import type { StepId } from '../../src/model/ids.ts'
+import type { StepId, WorkerId } from '../../src/model/ids.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
 import { hostFailure, type StepFailure, type StepResult, type StepSuccess } from '../../src/model/step-result.ts'
 import type { CompletionAnswer, FinishedStep } from '../../src/model/step-store.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { enqueueMany, stateCounts } from './bulk-steps.ts'
+import { enqueueMany, sendMany, stateCounts } from './bulk-steps.ts'
 import { ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
 import { success } from './steps.ts'
@@ -16,24 +16,34 @@ import { startWorker } from './workers.ts'
 const count = 200
 
 let steps: StepDatabase
-let worker: Worker | null = null
+let worker: Worker
+let store: CountingStore
+/** What the handlers answer in the test that runs. */
+let answer: (stepId: StepId) => Promise<StepResult>
 beforeAll(async () => {
   steps = await openStepDatabase()
+  store = new CountingStore(steps.database, { leaseMs: 2_000 })
+  const adapter = new ScriptedAdapter(({ stepId }) => answer(stepId))
+  adapter.inFlightMax = count
+  worker = await startWorker(steps, adapter, { store, concurrentHandlersMax: count })
 })
 afterEach(async () => {
-  await worker?.stop()
-  worker = null
   await steps.database.query({ text: `SELECT pgmq.purge_queue('orchestration_step_results')` })
 })
-afterAll(() => steps.close())
+afterAll(async () => {
+  await worker.stop()
+  await steps.close()
+})
 
 /** Notes how many results each statement was asked to store. */
 class CountingStore extends PostgresStepStore {
-  readonly batches: number[] = []
+  batches: number[] = []
+  finished: FinishedStep[] = []
   override complete(
     ...[worker, finished]: Parameters<PostgresStepStore['complete']>
   ): Promise<readonly CompletionAnswer[]> {
     this.batches.push(finished.length)
+    this.finished.push(...finished)
     return super.complete(worker, finished)
   }
 }
@@ -53,30 +63,26 @@ const text = (value: string) => value as JsonText
 async function storeTogether(
   other: (stepId: StepId) => StepResult,
 ): Promise<{ odd: StepId; rest: StepId[]; batches: number[] }> {
-  const ids = await enqueueMany(steps, count)
-  const odd = ids[count / 2] as StepId
   let open: () => void = () => {}
   const gate = new Promise<void>((resolve) => {
     open = resolve
   })
-  let running = 0
-  const adapter = new ScriptedAdapter(async ({ stepId }) => {
-    running += 1
-    if (running === count) open()
+  const running: StepId[] = []
+  answer = async (stepId) => {
+    running.push(stepId)
+    if (running.length === count) open()
     await gate
     return stepId === odd ? other(stepId) : good(stepId)
-  })
-  adapter.inFlightMax = count
-  const store = new CountingStore(steps.database, { leaseMs: 2_000 })
-  worker = await startWorker(steps, adapter, { store, concurrentHandlersMax: count })
+  }
+  store.batches = []
+  const ids = await enqueueMany(steps, count)
+  const odd = ids[count / 2] as StepId
   const rest = ids.filter((id) => id !== odd)
-  const isDone = (id: StepId) => steps.state(id).then((state) => state.startsWith('enqueued_'))
-  await eventually(
-    'the others are stored',
-    async () => (await stateCounts(steps, rest))['enqueued_for_orchestration'] === count - 1,
-  )
-  await eventually('it is stored', () => isDone(odd))
-  expect(adapter.seen).toHaveLength(count)
+  await eventually('all are stored', async () => {
+    const counts = await stateCounts(steps, ids)
+    return (counts['enqueued_for_orchestration'] ?? 0) + (counts['enqueued_as_error_for_orchestration'] ?? 0) === count
+  })
+  expect(running).toHaveLength(count)
   return { odd, rest, batches: store.batches }
 }
 
@@ -173,7 +179,8 @@ describe('a result that only looks bad', () => {
 
 describe('a statement that fails on data that nobody foresaw', () => {
   it('is halved until the offender stands alone', async () => {
-    const ids = await enqueueMany(steps, count)
+    answer = async (stepId) => good(stepId)
+    const ids = await enqueueMany(steps, count, { send: false })
     const odd = ids[7] as StepId
     // A rule of the database that no check of ours knows.
     await steps.database.query({
@@ -181,9 +188,10 @@ describe('a statement that fails on data that nobody foresaw', () => {
              BEGIN IF NEW.workflow_step_uuid = '${odd}' AND NEW.results ->> 'success' = 'true' THEN RAISE division_by_zero; END IF; RETURN NEW; END $$;
              CREATE TRIGGER refuse_one BEFORE UPDATE ON tasker.workflow_steps FOR EACH ROW EXECUTE FUNCTION refuse_one()`,
     })
-    const adapter = new ScriptedAdapter(async ({ stepId }) => good(stepId))
-    adapter.inFlightMax = count
-    worker = await startWorker(steps, adapter, { concurrentHandlersMax: count })
+    await sendMany(
+      steps,
+      ids.map((step_uuid) => JSON.stringify({ step_uuid })),
+    )
     await eventually('all are stored', async () => {
       const counts = await stateCounts(steps, ids)
       return counts['enqueued_for_orchestration'] === count - 1 && counts['enqueued_as_error_for_orchestration'] === 1
@@ -196,17 +204,11 @@ describe('a statement that fails on data that nobody foresaw', () => {
 
 describe('repeating a statement', () => {
   it('stores nothing twice, and says so of each result', async () => {
+    answer = async (stepId) => good(stepId)
+    store.finished = []
     const ids = await enqueueMany(steps, 3)
-    const finished: FinishedStep[] = []
-    const store = new CountingStore(steps.database, { leaseMs: 2_000 })
-    const complete = store.complete.bind(store)
-    store.complete = async (workerId, batch) => {
-      finished.push(...batch)
-      return complete(workerId, batch)
-    }
-    worker = await startWorker(steps, new ScriptedAdapter(async ({ stepId }) => good(stepId)), { store })
     await eventually('all are stored', async () => (await stateCounts(steps, ids))['enqueued_for_orchestration'] === 3)
-    const again = await complete(worker.workerId as never, finished)
+    const again = await store.complete(worker.workerId as WorkerId, [...store.finished])
     expect(again.map(({ status }) => status)).toEqual(['already', 'already', 'already'])
     await toldOnceEach(ids)
     const rows = 'SELECT count(*)::int FROM tasker.workflow_step_result_audit WHERE workflow_step_uuid = ANY ($1)'
