@@ -6,7 +6,7 @@ import type { StepTemplate, TaskTemplate } from '../../src/model/template.ts'
 import { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { Database } from '../../src/postgres/database.ts'
 import { orchestrationStore } from '../../src/postgres/queries/orchestration/orchestration-store.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
 
 export interface StepDatabase {
   readonly database: Database
@@ -34,9 +34,12 @@ interface WorkOptions {
 
 const workDefaults: WorkOptions = { attemptsMax: 3, retryable: true, backoffBaseMs: null, publishesEvents: [] }
 
-/** `options` are those of the one step `work`, whose callable is `work`. */
-export async function openStepDatabase(options: Partial<WorkOptions> = {}): Promise<StepDatabase> {
-  const { url, drop } = await createTestDatabase()
+/** `options` are those of the one step `work`, whose callable is `work`; `place`: default a clone on the server of all tests. */
+export async function openStepDatabase(
+  options: Partial<WorkOptions> = {},
+  place?: TestDatabase,
+): Promise<StepDatabase> {
+  const { url, drop } = place ?? (await createTestDatabase())
   const database = new Database({ url, applicationName: 'step test', connectionsMax: 8, acquireTimeoutMs: 10_000 })
   await database.start()
   const store = orchestrationStore(database)
