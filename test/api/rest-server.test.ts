@@ -71,6 +71,24 @@ describe('the worker API', () => {
     expect(await get('/health/detailed')).toMatchObject({ status: 'degraded', distributed_cache: { enabled: false } })
   })
 
+  it('names the worker as it is called now: one that was declared dead goes on under another id', async () => {
+    let workerId = 'worker-1'
+    const health = {
+      ...worker(ready),
+      get workerId() {
+        return workerId
+      },
+    }
+    const parts = { facts: {}, onFault: () => {}, domainEvents, stopGraceMs: 50 }
+    const server = workerRest({ port: 0, health, ...parts })
+    await server.start()
+    onTestFinished(() => server.stop())
+    workerId = 'worker-2'
+    for (const path of ['/health', '/health/live', '/health/ready', '/health/detailed', '/metrics/events']) {
+      expect(await (await fetch(`${server.address}${path}`)).json()).toMatchObject({ worker_id: 'worker-2' })
+    }
+  })
+
   it.each([
     [
       'a check failed',

@@ -41,9 +41,10 @@ export function workerHealthRoutes(
   app: FastifyInstance,
   { health, facts }: { health: WorkerHealthSource; facts: Facts },
 ): void {
-  const { workerId: worker_id } = health
-  app.get('/health', async () => ({ status: 'healthy', timestamp: now(), worker_id }))
-  app.get('/health/live', async () => ({ status: 'alive', timestamp: now(), worker_id }))
+  // Asked each time: a worker that was declared dead goes on under another id.
+  const identity = () => ({ worker_id: health.workerId })
+  app.get('/health', async () => ({ status: 'healthy', timestamp: now(), ...identity() }))
+  app.get('/health/live', async () => ({ status: 'alive', timestamp: now(), ...identity() }))
   app.get('/health/ready', async (_request, reply) => {
     const checks = only(await health.checks(), workerReadiness)
     const reason = firstProblem(checks)
@@ -55,7 +56,7 @@ export function workerHealthRoutes(
     return {
       status: 'ready',
       timestamp: now(),
-      worker_id,
+      ...identity(),
       checks: shown(checks, now()),
       system_info: systemInfo(health, facts),
     }
@@ -65,7 +66,7 @@ export function workerHealthRoutes(
     return {
       status: firstProblem(checks) === null ? 'healthy' : 'degraded',
       timestamp: now(),
-      worker_id,
+      ...identity(),
       checks: shown(checks, now()),
       system_info: systemInfo(health, facts),
       distributed_cache: { enabled: false, provider: 'none', healthy: true },

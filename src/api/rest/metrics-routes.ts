@@ -4,12 +4,13 @@ import type { FastifyInstance } from 'fastify'
 import type { EventCountSource } from '../../model/domain-event.ts'
 
 export interface MetricsSources {
-  readonly workerId: string
+  /** Asked each time: a worker that was declared dead goes on under another id. */
+  readonly worker: { readonly workerId: string }
   readonly domainEvents: EventCountSource
 }
 
 /** Authors' subscribers are what Tasker calls those beyond the FFI: all of ours are; no subscriber is compiled into the host. */
-export function metricsRoutes(app: FastifyInstance, { workerId, domainEvents }: MetricsSources): void {
+export function metricsRoutes(app: FastifyInstance, { worker, domainEvents }: MetricsSources): void {
   app.get('/metrics/events', async () => {
     const counts = domainEvents.counts()
     return {
@@ -32,7 +33,7 @@ export function metricsRoutes(app: FastifyInstance, { workerId, domainEvents }: 
         ffi_subscriber_count: counts.subscribers,
       },
       captured_at: new Date().toISOString(),
-      worker_id: workerId,
+      worker_id: worker.workerId,
     }
   })
 }

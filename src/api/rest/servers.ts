@@ -45,7 +45,7 @@ export function workerRest(options: WorkerRestOptions): RestServer {
     ...server,
     routes: (app) => {
       workerHealthRoutes(app, { health, facts })
-      metricsRoutes(app, { workerId: health.workerId, domainEvents })
+      metricsRoutes(app, { worker: health, domainEvents })
     },
   })
 }
