@@ -21,6 +21,8 @@ export interface ChaosRunOptions {
   readonly work: Work
   /** For logs and settings; the caller's to remove. */
   readonly directory: string
+  /** Ends the run before its time; everything that it has started ends with it. */
+  readonly abort?: AbortSignal
 }
 
 export interface RunReport {
@@ -42,6 +44,7 @@ export class ChaosRun {
   readonly #problems: string[] = []
   #progress: Progress = { results: 0, transitions: 0, open: 1 }
   #performed = 0
+  #stopping = false
 
   private constructor(options: ChaosRunOptions, ownDoor: DatabaseDoor) {
     this.#options = options
@@ -54,14 +57,20 @@ export class ChaosRun {
     })
   }
 
-  /** Rejects only when it could not begin, or nobody could say how it ended. */
+  /** Rejects only when it could not begin, was aborted, or nobody could say how it ended. */
   static async perform(options: ChaosRunOptions): Promise<RunReport> {
     const door = new DatabaseDoor(() => options.cluster.urlOf(options.databaseName))
     await door.start()
     const run = new ChaosRun(options, door)
+    let abort = () => {}
+    const aborted = new Promise<never>((_, reject) => {
+      abort = () => reject(new Error('interrupted'))
+    })
+    options.abort?.addEventListener('abort', abort)
     try {
-      return await run.#perform()
+      return await Promise.race([run.#perform(), aborted])
     } finally {
+      options.abort?.removeEventListener('abort', abort)
       await run.#stop()
     }
   }
@@ -107,7 +116,7 @@ export class ChaosRun {
     const waiting = [...this.#options.schedule.actions]
     const underWay = new Set<Promise<void>>()
     let movedAt = performance.now()
-    while (waiting.length + underWay.size + this.#progress.open > 0) {
+    while (!this.#stopping && waiting.length + underWay.size + this.#progress.open > 0) {
       await delay(lookMs)
       const before = this.#progress.transitions
       // While the server is away the run knows as little as everybody else.
@@ -159,6 +168,7 @@ export class ChaosRun {
   }
 
   async #stop(): Promise<void> {
+    this.#stopping = true
     await this.#stopSlots()
     await this.#database.stop()
     await Promise.all([...this.#doors, this.#ownDoor].map((door) => door.stop()))

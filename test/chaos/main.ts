@@ -31,18 +31,22 @@ const work = { mixed: tasks, refused: Math.ceil(tasks / 8), single: tasks }
 const root = mkdtempSync(join(tmpdir(), 'stephost-chaos-'))
 const cluster = new ChaosCluster(join(root, 'postgres'))
 const failed: number[] = []
+let ran = 0
+const interrupt = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort())
 try {
   await cluster.start()
-  for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) if (!(await passes(seed))) failed.push(seed)
+  for (let seed = firstSeed; seed < firstSeed + seeds && !interrupt.signal.aborted; seed += 1) {
+    if (!(await passes(seed))) failed.push(seed)
+    ran += 1
+  }
 } finally {
   await cluster.stop()
   if (values.keep && failed.length > 0) console.log(`kept: ${root}`)
   else rmSync(root, { recursive: true, force: true })
 }
-console.log(
-  `${seeds - failed.length} of ${seeds} seeds passed${failed.length > 0 ? `; failed: ${failed.join(', ')}` : ''}`,
-)
-process.exitCode = failed.length === 0 ? 0 : 1
+console.log(`${ran - failed.length} of ${ran} seeds passed${failed.length > 0 ? `; failed: ${failed.join(', ')}` : ''}`)
+process.exitCode = failed.length === 0 && ran === seeds ? 0 : 1
 
 async function passes(seed: number): Promise<boolean> {
   const schedule = scheduleOf(seed, { results: resultsAtLeast(work), actions })
@@ -51,12 +55,13 @@ async function passes(seed: number): Promise<boolean> {
   mkdirSync(directory)
   await cluster.createDatabase(databaseName)
   const startedAt = performance.now()
-  const { problems, summary } = await ChaosRun.perform({ cluster, databaseName, schedule, work, directory }).catch(
-    (error: unknown) => ({
-      problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
-      summary: '',
-    }),
-  )
+  const { problems, summary } = await ChaosRun.perform({
+    ...{ cluster, databaseName, schedule, work, directory },
+    abort: interrupt.signal,
+  }).catch((error: unknown) => ({
+    problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+    summary: '',
+  }))
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(`seed ${seed}: ${problems.length === 0 ? 'passed' : 'FAILED'} in ${seconds} s: ${summary}`)
   if (problems.length === 0) {
