@@ -47,7 +47,7 @@ export class LanesAtHand implements ClaimLanes {
   /** A round trip for each step that finished would cost more than the step: what waits for a view runs down to half first. */
   anyIsWorthAClaim({ free, prefetch }: { free: number; prefetch: number }): boolean {
     return this.#runnable.some(({ use }) => {
-      const lanes = this.#semaphore.viewsOf(use).flatMap((view) => this.#lanes.get(view) ?? [])
+      const lanes = this.#semaphore.chargesOf(use).flatMap(({ view }) => this.#lanes.get(view) ?? [])
       if (free > 0 && lanes.every(({ room }) => room > 0)) return true
       return prefetch > 0 && lanes.every(({ ahead, aheadMax }) => ahead > 0 && ahead * 2 >= aheadMax)
     })
@@ -57,7 +57,8 @@ export class LanesAtHand implements ClaimLanes {
   #batchMaxima(): ReadonlyMap<PermitView, number> {
     const maxima = new Map<PermitView, number>()
     for (const { use } of this.#runnable) {
-      for (const view of this.#semaphore.viewsOf(use)) maxima.set(view, Math.max(maxima.get(view) ?? 1, use.batchMax))
+      for (const { view } of this.#semaphore.chargesOf(use))
+        maxima.set(view, Math.max(maxima.get(view) ?? 1, use.batchMax))
     }
     return maxima
   }
@@ -65,8 +66,8 @@ export class LanesAtHand implements ClaimLanes {
   #amounts(uses: readonly PermitUse[]): ReadonlyMap<PermitView, number> {
     const amounts = new Map<PermitView, number>()
     for (const use of uses) {
-      for (const view of this.#semaphore.viewsOf(use)) {
-        amounts.set(view, (amounts.get(view) ?? 0) + (view.kind === 'handler' ? 1 : this.#weightOf(use)))
+      for (const { view, amount } of this.#semaphore.chargesOf(use)) {
+        amounts.set(view, (amounts.get(view) ?? 0) + ofOneStep(use, amount))
       }
     }
     return amounts
@@ -80,16 +81,22 @@ export class LanesAtHand implements ClaimLanes {
   }
 
   #placeOf(use: PermitUse): LanePlace {
-    const views = this.#semaphore.viewsOf(use)
+    const charges = this.#semaphore.chargesOf(use)
+    const charge = (kind: PermitView['kind']) => charges.find(({ view }) => view.kind === kind)
     const index = (kind: PermitView['kind']) => {
-      const view = views.find((each) => each.kind === kind)
+      const view = charge(kind)?.view
       return view === undefined ? null : (this.#lanes.get(view)?.index ?? null)
     }
-    return { handler: index('handler'), language: index('language'), weight: this.#weightOf(use) }
+    return {
+      ...{ handler: index('handler'), language: index('language') },
+      weight: ofOneStep(use, this.#semaphore.weightOf(use)),
+      languageWeight: ofOneStep(use, charge('language')?.amount ?? 1),
+      namespaceWeight: ofOneStep(use, charge('namespace')?.amount ?? 1),
+    }
   }
+}
 
-  /** A batch weighs as much as one call, so its rows are not weighed one by one. */
-  #weightOf(use: PermitUse): number {
-    return use.batchMax > 1 ? 1 : this.#semaphore.weightOf(use)
-  }
+/** A batch weighs as much as one call, so its rows are not weighed one by one. */
+function ofOneStep({ batchMax }: PermitUse, weight: number): number {
+  return batchMax > 1 ? 1 : weight
 }

@@ -62,7 +62,7 @@ export class PermitLine {
     for (let index = 0; index < this.#waiting.length && !this.#needsTokens; ) {
       const handover = this.#waiting[index] ?? []
       const use = semaphore.isDivided && full.size > 0 ? this.#parts.useOf(handover) : null
-      if (use !== null && semaphore.viewsOf(use).some((view) => full.has(view))) index += 1
+      if (use !== null && semaphore.chargesOf(use).some(({ view }) => full.has(view))) index += 1
       else {
         const taking = this.#take(handover)
         if (taking.permit !== null) {

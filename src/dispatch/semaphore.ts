@@ -66,9 +66,9 @@ export class Semaphore {
     return this.#views.weightOf(use)
   }
 
-  /** The views that the step would count in. */
-  viewsOf(use: PermitUse): readonly PermitView[] {
-    return this.#views.chargesOf(use).map(({ view }) => view)
+  /** The views that the step would count in, and with how much. */
+  chargesOf(use: PermitUse): readonly PermitCharge[] {
+    return this.#views.chargesOf(use)
   }
 
   /**

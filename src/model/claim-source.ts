@@ -21,8 +21,11 @@ export interface LanePlace {
   /** Indexes into the lanes; null: no such limit. */
   readonly handler: number | null
   readonly language: number | null
-  /** Tokens that the step takes. */
+  /** Tokens that the step takes of all. */
   readonly weight: number
+  /** And of the lanes of its language and its namespace: never more than they have. */
+  readonly languageWeight: number
+  readonly namespaceWeight: number
 }
 
 /** What is full is left in the queue as it is, and does not stop what lies behind it. */

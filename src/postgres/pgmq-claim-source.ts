@@ -1,9 +1,11 @@
 // Claims from the pgmq queues of this worker's namespaces, in turn, so that no namespace starves another.
 
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
+import { requestAfter } from '../model/lanes-after.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
-import { type ClaimFromPgmqOptions, claimFromPgmq } from './queries/claim-from-pgmq.ts'
+import type { ClaimFromPgmqOptions } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
+import { QueueLooks } from './queue-looks.ts'
 import type { Queryable } from './statement.ts'
 
 export interface PgmqClaimSourceOptions extends Omit<ClaimFromPgmqOptions, 'namespace'> {
@@ -13,11 +15,13 @@ export interface PgmqClaimSourceOptions extends Omit<ClaimFromPgmqOptions, 'name
 export class PgmqClaimSource implements ClaimSource {
   readonly #database: Queryable
   readonly #options: PgmqClaimSourceOptions
+  readonly #looks: QueueLooks
   #turn = 0
 
   constructor(database: Queryable, options: PgmqClaimSourceOptions) {
     this.#database = database
     this.#options = options
+    this.#looks = new QueueLooks(database)
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
@@ -27,16 +31,11 @@ export class PgmqClaimSource implements ClaimSource {
     let more = false
     let leftBehind = false
     for (const namespace of await this.#ready()) {
-      const free = request.free - steps.length
-      const prefetch = request.prefetch + Math.min(0, free)
+      const left = requestAfter(request, steps)
       // No room for this queue: it is looked at first next time.
-      if (free + prefetch <= 0) return { steps, more, leftBehind: true, foreign, setAside }
+      if (left.free + left.prefetch <= 0) return { steps, more, leftBehind: true, foreign, setAside }
       const { onClaim, foreignGraceMs, foreignRetryMs } = this.#options
-      const claimed = await claimFromPgmq(
-        this.#database,
-        { ...request, free: Math.max(0, free), prefetch },
-        { namespace, onClaim, foreignGraceMs, foreignRetryMs },
-      )
+      const claimed = await this.#looks.claim(left, { namespace, onClaim, foreignGraceMs, foreignRetryMs })
       steps.push(...claimed.steps)
       foreign += claimed.foreign
       setAside.malformed += claimed.setAside.malformed
@@ -45,7 +44,8 @@ export class PgmqClaimSource implements ClaimSource {
       leftBehind ||= claimed.leftBehind || claimed.windowFull
       // What was looked at has moved, so the next window is a new one.
       const { malformed, gone, stale } = claimed.setAside
-      more ||= claimed.windowFull && claimed.steps.length + claimed.foreign + malformed + gone + stale > 0
+      more ||=
+        claimed.more || (claimed.windowFull && claimed.steps.length + claimed.foreign + malformed + gone + stale > 0)
     }
     return { steps, more, leftBehind, foreign, setAside }
   }

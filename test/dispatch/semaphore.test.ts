@@ -207,7 +207,7 @@ describe('any takes, releases and changes', () => {
               expect(handlers + 1).toBeLessThanOrEqual(limits.handlers?.[name] ?? Number.POSITIVE_INFINITY)
               expect(sum(() => true, true) + weight).toBeLessThanOrEqual(limits.permitsMax)
               held.push({ permit, use, weight })
-              for (const view of semaphore.viewsOf(use)) expect(view.used).toBeLessThanOrEqual(view.limit ?? 0)
+              for (const { view } of semaphore.chargesOf(use)) expect(view.used).toBeLessThanOrEqual(view.limit ?? 0)
               expect(semaphore.taken).toBe(sum(() => true, true))
             }
           }

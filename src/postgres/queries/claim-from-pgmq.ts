@@ -4,7 +4,8 @@ import type { ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
 import type { ClaimedStep } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
-import { claimStatement, type OnClaim } from './claim-statement.ts'
+import { laneRows } from './choose-in-lanes.ts'
+import { claimInLanesStatement, claimStatement, type OnClaim } from './claim-statement.ts'
 
 export interface ClaimFromPgmqOptions {
   readonly namespace: string
@@ -30,12 +31,30 @@ interface ClaimRow {
   max_attempts: number
   retryable: boolean
   runnable: boolean
+  /** Only where there are limits. */
+  last_vt?: string | null
+  last_msg_id?: string | null
+}
+
+/** Of a message, in the order in which windows go through a queue. */
+export interface QueuePosition {
+  readonly vt: string
+  readonly messageId: string
+}
+
+/** Where to look, and at how many messages. */
+export interface LookedAt {
+  /** null: from the first message on. */
+  readonly behind: QueuePosition | null
+  readonly window: number
 }
 
 export interface ClaimedFromQueue {
   readonly steps: readonly ClaimedStep[]
   readonly windowFull: boolean
   readonly leftBehind: boolean
+  /** The last message of the window; null: nobody asked, or there is none. */
+  readonly last: QueuePosition | null
   readonly foreign: number
   readonly setAside: { readonly malformed: number; readonly gone: number; readonly stale: number }
 }
@@ -44,12 +63,11 @@ export async function claimFromPgmq(
   database: Queryable,
   request: ClaimRequest,
   options: ClaimFromPgmqOptions,
+  look: LookedAt = { behind: null, window: windowOf(request) },
 ): Promise<ClaimedFromQueue> {
-  const window = Math.max(4 * (request.free + request.prefetch), 200)
+  const { window, behind } = look
   const rows = await database.query<ClaimRow>({
-    name: `claim:${options.namespace}:${options.onClaim}`,
-    // pgmq folds the names of its tables.
-    text: claimStatement(`worker_${options.namespace}_queue`.toLowerCase(), options.onClaim),
+    ...statementOf(request, options, behind),
     values: [
       request.workerId,
       request.claimId,
@@ -60,6 +78,8 @@ export async function claimFromPgmq(
       request.runnable.map((step) => step.templateStep),
       options.foreignRetryMs,
       options.foreignGraceMs,
+      ...(isInLanes(request) ? [laneRows(request, options.namespace)] : []),
+      ...(behind === null ? [] : [behind.vt, behind.messageId]),
     ],
   })
   const counts = rows[0]
@@ -67,9 +87,28 @@ export async function claimFromPgmq(
     steps: rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, options)])),
     windowFull: (counts?.looked ?? 0) === window,
     leftBehind: (counts?.left_behind ?? 0) > 0,
+    last: counts?.last_vt && counts.last_msg_id ? { vt: counts.last_vt, messageId: counts.last_msg_id } : null,
     foreign: counts?.foreign_count ?? 0,
     setAside: { malformed: counts?.malformed ?? 0, gone: counts?.gone ?? 0, stale: counts?.stale ?? 0 },
   }
+}
+
+/** Messages that one claim looks at. */
+export function windowOf({ free, prefetch }: Pick<ClaimRequest, 'free' | 'prefetch'>): number {
+  return Math.max(4 * (free + prefetch), 200)
+}
+
+function isInLanes({ lanes }: ClaimRequest): boolean {
+  return lanes !== null && lanes !== undefined
+}
+
+function statementOf(request: ClaimRequest, options: ClaimFromPgmqOptions, behind: QueuePosition | null) {
+  const { namespace, onClaim } = options
+  // pgmq folds the names of its tables.
+  const queue = `worker_${namespace}_queue`.toLowerCase()
+  if (!isInLanes(request)) return { name: `claim:${namespace}:${onClaim}`, text: claimStatement(queue, onClaim) }
+  const name = `claim:${namespace}:${onClaim}:lanes${behind === null ? '' : ':behind'}`
+  return { name, text: claimInLanesStatement(queue, onClaim, behind !== null) }
 }
 
 function claimedStep(row: ClaimRow, stepId: StepId, request: ClaimRequest, options: ClaimFromPgmqOptions): ClaimedStep {

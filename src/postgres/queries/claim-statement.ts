@@ -1,5 +1,6 @@
 // The statement that claims from one pgmq queue, in the order in which it works: look, take, settle, answer.
 
+import { chooseInLanes } from './choose-in-lanes.ts'
 import { stepEventMetadata } from './step-event.ts'
 
 export type OnClaim = 'archive' | 'delete'
@@ -11,7 +12,19 @@ export type OnClaim = 'archive' | 'delete'
  * instead of losing a race for the first. Each part hands all its columns on to the next: a join of two of them would have no index.
  */
 export function claimStatement(queue: string, onClaim: OnClaim): string {
-  return `${look(queue)}), ${take}), ${settle(queue, onClaim)})\n${answer}`
+  return `${look(queue, '')}), ${take}), ${settle(queue, onClaim)})\n${answer('')}`
+}
+
+/**
+ * The same with limits: $10 are their rows. `behind` a message that was looked at, $11 is its `vt` and $12 its id. The answer names the last
+ * message of the window in the same way.
+ */
+export function claimInLanesStatement(queue: string, onClaim: OnClaim, behind: boolean): string {
+  const where = behind ? 'AND q.vt >= $11::timestamptz AND (q.vt, q.msg_id) > ($11::timestamptz, $12::bigint)' : ''
+  const last = (column: string) =>
+    `(SELECT ${column}::text FROM looked ORDER BY vt DESC, msg_id DESC LIMIT 1) AS last_${column}, `
+  const work = `${takeInLanes('$10')}), ${settle(queue, onClaim)}`
+  return `${look(queue, where, ', q.msg_id')}), ${work})\n${answer(last('vt') + last('msg_id'))}`
 }
 
 /** Somebody has a handler for the step and is only busy, or its runtime is ill: then it waits, however long. */
@@ -24,15 +37,15 @@ SELECT FROM stephost.workers o
  * The window: messages in the order in which they became visible, by their index. What was pushed away or is delayed costs nothing, however
  * much of it there is.
  */
-function look(queue: string): string {
+function look(queue: string, where: string, order = ''): string {
   return `
 WITH looked AS MATERIALIZED (
-  SELECT q.msg_id, q.enqueued_at,
+  SELECT q.msg_id, q.enqueued_at, q.vt,
          CASE WHEN pg_input_is_valid(q.message ->> 'step_uuid', 'uuid') THEN (q.message ->> 'step_uuid')::uuid END AS step_uuid
     FROM pgmq."q_${queue}" q
-   WHERE q.vt <= statement_timestamp()
+   WHERE q.vt <= statement_timestamp() ${where}
      AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
-   ORDER BY q.vt
+   ORDER BY q.vt${order}
    LIMIT $5::int
 ), ${judge}`
 }
@@ -66,7 +79,7 @@ export const judge = `judged AS MATERIALIZED (
  * Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead), and writes the claim of worker $1 under the claim id $2.
  * The rows of `closed` are the claimed steps, with their columns from before the claim.
  */
-export const take = `locked AS MATERIALIZED (
+const choose = `locked AS MATERIALIZED (
   SELECT j.*, t.sort_key, j.retryable AND j.attempts < j.max_attempts::bigint - 1 AS may_wait
     FROM judged j
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = j.transition_uuid
@@ -80,7 +93,9 @@ export const take = `locked AS MATERIALIZED (
       FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
   ) AS ranked
    WHERE may_wait OR place <= $3::int
-), closed AS (
+)`
+
+const write = `closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
     FROM chosen c WHERE t.workflow_step_transition_uuid = c.transition_uuid
   RETURNING c.*, uuid_generate_v7() AS token
@@ -96,6 +111,13 @@ export const take = `locked AS MATERIALIZED (
      SET in_process = true, attempts = least(coalesce(s.attempts, 0), 2147483646) + 1, last_attempted_at = now(), updated_at = now()
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
 `
+
+export const take = `${choose}, ${write}`
+
+/** The same with the limits that stand in the parameter `lanes`. */
+export function takeInLanes(lanes: string): string {
+  return `${chooseInLanes(lanes)}, ${write}`
+}
 
 /** Messages of claimed and of dead steps leave the queue; those of foreign steps are hidden for a while. */
 function settle(queue: string, onClaim: OnClaim): string {
@@ -126,7 +148,9 @@ function settle(queue: string, onClaim: OnClaim): string {
 }
 
 /** One row for each claimed step, and one row without a step when there is none; the counts stand in every row. */
-const answer = `SELECT seen.*, c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
+const answer = (
+  more: string,
+) => `SELECT seen.*, ${more}c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
        c.token, c.attempts, c.max_attempts, c.retryable, c.runnable
   FROM (SELECT count(*)::int AS looked,
                count(*) FILTER (WHERE verdict = 'foreign')::int AS foreign_count,

@@ -1,0 +1,90 @@
+// The part of a claim that chooses steps where some are limited more narrowly, or weigh more, than others.
+
+import type { ClaimRequest } from '../../model/claim-source.ts'
+
+/**
+ * Between `judged` and the write of the claim, like the plain choice; `lanes` is the parameter with the rows of `laneRows`. One limit is
+ * applied after the other, each to what the ones before have left: so a full lane takes no place from those behind it. What does not fit is
+ * not touched. Last attempts come first in every lane, and only as many as start at once ($3 tokens, $4 steps ahead).
+ */
+export function chooseInLanes(lanes: string): string {
+  return `
+placed AS MATERIALIZED (
+  SELECT j.*, coalesce(j.retryable AND j.attempts < j.max_attempts::bigint - 1, false) AS may_wait,
+         p.handler_lane, p.handler_room, p.handler_ahead, p.language_lane, p.language_room, p.language_ahead,
+         p.namespace_room, p.namespace_ahead,
+         coalesce(p.weight, 1) AS weight, coalesce(p.language_weight, 1) AS language_weight,
+         coalesce(p.namespace_weight, 1) AS namespace_weight
+    FROM judged j
+    LEFT JOIN jsonb_to_recordset(${lanes}::jsonb) AS p(
+           named_task uuid, step text, handler_lane int, handler_room int, handler_ahead int,
+           language_lane int, language_room int, language_ahead int, namespace_room int, namespace_ahead int,
+           weight int, language_weight int, namespace_weight int)
+           ON p.named_task = j.named_task_uuid AND p.step = j.template_step
+   WHERE j.verdict = 'claim'
+), by_handler AS (
+  SELECT *, row_number() OVER (PARTITION BY handler_lane ORDER BY may_wait, priority DESC, msg_id) AS nth,
+         greatest(handler_room, count(*) FILTER (WHERE NOT may_wait) OVER (PARTITION BY handler_lane)) AS before_ahead
+    FROM placed
+), in_handler AS (
+  SELECT *, handler_lane IS NULL OR nth <= handler_room AS starts FROM by_handler
+   WHERE handler_lane IS NULL OR nth <= handler_room OR (may_wait AND nth <= before_ahead + handler_ahead)
+), by_language AS (
+  SELECT *, sum(language_weight) OVER (PARTITION BY language_lane ORDER BY starts DESC, may_wait, priority DESC, msg_id
+                                       ROWS UNBOUNDED PRECEDING) AS filled,
+         greatest(language_room, sum(language_weight) FILTER (WHERE NOT may_wait) OVER (PARTITION BY language_lane))
+           AS before_language_ahead
+    FROM in_handler
+), in_language AS (
+  SELECT by_language.*, starts AND (language_lane IS NULL OR filled <= language_room) AS starts_too FROM by_language
+   WHERE language_lane IS NULL OR (starts AND filled <= language_room) OR (may_wait AND filled <= before_language_ahead + language_ahead)
+), by_namespace AS (
+  SELECT *, sum(namespace_weight) OVER (ORDER BY starts_too DESC, may_wait, priority DESC, msg_id
+                                        ROWS UNBOUNDED PRECEDING) AS namespace_filled,
+         greatest(namespace_room, sum(namespace_weight) FILTER (WHERE NOT may_wait) OVER ()) AS before_namespace_ahead
+    FROM in_language
+), fitting AS MATERIALIZED (
+  SELECT *, starts_too AND (namespace_room IS NULL OR namespace_filled <= namespace_room) AS fits FROM by_namespace
+   WHERE namespace_room IS NULL OR (starts_too AND namespace_filled <= namespace_room)
+      OR (may_wait AND namespace_filled <= before_namespace_ahead + namespace_ahead)
+), locked AS MATERIALIZED (
+  SELECT f.*, t.sort_key
+    FROM fitting f
+    JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = f.transition_uuid
+   WHERE t.most_recent AND t.to_state = 'enqueued'
+   ORDER BY f.fits DESC, f.priority DESC, f.msg_id
+   LIMIT $3::int + $4::int
+     FOR UPDATE OF t SKIP LOCKED
+), weighed AS (
+  SELECT *, fits AND sum(weight) FILTER (WHERE fits) OVER (ORDER BY may_wait, priority DESC, msg_id ROWS UNBOUNDED PRECEDING) <= $3::int
+            AS starts_now
+    FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
+), chosen AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT *, row_number() OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id) AS place,
+           count(*) FILTER (WHERE may_wait AND NOT starts_now) OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id
+                                                                     ROWS UNBOUNDED PRECEDING) AS ahead
+      FROM weighed
+  ) AS ranked
+   WHERE starts_now OR (may_wait AND ahead <= $4::int)
+)`
+}
+
+/** The limits of each runnable step that has any, for one namespace, as JSON text. */
+export function laneRows({ lanes, runnable }: ClaimRequest, namespace: string): string {
+  if (lanes === null || lanes === undefined) return '[]'
+  const around = lanes.namespaces.get(namespace) ?? null
+  const rows = lanes.places.map((place, index) => {
+    const handler = place.handler === null ? null : lanes.handlers[place.handler]
+    const language = place.language === null ? null : lanes.languages[place.language]
+    return {
+      named_task: runnable[index]?.namedTaskId,
+      step: runnable[index]?.templateStep,
+      ...{ handler_lane: place.handler, handler_room: handler?.room, handler_ahead: handler?.ahead },
+      ...{ language_lane: place.language, language_room: language?.room, language_ahead: language?.ahead },
+      ...{ namespace_room: around?.room, namespace_ahead: around?.ahead },
+      ...{ weight: place.weight, language_weight: place.languageWeight, namespace_weight: place.namespaceWeight },
+    }
+  })
+  return JSON.stringify(rows)
+}
