@@ -1,10 +1,12 @@
 // The worker's health, put together from its parts in the words of Tasker's worker API.
 
-import type { Worker, WorkerUsage } from './dispatch/worker.ts'
+import type { DeploymentMode, Worker, WorkerUsage } from './dispatch/worker.ts'
+import { type EventSystem, eventSystemCheck, eventSystemFacts } from './host-event-system.ts'
 import type { RuntimeName } from './model/handler.ts'
 import type { HealthCheck, HealthFact, WorkerHealthSource } from './model/health.ts'
 import type { HostError } from './model/host-error.ts'
 import type { AdapterHealth, LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
+import type { ListenerHealth } from './postgres/listener.ts'
 
 /** What the host says to people; pino's shape, and lines of handlers. */
 export interface HostLog {
@@ -23,8 +25,8 @@ interface WorkerHealthParts {
   }
   /** Languages whose newest files do not load, so that the version from before serves. */
   refusedReloads(): readonly { readonly runtime: RuntimeName; readonly problem: string }[]
-  readonly listener: { health(): { connected: boolean; message: string | null } } | null
-  readonly namespaces: readonly string[]
+  readonly mode: DeploymentMode
+  readonly listener: { health(): ListenerHealth } | null
   database(): Promise<HealthCheck>
   readonly circuits: { check(): HealthCheck; facts(): Readonly<Record<string, HealthFact>> }
   /** Facts about the pool of connections. */
@@ -47,7 +49,7 @@ export class WorkerHealth implements WorkerHealthSource {
       database: await this.#parts.database(),
       command_processor: healthy,
       queue_processing: this.#queues(),
-      event_system: this.#events(),
+      event_system: eventSystemCheck(this.#eventSystem()),
       step_processing: this.#runtimes(),
       circuit_breakers: this.#parts.circuits.check(),
     }
@@ -57,11 +59,12 @@ export class WorkerHealth implements WorkerHealthSource {
     return {
       uptime_seconds: Math.floor(process.uptime()),
       command_processor_active: true,
-      supported_namespaces: this.#parts.namespaces,
+      supported_namespaces: this.#parts.worker.namespaces,
       running_steps: this.#parts.worker.running,
       ...usageFacts(this.#parts.worker.usage()),
       circuit_breakers: this.#parts.circuits.facts(),
       ...this.#parts.pool(),
+      ...eventSystemFacts(this.#eventSystem()),
     }
   }
 
@@ -70,15 +73,11 @@ export class WorkerHealth implements WorkerHealthSource {
     return fault === null ? healthy : { status: 'unhealthy', message: `no steps are claimed: ${fault}`, durationMs: 0 }
   }
 
-  /** Polling goes on without notifications, so a lost listener is a degradation. */
-  #events(): HealthCheck {
-    const listener = this.#parts.listener?.health()
-    if (listener === undefined || listener.connected) return healthy
-    return {
-      status: 'degraded',
-      message: listener.message ?? 'no notifications; steps are found by polling',
-      durationMs: 0,
-    }
+  /** An orchestrator in this host may listen while the worker does not. */
+  #eventSystem(): EventSystem {
+    const { mode, listener, worker } = this.#parts
+    const heard = mode === 'PollingOnly' ? null : (listener?.health() ?? null)
+    return { mode, listener: heard, lastPollAtMs: worker.lastClaimAtMs }
   }
 
   #runtimes(): HealthCheck {

@@ -18,8 +18,8 @@ export interface HostTemplatesOptions {
   check(templates: readonly LoadedTemplate[]): readonly TemplateProblem[]
   /** Creates or updates all; resolves with the keys of those that are new or others than before. */
   register(templates: readonly TaskTemplate[]): Promise<readonly string[]>
-  /** Templates were registered after the start: what can run may be something else now. */
-  changed(): void
+  /** Templates were registered after the start: what can run may be something else now. A rejection is tried again. */
+  changed(): Promise<void> | void
 }
 
 /** A registration that failed is tried again: what somebody saved must not wait for the next save. */
@@ -137,7 +137,7 @@ export class HostTemplates {
       const key = templateKey(template)
       if (written.includes(key)) this.#options.log.info({ file: relative('.', file) }, `template ${key} registered`)
     }
-    if (!this.#stopped) this.#options.changed()
+    if (!this.#stopped) await this.#options.changed()
   }
 
   #tellNew(problems: readonly TemplateProblem[]): void {

@@ -57,7 +57,7 @@ export function adjustable({ worker, limits, dispatch }: Config): AdjustableOpti
 export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
   const { config, log, database, leaseDatabase, circuits, templates, rootsByTemplate, adapters, wakeUps } = surroundings
   const { dispatch, limits, queues, runtimes } = config
-  const namespaces = namespacesOf(templates)
+  const namespaces = [...new Set([...namespacesOf(templates), ...dispatch.namespaces])]
   const schemas = new InputSchemas({ value: 'payload', schema: 'schema of the event' })
   const domainEvents: DomainEvents = new DomainEvents({
     queue: new PgmqEventQueue(database),
@@ -83,6 +83,8 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
       rootsByTemplate,
       mode: config.worker.deploymentMode,
       ...adjustable(config),
+      pollIntervalMs: config.worker.pollIntervalMs,
+      notifiedPollIntervalMs: config.worker.notifiedPollIntervalMs,
       resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
     },
     {

@@ -12,6 +12,7 @@ import { guardedTasks, makeCircuits } from './host-circuits.ts'
 import { checkDatabase, makeDatabase, makeLeaseDatabase, poolFacts } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
+import { makeListener } from './host-listener.ts'
 import { HostSettings } from './host-settings.ts'
 import { HostTemplates } from './host-templates.ts'
 import { adjustable, makeWorker, namespacesOf } from './host-worker.ts'
@@ -28,7 +29,7 @@ import type { LoadedTemplate, TemplateProblem } from './model/template.ts'
 import { endsWithin } from './model/time-limit.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
 import type { Database } from './postgres/database.ts'
-import { Listener } from './postgres/listener.ts'
+import type { Listener } from './postgres/listener.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
 
 export interface HostOptions {
@@ -77,7 +78,7 @@ export class Host implements Lifecycle {
     this.#database = makeDatabase(config, databaseUrl, log)
     this.#circuits = makeCircuits(config, log)
     this.#webCircuit = this.#circuits.make('web', 'web')
-    this.#listener = this.#listens() ? new Listener({ url: databaseUrl, applicationName: 'stephost listener' }) : null
+    this.#listener = this.#listens() ? makeListener({ config, log, databaseUrl, database: this.#database }) : null
     this.#store = orchestrationStore(this.#database)
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
@@ -93,7 +94,7 @@ export class Host implements Lifecycle {
       ...{ roots: options.handlerRoots, templatePath: config.templatePath, strict: options.strict, log },
       check: (templates) => (options.parts.worker ? this.#unserved(templates) : []),
       register: (templates) => this.#store.registerTemplates(templates),
-      changed: () => this.#worker?.templatesChanged(),
+      changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),
     })
     this.#orchestrator = new Orchestrator({
       store: this.#store,
@@ -155,12 +156,14 @@ export class Host implements Lifecycle {
 
   /** Templates are registered before anything can ask for them; handlers are warm before the first claim. */
   async start(): Promise<void> {
+    const { config } = this.#options
     try {
       await this.#begin(this.#database)
       if (this.#listener !== null) await this.#begin(this.#listener)
       if (this.#options.parts.worker) await this.#begin(this.#languages)
       this.#templates.load()
       await this.#templates.register()
+      await this.#store.createQueues(config.dispatch.namespaces)
       if (this.#options.parts.orchestrator) await this.#begin(this.#orchestrator)
       if (this.#options.parts.worker) await this.#startWorker()
       if (this.#options.parts.rest) await this.#serve()
@@ -290,8 +293,8 @@ export class Host implements Lifecycle {
       worker,
       runtimes: this.#languages.opened,
       refusedReloads: () => this.#languages.refusedReloads,
+      mode: this.#options.config.worker.deploymentMode,
       listener: this.#listener,
-      namespaces: namespacesOf(this.templates),
       database: () => checkDatabase(this.#database),
       pool: () => poolFacts(this.#database),
       circuits: this.#circuits,

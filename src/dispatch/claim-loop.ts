@@ -1,37 +1,38 @@
 // When to claim: at once while claims find something, after a wake-up, and behind the notifications by polling (design D4).
 
 import { messageOf } from '../model/host-error.ts'
+import { PollPace, type PollPaceOptions } from './poll-pace.ts'
 import { WakeSignal } from './wake-signal.ts'
 
-/** How soon a failed claim is tried again where no poll stands behind the notifications. */
-const failedClaimRetryMs = 1_000
-
 export interface ClaimLoopOptions {
-  /** The poll behind the notifications; null: none (`EventDrivenOnly`). */
-  readonly pollIntervalMs: number | null
+  /** The poll behind the notifications; null: none, and no timer at all (`EventDrivenOnly`). */
+  readonly poll: PollPaceOptions | null
 }
 
 export interface ClaimLoopParts {
   /** Resolves with `again` when another claim is worth its while right now, with `leftBehind` when it is once there is room. */
-  claim(): Promise<{ readonly again: boolean; readonly leftBehind: boolean }>
+  claim(): Promise<{ readonly found: boolean; readonly again: boolean; readonly leftBehind: boolean }>
   /** There is room for a claim that is worth its round trip. */
   hasRoom(): boolean
+  /** Notifications are known to arrive, so that polls may be rare. */
+  notified(): boolean
   /** A claim or its hydration failed: steps may be ours without our knowing. */
   failed(error: unknown): void
 }
 
 export class ClaimLoop {
-  readonly #options: ClaimLoopOptions
   readonly #parts: ClaimLoopParts
+  readonly #pace: PollPace | null
   readonly #signal = new WakeSignal()
   #running: Promise<void> | null = null
   #claiming = false
   #unclaimedWork = true
   #fault: string | null = null
+  #lastClaimAtMs: number | null = null
 
   constructor(options: ClaimLoopOptions, parts: ClaimLoopParts) {
-    this.#options = options
     this.#parts = parts
+    this.#pace = options.poll === null ? null : new PollPace(options.poll)
   }
 
   /** False from the moment it was told to stop. */
@@ -42,6 +43,11 @@ export class ClaimLoop {
   /** Why the last claim failed; null when it did not. */
   get fault(): string | null {
     return this.#fault
+  }
+
+  /** When the queues were last looked at: milliseconds since 1970 by this machine's clock; null: not yet. */
+  get lastClaimAtMs(): number | null {
+    return this.#lastClaimAtMs
   }
 
   start(): void {
@@ -68,28 +74,43 @@ export class ClaimLoop {
     if (this.#unclaimedWork && this.#parts.hasRoom()) this.#signal.ring()
   }
 
+  /** Notifications arrive now, or do not any more: the next poll comes at the pace for that. */
+  paceChanged(): void {
+    this.#pace?.found()
+    this.#signal.ring()
+  }
+
+  /** The database has just answered somebody: a claim that failed is tried again. Without a poll nothing else would. */
+  databaseAnswered(): void {
+    if (this.#fault !== null) this.wake()
+  }
+
   async #run(): Promise<void> {
     while (this.#claiming) {
-      let waitMs = this.#options.pollIntervalMs
       try {
         while (this.#claiming && this.#unclaimedWork && (await this.#claimOnce())) {}
-        this.#fault = null
       } catch (error) {
-        waitMs ??= failedClaimRetryMs
         this.#fault = messageOf(error)
         this.#unclaimedWork = true
         this.#parts.failed(error)
       }
       if (!this.#claiming) return
-      await this.#signal.wait(waitMs)
-      if (this.#options.pollIntervalMs !== null) this.#unclaimedWork = true
+      const rung = await this.#signal.wait(this.#waitMs())
+      if (!rung) this.#unclaimedWork = true
     }
+  }
+
+  #waitMs(): number | null {
+    return this.#pace?.nextMs({ notified: this.#fault === null && this.#parts.notified() }) ?? null
   }
 
   async #claimOnce(): Promise<boolean> {
     if (!this.#parts.hasRoom()) return false
     this.#unclaimedWork = false
-    const { again, leftBehind } = await this.#parts.claim()
+    const { found, again, leftBehind } = await this.#parts.claim()
+    this.#fault = null
+    this.#lastClaimAtMs = Date.now()
+    if (found) this.#pace?.found()
     this.#unclaimedWork ||= again || leftBehind
     return again
   }

@@ -13,6 +13,7 @@ import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
 import type { HeldSteps } from './held-steps.ts'
 import type { Load, LoadShedding } from './load-shedding.ts'
 import { PermitLine } from './permit-line.ts'
+import type { PollPaceOptions } from './poll-pace.ts'
 import { type HydratedStep, RowBatches } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import type { Semaphore } from './semaphore.ts'
@@ -22,11 +23,11 @@ export interface StepConsumerOptions {
   /** Steps that may be claimed ahead of a free permit (design D3). */
   readonly prefetchMax: number
   /** The poll behind the notifications; null: none (`EventDrivenOnly`). */
-  readonly pollIntervalMs: number | null
+  readonly poll: PollPaceOptions | null
 }
 
 export interface StepConsumerParts {
-  readonly source: ClaimSource
+  readonly source: Pick<ClaimSource, 'claim'>
   readonly store: Pick<StepStore, 'hydrate'>
   readonly runnable: RunnableSteps
   readonly semaphore: Semaphore
@@ -41,6 +42,10 @@ export interface StepConsumerParts {
   giveBack(steps: readonly ClaimedStep[], reason: string): void
   /** False: results pile up, claim nothing more. */
   hasRoom(): boolean
+  /** Notifications are known to arrive, so that polls may be rare. */
+  notified(): boolean
+  /** A claim met steps that nobody here can run, and hid their messages for a while. */
+  hidForeign(): void
   /** A claim or its hydration failed: steps may be ours without our knowing. */
   claimUnknown(): void
 }
@@ -83,6 +88,7 @@ export class StepConsumer {
     this.#loop = new ClaimLoop(options, {
       claim: () => this.#claimAndBegin(),
       hasRoom: () => this.#isWorthAClaim(this.#room()) && parts.hasRoom(),
+      notified: () => parts.notified(),
       failed: (error) => {
         // Not even sent: the failures before were told, and nothing can be ours by it.
         if (isHostError(error, 'CIRCUIT_OPEN')) return
@@ -109,6 +115,11 @@ export class StepConsumer {
     return this.#loop.fault
   }
 
+  /** See `ClaimLoop`. */
+  get lastClaimAtMs(): number | null {
+    return this.#loop.lastClaimAtMs
+  }
+
   start(): void {
     this.#loop.start()
   }
@@ -116,6 +127,16 @@ export class StepConsumer {
   /** Something may be in a queue. */
   wake(): void {
     this.#loop.wake()
+  }
+
+  /** See `ClaimLoop`. */
+  paceChanged(): void {
+    this.#loop.paceChanged()
+  }
+
+  /** See `ClaimLoop`. */
+  databaseAnswered(): void {
+    this.#loop.databaseAnswered()
   }
 
   /** A permit is free: a prefetched step starts at once; claiming goes on only where the last claim left something behind. */
@@ -135,14 +156,15 @@ export class StepConsumer {
     return handovers.flatMap((handover) => handover.map(({ step }) => step))
   }
 
-  async #claimAndBegin(): Promise<{ again: boolean; leftBehind: boolean }> {
+  async #claimAndBegin(): Promise<{ found: boolean; again: boolean; leftBehind: boolean }> {
     const claim = await this.#claim(this.#room())
+    if (claim.foreign > 0) this.#parts.hidForeign()
     this.#line.add(this.#batches.add(await this.#hydrate(claim.steps)))
     // Those that could fill the batches will not be claimed.
     const { free: freeNow, prefetch: prefetchNow } = this.#room()
     if (freeNow + prefetchNow <= 0) this.#line.add(this.#batches.flush())
     await this.#parts.runnable.refreshIfOld(claim)
-    return { again: claim.more, leftBehind: claim.leftBehind }
+    return { found: claim.steps.length > 0, again: claim.more, leftBehind: claim.leftBehind }
   }
 
   /**

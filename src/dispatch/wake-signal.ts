@@ -9,8 +9,11 @@ export class WakeSignal {
     this.#answer?.()
   }
 
-  /** Resolves when the bell was rung since the last wait, or after `timeoutMs`; null waits for the bell alone. */
-  async wait(timeoutMs: number | null): Promise<void> {
+  /**
+   * Resolves with true when the bell was rung since the last wait, with false after `timeoutMs`; null waits for the bell alone, without
+   * any timer.
+   */
+  async wait(timeoutMs: number | null): Promise<boolean> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
         const timer = timeoutMs === null ? null : setTimeout(resolve, timeoutMs)
@@ -20,7 +23,9 @@ export class WakeSignal {
         }
       })
     }
+    const rung = this.#rung
     this.#rung = false
     this.#answer = null
+    return rung
   }
 }

@@ -4,14 +4,12 @@ import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import type { ClaimSource } from '../model/claim-source.ts'
 import type { AuthorCode, StoredSteps } from '../model/domain-event.ts'
 import type { RuntimeName } from '../model/handler.ts'
-import { messageOf } from '../model/host-error.ts'
-import type { StepId } from '../model/ids.ts'
+import type { StepId, WorkerId } from '../model/ids.ts'
 import type { JsonLimits } from '../model/json-text.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { StepLog } from '../model/step-log.ts'
-import type { ClaimedStep } from '../model/step-request.ts'
-import type { NamedTaskSource, StepStore, WorkerRegistry } from '../model/step-store.ts'
+import type { NamedTaskSource, StepStore, WorkerAnnouncements, WorkerRegistry } from '../model/step-store.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
 import { AuthorCalls } from './author-calls.ts'
 import { DeadlineWheel } from './deadline.ts'
@@ -19,18 +17,22 @@ import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from 
 import { Drain, type DrainOptions } from './drain.ts'
 import { HandlerDirectory } from './handler-directory.ts'
 import { HeldSteps } from './held-steps.ts'
+import { HiddenMessages } from './hidden-messages.ts'
 import { Lease } from './lease.ts'
 import { LoadShedding, type LoadSheddingOptions, type LoadState, percentOf } from './load-shedding.ts'
 import type { PermitLimits, PermitView } from './permit-views.ts'
+import { pollPaceOf } from './poll-pace.ts'
 import { StepRecovery } from './recovery.ts'
 import { RunnableSteps } from './runnable-steps.ts'
 import { RuntimeTurns } from './runtime-turns.ts'
 import { Semaphore } from './semaphore.ts'
+import { ServedNamespaces } from './served-namespaces.ts'
 import { StepCheckpoints } from './step-checkpoints.ts'
 import { StepCompleter, type StepCompleterOptions } from './step-completer.ts'
 import { StepConsumer } from './step-consumer.ts'
 import { type RunningStep, StepExecutor } from './step-executor.ts'
 import { StepLogs } from './step-logs.ts'
+import { StepReturns } from './step-returns.ts'
 
 export type DeploymentMode = 'Hybrid' | 'EventDrivenOnly' | 'PollingOnly'
 
@@ -44,7 +46,10 @@ export interface WorkerOptions extends DrainOptions {
   readonly prefetchMax: number
   readonly handlerTimeoutMs: number
   readonly resultLimits: JsonLimits
+  /** The longest wait between two looks at the queues where no notification is sure to tell of a step. */
   readonly pollIntervalMs: number
+  /** The same while notifications are known to arrive. */
+  readonly notifiedPollIntervalMs: number
   readonly foreignRetryMs: number
   readonly leaseMs: number
   readonly heartbeatMs: number
@@ -72,7 +77,7 @@ export interface WorkerUsage {
 export interface WorkerParts {
   readonly adapters: readonly RuntimeAdapter[]
   readonly source: ClaimSource
-  readonly store: StepStore & NamedTaskSource & WorkerRegistry
+  readonly store: StepStore & NamedTaskSource & WorkerRegistry & WorkerAnnouncements
   /** null: `PollingOnly`. */
   readonly wakeUps: WakeUps | null
   readonly events: DispatchEvents
@@ -104,8 +109,9 @@ export class Worker implements Lifecycle {
   readonly #recovery: StepRecovery
   readonly #lease: Lease
   readonly #drain: Drain
-  #stopListening: (() => Promise<void>)[] = []
-  readonly #givingBack = new Set<Promise<void>>()
+  readonly #served: ServedNamespaces
+  readonly #hidden: HiddenMessages
+  readonly #returns: StepReturns
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
     const { store, events } = parts
@@ -117,7 +123,24 @@ export class Worker implements Lifecycle {
     this.directory = directory
     this.#options = options
     this.#parts = parts
-    this.#runnable = new RunnableSteps(store, directory, { ...options, refreshMs: options.foreignRetryMs })
+    const served = new ServedNamespaces(options.namespaces, {
+      wakeUps: parts.wakeUps,
+      wake: () => this.#consumer.wake(),
+      paceChanged: () => this.#consumer.paceChanged(),
+      register: (names) => store.updateNamespaces(workerId(), names),
+    })
+    this.#served = served
+    this.#hidden = new HiddenMessages({
+      deadlines: this.#deadlines,
+      announce: () => store.announceVisible(served.names),
+    })
+    this.#runnable = new RunnableSteps(store, directory, {
+      rootsByTemplate: options.rootsByTemplate,
+      refreshMs: options.foreignRetryMs,
+      get namespaces() {
+        return served.names
+      },
+    })
     this.#semaphore = new Semaphore(options.permits, () => this.#roomFreed())
     this.#shedding = new LoadShedding(options.loadShedding, events)
     const turns = new RuntimeTurns(this.#deadlines)
@@ -141,37 +164,44 @@ export class Worker implements Lifecycle {
       hydrate: (steps) => store.hydrate(steps),
       turns,
       finished: (finished) => this.#completer.accept(finished),
-      notStarted: (step, reason) => this.#giveBackLater([step], reason),
+      notStarted: (step, reason) => this.#returns.later([step], reason),
       mayStart: () => this.#lease.isCertain,
     })
-    this.#consumer = new StepConsumer(
-      {
-        prefetchMax: options.prefetchMax,
-        pollIntervalMs: options.mode === 'EventDrivenOnly' ? null : options.pollIntervalMs,
-      },
-      {
-        source: guarded.source,
-        store: guarded.hydrating,
-        held,
-        events,
-        counters,
-        workerId,
-        runnable: this.#runnable,
-        semaphore: this.#semaphore,
-        shedding: this.#shedding,
-        giveBack: (steps, reason) => this.#giveBackLater(steps, reason),
-        executor: this.#executor,
-        deadlines: this.#deadlines,
-        hasRoom: () => this.#completer.hasRoom && this.#lease.isCertain,
-        claimUnknown: () => this.#recovery.claimUnknown(),
-      },
-    )
+    this.#consumer = this.#makeConsumer(guarded.source, guarded.hydrating)
     this.#recovery = new StepRecovery(options, { registry: store, store, held, events, counters, workerId })
+    this.#returns = new StepReturns(
+      { store, held, events, counters, hidden: this.#hidden, releaseUnknown: () => this.#recovery.releaseUnknown() },
+      { delayMs: options.foreignRetryMs },
+    )
     this.#lease = this.#newLease()
     this.#drain = this.#newDrain()
   }
 
-  get workerId(): string {
+  #makeConsumer(source: Pick<ClaimSource, 'claim'>, store: Pick<StepStore, 'hydrate'>): StepConsumer {
+    const { mode, prefetchMax, foreignRetryMs } = this.#options
+    const { events, wakeUps } = this.#parts
+    return new StepConsumer(
+      { prefetchMax, poll: mode === 'EventDrivenOnly' ? null : pollPaceOf(this.#options) },
+      {
+        ...{ source, store, events },
+        workerId: () => this.workerId,
+        held: this.#held,
+        counters: this.counters,
+        runnable: this.#runnable,
+        semaphore: this.#semaphore,
+        shedding: this.#shedding,
+        giveBack: (steps, reason) => this.#returns.later(steps, reason),
+        executor: this.#executor,
+        deadlines: this.#deadlines,
+        hasRoom: () => this.#completer.hasRoom && this.#lease.isCertain,
+        notified: () => wakeUps?.arriving ?? false,
+        hidForeign: () => this.#hidden.hid(foreignRetryMs),
+        claimUnknown: () => this.#recovery.claimUnknown(),
+      },
+    )
+  }
+
+  get workerId(): WorkerId {
     return this.#lease.workerId
   }
 
@@ -205,17 +235,6 @@ export class Worker implements Lifecycle {
     this.#deadlines.set(performance.now() + this.#options.foreignRetryMs, () => this.#consumer.wake())
   }
 
-  /** Templates were registered anew: steps may be runnable that were not, and the other way round. */
-  templatesChanged(): void {
-    this.#runnable.refresh().then(
-      () => this.handlersChanged(),
-      (error: unknown) => {
-        this.#runnable.doubt()
-        this.#parts.events.warning('the templates could not be read', { error: messageOf(error) })
-      },
-    )
-  }
-
   /** Why no steps are claimed right now; null when claims go through. */
   get claimFault(): string | null {
     return this.#consumer.fault
@@ -244,11 +263,20 @@ export class Worker implements Lifecycle {
     }
   }
 
+  /** When the queues were last looked at: milliseconds since 1970 by this machine's clock; null: not yet. */
+  get lastClaimAtMs(): number | null {
+    return this.#consumer.lastClaimAtMs
+  }
+
+  get namespaces(): readonly string[] {
+    return this.#served.names
+  }
+
   async start(): Promise<void> {
     await this.#runnable.refresh()
     await this.#lease.start()
     try {
-      await this.#listen()
+      await this.#served.listen()
     } catch (error) {
       await this.stop()
       throw error
@@ -258,7 +286,14 @@ export class Worker implements Lifecycle {
 
   #newLease(): Lease {
     const { store, events } = this.#parts
-    return new Lease(this.#options, {
+    const served = this.#served
+    const options = {
+      ...this.#options,
+      get namespaces() {
+        return served.names
+      },
+    }
+    return new Lease(options, {
       ...{ registry: store, events },
       runnable: () => this.#runnable.announced(),
       lost: () => this.#letGo(),
@@ -266,7 +301,12 @@ export class Worker implements Lifecycle {
         this.#roomFreed()
         this.#consumer.wake()
       },
-      beat: (beat) => this.#recovery.onHeartbeat(beat),
+      beat: async (beat) => {
+        this.#consumer.databaseAnswered()
+        await this.#hidden.tellOwed()
+        await served.register()
+        await this.#recovery.onHeartbeat(beat)
+      },
     })
   }
 
@@ -276,21 +316,27 @@ export class Worker implements Lifecycle {
       ...{ held: this.#held, events, storedSteps },
       ...{ consumer: this.#consumer, executor: this.#executor, completer: this.#completer },
       ...{ recovery: this.#recovery, lease: this.#lease },
-      stopListening: () => Promise.allSettled(this.#stopListening.splice(0).map((stop) => stop())),
-      giveBack: (steps, reason) => this.#giveBack(steps, { reason, delayMs: 0 }),
-      givenBack: () => Promise.all(this.#givingBack),
+      stopListening: () => this.#served.stop(),
+      giveBack: (steps, reason) => this.#returns.giveBack(steps, { reason, delayMs: 0 }),
+      givenBack: () => this.#returns.settled(),
     })
   }
 
-  async #listen(): Promise<void> {
-    for (const namespace of this.#parts.wakeUps === null ? [] : this.#options.namespaces) {
-      const stop = await this.#parts.wakeUps?.listen(`pgmq_message_ready.${namespace}`, () => this.#consumer.wake())
-      if (stop !== undefined) this.#stopListening.push(stop)
-    }
+  /**
+   * Templates were registered: from now on steps of these namespaces are claimed too, and those of a changed template as it says now. Their
+   * queues must exist. Rejects with a HostError when the database does not answer; then it may be called again.
+   */
+  async serveNamespaces(names: readonly string[]): Promise<void> {
+    await this.#served.add(names)
+    this.#parts.source.serve(this.#served.names)
+    await this.#runnable.refresh()
+    this.handlersChanged()
+    await this.#served.register()
   }
 
   /** Stops claiming, gives back what did not start, drains, cancels, kills, stores the results, signs off; within `shutdownMaxMs`. */
   async stop(): Promise<void> {
+    this.#returns.stopDelaying()
     await this.#drain.run()
     this.#deadlines.stop()
   }
@@ -315,30 +361,6 @@ export class Worker implements Lifecycle {
     this.#consumer.dropPrefetched()
     this.#executor.cancelAll('lease_lost')
   }
-
-  #giveBackLater(steps: readonly ClaimedStep[], reason: string): void {
-    void this.#giveBack(steps, { reason, delayMs: this.#options.foreignRetryMs })
-  }
-
-  /** Never rejects: what could not be given back is found by the next look at our own steps, or by recovery. */
-  #giveBack(steps: readonly ClaimedStep[], options: { reason: string; delayMs: number }): Promise<void> {
-    const ours = steps.filter((step) => this.#held.has(step))
-    if (ours.length === 0) return Promise.resolve()
-    this.#held.returning(ours)
-    const giving = this.#release(ours, options).finally(() => this.#givingBack.delete(giving))
-    this.#givingBack.add(giving)
-    return giving
-  }
-
-  async #release(steps: readonly ClaimedStep[], options: { reason: string; delayMs: number }): Promise<void> {
-    try {
-      this.counters.released += await this.#parts.store.release(steps, options)
-      this.#held.returned(steps)
-    } catch (error) {
-      this.#recovery.releaseUnknown()
-      this.#parts.events.warning('steps could not be given back yet', { steps: steps.length, error: messageOf(error) })
-    }
-  }
 }
 
 function completerOptions(options: WorkerOptions): StepCompleterOptions {
@@ -351,7 +373,7 @@ function completerOptions(options: WorkerOptions): StepCompleterOptions {
 
 /** A claim and its hydration are one thing: a step that cannot be hydrated should not have been claimed. */
 function behindBreakers({ source, store, breakers }: WorkerParts): {
-  readonly source: ClaimSource
+  readonly source: Pick<ClaimSource, 'claim'>
   readonly hydrating: Pick<StepStore, 'hydrate'>
   readonly completing: Pick<StepStore, 'complete'>
 } {

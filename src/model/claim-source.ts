@@ -66,4 +66,6 @@ export interface Claim {
 export interface ClaimSource {
   /** Never more than `free + prefetch` steps. Rejects with a HostError; the claim may then have happened (design D1: unknown). */
   claim(request: ClaimRequest): Promise<Claim>
+  /** From the next claim on, these are the namespaces. Their queues exist. */
+  serve(namespaces: readonly string[]): void
 }

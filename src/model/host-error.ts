@@ -18,6 +18,8 @@ export const hostErrorHints = {
   EMBEDDED_POSTGRES_MISSING: 'Run bin/setup, or set DATABASE_URL to a server of your own.',
   FRAME_TOO_LARGE: 'Make the payload smaller, or raise frameBytesMax on both sides.',
   HANDLERS_DIR_MISSING: 'Name an existing directory with --handlers.',
+  NOTIFICATIONS_LOST:
+    'Set common.database.listen_url (STEPHOST_LISTEN_URL) to PostgreSQL itself, not to a pooler, and to the same database.',
   PROTOCOL_ERROR: 'Host and runtime disagree about the wire; reinstall both from one version.',
   PROTOCOL_VERSION: 'Upgrade the side that the message names.',
   RUNTIME_BUSY: 'The step goes back to the queue; lower the concurrency or raise the in-flight limit of the runtime.',

@@ -121,6 +121,8 @@ export interface DueRetries {
 export interface OrchestrationStore {
   /** Namespaces, queues, templates; resolves with the keys of those that are new or changed. Rejects with TEMPLATE_INVALID when a name is over the limits. */
   registerTemplates(templates: readonly TaskTemplate[]): Promise<readonly string[]>
+  /** The three queues of orchestration and those of the namespaces, where they are missing. */
+  createQueues(namespaces: readonly string[]): Promise<void>
   template(key: { namespace: string; name: string; version: string | null }): Promise<StoredTemplate | null>
   /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
   templateKeys(namespace: string): Promise<readonly string[]>

@@ -102,6 +102,14 @@ export interface RecoveryOptions {
   readonly mayJudge: boolean
 }
 
+/** What a worker tells the others while it runs. */
+export interface WorkerAnnouncements {
+  /** Messages of these namespaces that were hidden are visible again: whoever listens should look. */
+  announceVisible(namespaces: readonly string[]): Promise<void>
+  /** The worker serves these now. */
+  updateNamespaces(workerId: WorkerId, namespaces: readonly string[]): Promise<void>
+}
+
 export interface WorkerRegistry {
   register(registration: WorkerRegistration): Promise<void>
   /** null: this worker was declared dead. Its claims are no longer its own. `runnable` is null when it is as before. */

@@ -16,12 +16,18 @@ export class PgmqClaimSource implements ClaimSource {
   readonly #database: Queryable
   readonly #options: PgmqClaimSourceOptions
   readonly #looks: QueueLooks
+  #namespaces: readonly string[]
   #turn = 0
 
   constructor(database: Queryable, options: PgmqClaimSourceOptions) {
     this.#database = database
     this.#options = options
     this.#looks = new QueueLooks(database)
+    this.#namespaces = options.namespaces
+  }
+
+  serve(namespaces: readonly string[]): void {
+    this.#namespaces = namespaces
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
@@ -52,7 +58,7 @@ export class PgmqClaimSource implements ClaimSource {
 
   /** The namespaces that have something, beginning with another one each time. One namespace is not asked first: the claim itself tells. */
   async #ready(): Promise<readonly string[]> {
-    const { namespaces } = this.#options
+    const namespaces = this.#namespaces
     if (namespaces.length <= 1) return namespaces
     const ready = await readyNamespaces(this.#database, namespaces)
     this.#turn += 1

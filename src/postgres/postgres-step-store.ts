@@ -17,14 +17,17 @@ import type {
   Recovery,
   RecoveryOptions,
   StepStore,
+  WorkerAnnouncements,
   WorkerRegistration,
   WorkerRegistry,
 } from '../model/step-store.ts'
+import { visibleChannel } from '../model/wake-ups.ts'
 import type { Database } from './database.ts'
 import { sqlStateOf } from './database-fault.ts'
 import { completeSteps } from './queries/complete-steps.ts'
 import { hydrateSteps } from './queries/hydrate-steps.ts'
 import { loadNamedTasks } from './queries/load-named-tasks.ts'
+import { notifyChannels } from './queries/notify-channels.ts'
 import {
   declareDeadWorkers,
   forgetDeadWorkers,
@@ -34,7 +37,13 @@ import {
 } from './queries/recover-steps.ts'
 import { releaseSteps } from './queries/release-steps.ts'
 import { storeCheckpoint } from './queries/store-checkpoint.ts'
-import { heartbeatWorker, leaveWorker, ownSteps, registerWorker } from './queries/worker-lease.ts'
+import {
+  heartbeatWorker,
+  leaveWorker,
+  ownSteps,
+  registerWorker,
+  updateWorkerNamespaces,
+} from './queries/worker-lease.ts'
 import type { Queryable } from './statement.ts'
 import { StepDefinitions } from './step-definitions.ts'
 
@@ -42,7 +51,7 @@ import { StepDefinitions } from './step-definitions.ts'
 const recoveredStepsMax = 1000
 const recoveryPassesMax = 50
 
-export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry {
+export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry, WorkerAnnouncements {
   readonly #database: Database
   readonly #heartbeats: Queryable
   readonly #leaseMs: number
@@ -104,6 +113,14 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
     const messages = await releaseSteps(this.#database, steps, { ...options, sends: this.#outgoing === null })
     this.#outgoing?.accept(messages, options.delayMs)
     return messages.length
+  }
+
+  announceVisible(namespaces: readonly string[]): Promise<void> {
+    return notifyChannels(this.#database, namespaces.map(visibleChannel))
+  }
+
+  updateNamespaces(workerId: WorkerId, namespaces: readonly string[]): Promise<void> {
+    return updateWorkerNamespaces(this.#database, workerId, namespaces)
   }
 
   load(namespaces: readonly string[]): Promise<readonly NamedTaskSteps[]> {

@@ -77,7 +77,7 @@ describe('a template that this host registered anew', () => {
     const step = await steps.enqueue()
     const written = await registerTemplates(steps.database, [oneStepTemplate()])
     expect(written).toEqual(['shop/one_step@1.0.0'])
-    worker.templatesChanged()
+    await worker.serveNamespaces([])
     expect(await ran(adapter, step)).toMatchObject({ callable: 'work' })
   })
 })

@@ -57,7 +57,7 @@ function setUp(script: Script) {
   const semaphore = new Semaphore(script.limits ?? { permitsMax: script.permits ?? 2 }, () => consumer.permitFreed())
   const take = script.claims ?? ((request) => waiting.splice(0, request.free + request.prefetch))
   const consumer: StepConsumer = new StepConsumer(
-    { prefetchMax: script.prefetchMax ?? 0, pollIntervalMs: 60_000 },
+    { prefetchMax: script.prefetchMax ?? 0, poll: { firstMs: 60_000, idleMaxMs: 60_000, notifiedMaxMs: 60_000 } },
     {
       runnable,
       semaphore,
@@ -69,6 +69,8 @@ function setUp(script: Script) {
       counters: newDispatchCounters(),
       workerId: script.workerId ?? (() => 'w' as WorkerId),
       hasRoom: () => seen.room,
+      notified: () => false,
+      hidForeign: () => {},
       claimUnknown: () => {
         seen.unknown += 1
       },

@@ -43,7 +43,7 @@ export function stepRequest(step: ClaimedStep, more: Partial<StepRequest> = {}):
   }
 }
 
-export function success(step: ClaimedStep): StepResult {
+export function success(step: Pick<ClaimedStep, 'stepId'>): StepResult {
   return {
     stepId: step.stepId,
     success: true,

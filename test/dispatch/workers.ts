@@ -3,6 +3,7 @@ import { Worker, type WorkerOptions, type WorkerParts } from '../../src/dispatch
 import type { ClaimSource } from '../../src/model/claim-source.ts'
 import type { StoredSteps } from '../../src/model/domain-event.ts'
 import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
+import type { WakeUps } from '../../src/model/wake-ups.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
 import type { StepDatabase } from './step-database.ts'
@@ -14,9 +15,10 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   readonly foreignGraceMs?: number
   /** Stands between the worker and the database, to lose answers. */
   readonly store?: PostgresStepStore
-  readonly source?: ClaimSource
+  readonly source?: Pick<ClaimSource, 'claim'> & Partial<ClaimSource>
   readonly storedSteps?: StoredSteps
   readonly breakers?: WorkerParts['breakers']
+  readonly wakeUps?: WakeUps
 }
 
 export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore {
@@ -41,8 +43,9 @@ export async function startWorker(
   adapter: RuntimeAdapter,
   options: TestWorkerOptions = {},
 ): Promise<Worker> {
-  const { store = storeOf(steps), source = sourceOf(steps, options), storedSteps = null, ...more } = options
-  const { concurrentHandlersMax = 4, breakers = null, ...rest } = more
+  const { store = storeOf(steps), storedSteps = null, ...more } = options
+  const source: NonNullable<TestWorkerOptions['source']> = options.source ?? sourceOf(steps, options)
+  const { source: _source, concurrentHandlersMax = 4, breakers = null, wakeUps = null, ...rest } = more
   const worker = new Worker(
     {
       namespaces: ['shop'],
@@ -55,6 +58,7 @@ export async function startWorker(
       handlerTimeoutMs: 30_000,
       resultLimits: { bytesMax: 1_000_000, depthMax: 200 },
       pollIntervalMs: 20,
+      notifiedPollIntervalMs: 20,
       foreignRetryMs: 100,
       leaseMs: 2_000,
       heartbeatMs: 100,
@@ -66,7 +70,15 @@ export async function startWorker(
       shutdownMaxMs: 28_000,
       ...rest,
     },
-    { source, store, adapters: [adapter], wakeUps: null, events: quietEvents, storedSteps, breakers },
+    {
+      source: { claim: (request) => source.claim(request), serve: (names) => source.serve?.(names) },
+      store,
+      adapters: [adapter],
+      wakeUps,
+      events: quietEvents,
+      storedSteps,
+      breakers,
+    },
   )
   await worker.start()
   return worker

@@ -23,7 +23,6 @@ processes = 2
 processes = 2
 [dispatch]
 foreign_retry_ms = 100
-poll_interval_ms = 100
 `
 
 /** One handler in each language; `version` is what it returns. */

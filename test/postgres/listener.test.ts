@@ -1,7 +1,7 @@
 // Wake-ups through a real server: delivery, quoting, loss of the connection, silence of the connection, and the end.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Database } from '../../src/postgres/database.ts'
-import { Listener } from '../../src/postgres/listener.ts'
+import { Listener, reconnectDelayMs } from '../../src/postgres/listener.ts'
 import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { TcpProxy } from '../fixtures/tcp-proxy.ts'
@@ -120,6 +120,76 @@ describe('Listener', () => {
       await distant.stop()
       await proxy.stop()
     }
+  })
+
+  it('judges a connection deaf whose probe does not come back, says so, tries again, and believes it when one does', async () => {
+    let deaf = true
+    const probed = new Listener({
+      url: place.url,
+      applicationName: 'probed',
+      answerTimeoutMs: 50,
+      probeIntervalMs: 50,
+      send: async (channel, payload) => {
+        if (!deaf) await database.query({ text: 'SELECT pg_notify($1, $2)', values: [channel, payload] })
+      },
+    })
+    const states: boolean[] = []
+    probed.watch(() => states.push(probed.arriving))
+    try {
+      const counter = count()
+      await probed.listen('probed', counter.wake)
+      await probed.start()
+      expect(probed.health()).toMatchObject({ connected: false, arriving: false })
+      expect(probed.health().message).toMatch(/^a notification sent through the pool did not reach .* within 50 ms/)
+      expect(counter.calls).toBe(0)
+      deaf = false
+      await eventually('it hears', () => probed.arriving)
+      expect(probed.health()).toMatchObject({ connected: true, message: null, lastNotificationAtMs: null })
+      expect(counter.calls).toBe(1)
+      deaf = true
+      await eventually('it is deaf again', () => !probed.arriving)
+      expect(states).toEqual([false, true, false])
+    } finally {
+      await probed.stop()
+    }
+  })
+
+  it('judges nobody by a probe that could not be sent', async () => {
+    let broken = false
+    let tries = 0
+    const probed = new Listener({
+      url: place.url,
+      applicationName: 'probed',
+      probeIntervalMs: 20,
+      send: async (channel, payload) => {
+        tries += 1
+        if (broken) throw new Error('the pool is exhausted')
+        await database.query({ text: 'SELECT pg_notify($1, $2)', values: [channel, payload] })
+      },
+    })
+    try {
+      await probed.start()
+      broken = true
+      const before = tries
+      await eventually('some probes failed', () => tries > before + 3)
+      expect(probed.health()).toMatchObject({ connected: true, arriving: true, reconnects: 0, message: null })
+    } finally {
+      await probed.stop()
+    }
+  })
+
+  it('waits longer from attempt to attempt to reconnect, up to the limit, and never twice the same', () => {
+    const longest = [0, 1, 2, 5, 6, 20].map((attempt) =>
+      Math.max(...Array.from({ length: 300 }, () => reconnectDelayMs(attempt, 5_000))),
+    )
+    const limits = [100, 200, 400, 3_200, 5_000, 5_000]
+    longest.forEach((waitMs, index) => {
+      expect(waitMs).toBeLessThanOrEqual(limits[index] ?? 0)
+      expect(waitMs).toBeGreaterThan((limits[index] ?? 0) * 0.9)
+    })
+    const waits = Array.from({ length: 300 }, () => reconnectDelayMs(3, 5_000))
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(400)
+    expect(new Set(waits).size).toBeGreaterThan(290)
   })
 
   it('stops while it tries to reconnect', async () => {

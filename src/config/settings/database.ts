@@ -1,8 +1,12 @@
 // `common.database` and `common.pgmq_database`: where PostgreSQL is and how many connections we hold.
-import { boolean, databaseUrl, integerBetween, setting, type Values } from './setting.ts'
+import { boolean, databaseUrl, integerBetween, oneOf, setting, type Values } from './setting.ts'
 
 export const databaseSettings = {
   url: setting(databaseUrl, 'PostgreSQL; empty: an embedded server', { env: 'DATABASE_URL' }),
+  listen_url: setting(databaseUrl, 'The same database without a pooler, for LISTEN; empty: url', {
+    env: 'STEPHOST_LISTEN_URL',
+  }),
+  pooler: setting(oneOf(['none', 'transaction']), 'What stands between url and PostgreSQL'),
   pool: {
     max_connections: setting(integerBetween(1, 1000), 'Most connections of one process'),
     min_connections: setting(integerBetween(0, 100), 'Connections that stay open'),
@@ -30,6 +34,10 @@ export const queueDatabaseSettings = {
 export interface DatabaseConfig {
   /** null: none is named, so an embedded server is used. */
   readonly url: string | null
+  /** Where LISTEN goes; null: to `url`. */
+  readonly listenUrl: string | null
+  /** Something that gives each transaction another backend stands before PostgreSQL. */
+  readonly transactionPooler: boolean
   readonly connectionsMax: number
   readonly connectionsMin: number
   readonly acquireTimeoutMs: number
@@ -46,6 +54,8 @@ export function databaseConfig(
 ): DatabaseConfig {
   return {
     url: values.url === '' ? null : values.url,
+    listenUrl: values.listen_url === '' ? null : values.listen_url,
+    transactionPooler: values.pooler === 'transaction',
     connectionsMax: values.pool.max_connections,
     connectionsMin: values.pool.min_connections,
     acquireTimeoutMs: values.pool.acquire_timeout_seconds * 1000,

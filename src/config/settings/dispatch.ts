@@ -1,5 +1,5 @@
 // `dispatch`: leases, waits and graces of the step path. Our own keys; Tasker has none of these.
-import { integerBetween, setting, type Values } from './setting.ts'
+import { integerBetween, namespaceNames, setting, type Values } from './setting.ts'
 
 export const dispatchSettings = {
   prefetch_max: setting(integerBetween(0, 10_000), 'Steps claimed ahead of a free permit'),
@@ -18,7 +18,12 @@ export const dispatchSettings = {
     integerBetween(1000, 7_200_000),
     'From the signal to the end; below the grace of whoever sends it',
   ),
-  poll_interval_ms: setting(integerBetween(10, 60_000), 'How often queues are asked without a notification'),
+  namespaces: setting(namespaceNames, 'Namespaces that are served beside those of the own templates'),
+  listen_heartbeat_ms: setting(
+    integerBetween(100, 600_000),
+    'How often a quiet LISTEN connection is asked if it lives',
+  ),
+  listen_answer_ms: setting(integerBetween(100, 60_000), 'How long LISTEN, its heartbeat and the self-probe may take'),
 }
 
 export interface DispatchConfig {
@@ -32,7 +37,9 @@ export interface DispatchConfig {
   readonly resultsWaitingMax: number
   readonly resultsWaitingBytesMax: number
   readonly shutdownMaxMs: number
-  readonly pollIntervalMs: number
+  readonly namespaces: readonly string[]
+  readonly listenHeartbeatMs: number
+  readonly listenAnswerMs: number
 }
 
 export function dispatchConfig(values: Values<typeof dispatchSettings>): DispatchConfig {
@@ -47,6 +54,8 @@ export function dispatchConfig(values: Values<typeof dispatchSettings>): Dispatc
     resultsWaitingMax: values.results_waiting_max,
     resultsWaitingBytesMax: values.results_waiting_bytes_max,
     shutdownMaxMs: values.shutdown_max_ms,
-    pollIntervalMs: values.poll_interval_ms,
+    namespaces: values.namespaces,
+    listenHeartbeatMs: values.listen_heartbeat_ms,
+    listenAnswerMs: values.listen_answer_ms,
   }
 }

@@ -64,6 +64,12 @@ export const variableNames: Format<readonly string[]> = form(
   'a list of names of environment variables',
   (value) => Array.isArray(value) && value.every((name) => typeof name === 'string' && /^[A-Za-z_]\w*$/.test(name)),
 )
+export const namespaceNames: Format<readonly string[]> = form(
+  'a list of namespaces: at most 29 letters, digits and underscores each',
+  (value) =>
+    Array.isArray(value) &&
+    value.every((name) => typeof name === 'string' && /^[A-Za-z_][A-Za-z0-9_]{0,28}$/.test(name)),
+)
 export const fileNames: Format<readonly string[]> = form(
   'a list of names of files or directories, without a slash; * and ? may stand in them',
   (value) => Array.isArray(value) && value.every((name) => typeof name === 'string' && /^[^/\0]+$/.test(name)),

@@ -23,7 +23,28 @@ export const webSettings = {
 export const workerSettings = {
   worker_id: setting(textNotEmpty, 'Label of this instance in health and metrics', { env: 'TASKER_WORKER_ID' }),
   event_systems: {
-    worker: { deployment_mode: setting(oneOf(deploymentModes), 'How steps are found: notifications, polling or both') },
+    worker: {
+      deployment_mode: setting(oneOf(deploymentModes), 'How steps are found: notifications, polling or both'),
+      timing: {
+        health_check_interval_seconds: setting(integerBetween(1, 3600), 'How often a NOTIFY to ourselves is probed'),
+        fallback_polling_interval_seconds: setting(
+          integerBetween(1, 60),
+          'Hybrid: how often queues are asked while notifications arrive',
+        ),
+      },
+      metadata: {
+        listener: {
+          retry_interval_seconds: setting(integerBetween(1, 300), 'Longest wait between two attempts to reconnect'),
+          connection_timeout_seconds: setting(integerBetween(1, 300), 'Longest time to connect'),
+        },
+        fallback_poller: {
+          polling_interval_ms: setting(
+            integerBetween(100, 60_000),
+            'Longest wait between two polls where no notification is sure to arrive',
+          ),
+        },
+      },
+    },
   },
   mpsc_channels: {
     handler_dispatch: {
@@ -60,9 +81,18 @@ export interface LoadSheddingConfig {
   readonly warningThresholdPercent: number
 }
 
+export interface ListenerConfig {
+  readonly probeIntervalMs: number
+  readonly reconnectDelayMaxMs: number
+  readonly connectTimeoutMs: number
+}
+
 export interface WorkerConfig {
   readonly id: string
   readonly deploymentMode: DeploymentMode
+  readonly listener: ListenerConfig
+  readonly pollIntervalMs: number
+  readonly notifiedPollIntervalMs: number
   readonly handlersMax: number
   readonly handlerTimeoutMs: number
   readonly loadShedding: LoadSheddingConfig
@@ -71,9 +101,17 @@ export interface WorkerConfig {
 
 export function workerConfig(values: Values<typeof workerSettings>): WorkerConfig {
   const { load_shedding: shedding } = values.mpsc_channels.handler_dispatch
+  const { deployment_mode, timing, metadata } = values.event_systems.worker
   return {
     id: values.worker_id,
-    deploymentMode: values.event_systems.worker.deployment_mode,
+    deploymentMode: deployment_mode,
+    listener: {
+      probeIntervalMs: timing.health_check_interval_seconds * 1000,
+      reconnectDelayMaxMs: metadata.listener.retry_interval_seconds * 1000,
+      connectTimeoutMs: metadata.listener.connection_timeout_seconds * 1000,
+    },
+    pollIntervalMs: metadata.fallback_poller.polling_interval_ms,
+    notifiedPollIntervalMs: timing.fallback_polling_interval_seconds * 1000,
     handlersMax: values.mpsc_channels.handler_dispatch.max_concurrent_handlers,
     handlerTimeoutMs: values.mpsc_channels.handler_dispatch.handler_timeout_ms,
     loadShedding: {

@@ -26,6 +26,18 @@ export async function registerWorker(
   })
 }
 
+export async function updateWorkerNamespaces(
+  database: Queryable,
+  workerId: WorkerId,
+  namespaces: readonly string[],
+): Promise<void> {
+  await database.query({
+    name: 'update-worker-namespaces',
+    text: 'UPDATE stephost.workers SET namespaces = $2::text[] WHERE worker_uuid = $1::uuid',
+    values: [workerId, namespaces],
+  })
+}
+
 /** null: declared dead. Death is declared by others and never taken back. */
 export async function heartbeatWorker(
   database: Queryable,

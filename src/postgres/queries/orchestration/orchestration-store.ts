@@ -26,6 +26,7 @@ export function orchestrationStore(database: Database): OrchestrationStore {
   const orchestratorId = randomUUID()
   return {
     registerTemplates: (templates) => registerTemplates(database, templates),
+    createQueues: (namespaces) => createQueues(database, namespaces),
     template: async (key) => {
       const loaded = await loadTemplate(database, key)
       // A template registered by a worker that made no queue; sending to a missing queue would be an error.
