@@ -93,7 +93,7 @@ export async function startListeningWorker(
     ...options,
     ...(listener === null ? {} : { wakeUps: listener }),
   })
-  await eventually('the look at the start', () => source.looks > 0)
+  await eventually('the look at the start', () => worker.lastClaimAtMs !== null)
   return {
     ...{ worker, listener, source, store, adapter },
     stop: async () => {
