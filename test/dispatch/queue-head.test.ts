@@ -55,7 +55,7 @@ describe('the head of a queue', () => {
     stale.push(...(await enqueueMany(steps, 250, { state: 'in_progress' })))
     const good = await enqueueMany(steps, 1_000)
     let claims = 0
-    const counted: ClaimSource = {
+    const counted: Pick<ClaimSource, 'claim'> = {
       claim: (request) => {
         claims += 1
         return source.claim(request)
