@@ -29,13 +29,15 @@ export interface DomainEventsParts {
 }
 
 /** Steps whose events are being published at once, and that may wait for it; beyond it events are lost, counted and told. */
-const publishingMax = 32
-const waitingMax = 10_000
+const stepsPublishingMax = 32
+const stepsWaitingMax = 10_000
+const charactersWaitingMax = 64 * 1024 * 1024
 const lastWordsMs = 500
 
 interface Due {
   readonly step: PublishedStep
   readonly declarations: readonly EventDeclaration[]
+  readonly characters: number
 }
 
 export class DomainEvents implements StoredSteps, EventCountSource {
@@ -47,6 +49,7 @@ export class DomainEvents implements StoredSteps, EventCountSource {
   readonly #router: EventRouter
   readonly #waiting: Due[] = []
   readonly #publishing = new Set<Promise<void>>()
+  #charactersWaiting = 0
   #lost = 0
 
   constructor(parts: DomainEventsParts) {
@@ -66,6 +69,7 @@ export class DomainEvents implements StoredSteps, EventCountSource {
     const idle = this.#idle()
     if (await endsWithin(idle, graceMs)) return
     const lost = this.#waiting.splice(0).length
+    this.#charactersWaiting = 0
     this.#lost += lost
     if (lost > 0) this.#parts.warn('events were not published any more: the worker ends', { steps: lost })
     this.#durable.abandon()
@@ -85,13 +89,15 @@ export class DomainEvents implements StoredSteps, EventCountSource {
     const declarations = this.#declarations.of(request.stepDefinition)
     const due = declarations.filter(({ condition }) => isDue(condition, finished.result))
     if (due.length === 0) return
-    if (this.#waiting.length >= waitingMax) {
+    if (this.#waiting.length >= stepsWaitingMax || this.#charactersWaiting >= charactersWaitingMax) {
       this.#lost += 1
-      if (this.#lost % waitingMax === 1) this.#parts.warn('events are lost: too many wait to be published', {})
+      if (this.#lost % stepsWaitingMax === 1) this.#parts.warn('events are lost: too many wait to be published', {})
       return
     }
     const step = { finished, request, executionResult: executionResultDocument(finished) }
-    this.#waiting.push({ step, declarations: due })
+    const characters = charactersOf(step)
+    this.#charactersWaiting += characters
+    this.#waiting.push({ step, declarations: due, characters })
     this.#pump()
   }
 
@@ -108,9 +114,10 @@ export class DomainEvents implements StoredSteps, EventCountSource {
   }
 
   #pump(): void {
-    while (this.#publishing.size < publishingMax) {
+    while (this.#publishing.size < stepsPublishingMax) {
       const due = this.#waiting.shift()
       if (due === undefined) return
+      this.#charactersWaiting -= due.characters
       const publishing = this.#publishAll(due)
         // Nothing of it may reject; if something does, one step's events are lost, and not the worker.
         .catch((error: unknown) => this.#parts.warn('events of a step were lost', { error: messageOf(error) }))
@@ -161,4 +168,12 @@ function publishedDocument({ name, payload }: PreparedEvent, { id, metadata, pro
     metadata: toJsonText(metadata),
     error: toJsonText(problem),
   })
+}
+
+function charactersOf({ request, executionResult }: PublishedStep): number {
+  const { task, workflowStep, dependencyResults, stepDefinition } = request
+  return [task, workflowStep, dependencyResults, stepDefinition, executionResult].reduce(
+    (sum, text) => sum + text.length,
+    0,
+  )
 }

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DomainEventQueue, QueuedEvent } from '../model/domain-event.ts'
 import { messageOf } from '../model/host-error.ts'
 
-const batchMax = 100
+const batchEventsMax = 100
 const triesMax = 6
 const retryBaseMs = 100
 
@@ -40,7 +40,7 @@ export class DurableEvents {
     this.#sending = true
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, batchMax)
+      const batch = this.#waiting.splice(0, batchEventsMax)
       const problems = await this.#sendBatch(batch.map(({ event }) => event))
       for (const [index, { settle }] of batch.entries()) {
         settle(typeof problems === 'string' ? problems : (problems[index] ?? null))

@@ -10,7 +10,7 @@ import {
 import { type JsonText, toJsonText } from '../model/json-text.ts'
 
 /** Step definitions that are remembered; beyond it all are read again. */
-const rememberedMax = 1000
+const definitionsMax = 1000
 
 type Entry = Readonly<Record<string, unknown>>
 
@@ -21,7 +21,7 @@ export class EventDeclarations {
   of(stepDefinition: JsonText): readonly EventDeclaration[] {
     const known = this.#read.get(stepDefinition)
     if (known !== undefined) return known
-    if (this.#read.size >= rememberedMax) this.#read.clear()
+    if (this.#read.size >= definitionsMax) this.#read.clear()
     const declarations = readDeclarations(stepDefinition)
     this.#read.set(stepDefinition, declarations)
     return declarations

@@ -6,7 +6,7 @@ import type { JsonText } from '../model/json-text.ts'
 import type { StepRequest } from '../model/step-request.ts'
 
 /** Events that wait for one subscriber; beyond it they are dropped and counted. */
-const waitingMax = 1000
+const eventsWaitingMax = 1000
 
 export interface FastEvent {
   readonly name: string
@@ -54,10 +54,10 @@ export class InProcessBus {
     const key = JSON.stringify([subscriber.runtime, subscriber.root, subscriber.file, subscriber.name])
     const line = this.#lines.get(key) ?? []
     this.#lines.set(key, line)
-    if (line.length >= waitingMax) {
+    if (line.length >= eventsWaitingMax) {
       this.dropped += 1
-      if (this.dropped % waitingMax === 1)
-        this.#warn(subscriber, event, `${waitingMax} events wait for it; this one is dropped`)
+      if (this.dropped % eventsWaitingMax === 1)
+        this.#warn(subscriber, event, `${eventsWaitingMax} events wait for it; this one is dropped`)
       return
     }
     line.push(event)

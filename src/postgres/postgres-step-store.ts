@@ -25,6 +25,7 @@ import { visibleChannel } from '../model/wake-ups.ts'
 import type { Database } from './database.ts'
 import { sqlStateOf } from './database-fault.ts'
 import { completeSteps } from './queries/complete-steps.ts'
+import { forgetRejectedMessages } from './queries/forget-rejected-messages.ts'
 import { hydrateSteps } from './queries/hydrate-steps.ts'
 import { loadNamedTasks } from './queries/load-named-tasks.ts'
 import { notifyChannels } from './queries/notify-channels.ts'
@@ -168,6 +169,7 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
       // What a full sweep has left behind is for the next one.
       if (swept.requeued + swept.failed < recoveredStepsMax) await noteSweptWorkers(transaction, leaseMs)
       await forgetDeadWorkers(transaction)
+      await forgetRejectedMessages(transaction)
       return { declaredDead, ...swept }
     })
     if (recovered === null) return null
