@@ -13,6 +13,8 @@ export interface HostTemplatesOptions {
   readonly templatePath: string | null
   /** Warnings about templates keep them from loading. */
   readonly strict: boolean
+  /** `common.cache`: where Tasker's server may keep templates; null: nowhere. */
+  readonly cache: { readonly backend: string; readonly ttlS: number } | null
   readonly log: Pick<HostLog, 'info' | 'warn' | 'error'>
   /** What the handlers that are loaded say of the steps. An error keeps a template from loading. */
   check(templates: readonly LoadedTemplate[]): readonly TemplateProblem[]
@@ -61,7 +63,7 @@ export class HostTemplates {
   }
 
   async register(): Promise<void> {
-    await this.#options.register(this.#templates.map(({ template }) => template))
+    this.#tellCached(await this.#options.register(this.#templates.map(({ template }) => template)))
   }
 
   /** Changed files are taken from here on, those that changed before too. */
@@ -113,6 +115,7 @@ export class HostTemplates {
       try {
         await this.#take()
       } catch (error) {
+        if (this.#stopped) return
         this.#options.log.warn({ error: messageOf(error) }, 'changed templates are not registered; trying again')
         if (this.#retry !== null) clearTimeout(this.#retry)
         this.#retry = setTimeout(() => this.filesChanged(), registerRetryMs)
@@ -137,7 +140,20 @@ export class HostTemplates {
       const key = templateKey(template)
       if (written.includes(key)) this.#options.log.info({ file: relative('.', file) }, `template ${key} registered`)
     }
+    this.#tellCached(written)
     if (!this.#stopped) await this.#options.changed()
+  }
+
+  /** The keys are those of Tasker's cache. Source: wire-protocol §9.5. */
+  #tellCached(written: readonly string[]): void {
+    const { cache, log } = this.#options
+    if (cache === null || written.length === 0) return
+    const keys = written.map((key) => `tasker:task_template:${key.replace('/', ':').replace('@', ':')}`)
+    const cure = cache.backend === 'redis' ? `; to end that now: redis-cli DEL ${keys.join(' ')}` : ''
+    log.warn(
+      { keys },
+      `Tasker's server may go on with cached versions of templates that changed, for up to ${cache.ttlS} s${cure}`,
+    )
   }
 
   #tellNew(problems: readonly TemplateProblem[]): void {

@@ -92,6 +92,7 @@ export class Host implements Lifecycle {
     })
     this.#templates = new HostTemplates({
       ...{ roots: options.handlerRoots, templatePath: config.templatePath, strict: options.strict, log },
+      cache: config.templateCache,
       check: (templates) => (options.parts.worker ? this.#unserved(templates) : []),
       register: (templates) => this.#store.registerTemplates(templates),
       changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),

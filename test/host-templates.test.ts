@@ -16,6 +16,7 @@ let changes: number
 let fault: HostError | null
 let stored: Map<string, string>
 let templates: HostTemplates
+let cache: { backend: string; ttlS: number } | null
 
 const job = (name: string, callable = 'a', more = '') =>
   `name: ${name}\nnamespace_name: shop\nversion: 1.0.0\n${more}steps:\n  - name: only\n    handler: { callable: ${callable} }\n`
@@ -39,9 +40,13 @@ beforeEach(async () => {
   refused = []
   changes = 0
   fault = null
+  cache = null
   stored = new Map()
   const say = (_details: object, message: string) => lines.push(message.replaceAll(`${root}/`, ''))
   templates = new HostTemplates({
+    get cache() {
+      return cache
+    },
     ...{ roots: [root], templatePath: null, strict: false, log: { info: say, warn: say, error: say }, register },
     check: () => refused,
     changed: () => {
@@ -151,6 +156,22 @@ describe('templates whose files change', () => {
     expect(callableOf('one')).toBe('a')
     fault = null
     await eventually('it is registered', () => callableOf('one') === 'b')
+  })
+
+  it.each([
+    ['redis', '; to end that now: redis-cli DEL tasker:task_template:shop:one:1.0.0'],
+    ['moka', ''],
+  ])('may lie in the %s cache of Tasker’s server in an older version, which is said', async (backend, cure) => {
+    templates.follow()
+    cache = { backend, ttlS: 300 }
+    save('one.yaml', job('one', 'b'))
+    await taken()
+    expect(lines).toContain(
+      `Tasker's server may go on with cached versions of templates that changed, for up to 300 s${cure}`,
+    )
+    lines = []
+    await taken()
+    expect(lines).toEqual([])
   })
 
   it('are not taken any more after the end', async () => {

@@ -12,6 +12,7 @@ import { type LimitsConfig, limitsConfig } from './settings/limits.ts'
 import { type OrchestrationConfig, orchestrationConfig } from './settings/orchestration.ts'
 import { type QueuesConfig, queuesConfig } from './settings/queues.ts'
 import { type RuntimesConfig, runtimesConfig } from './settings/runtimes.ts'
+import { type TemplateCacheConfig, templateCacheConfig } from './settings/template-cache.ts'
 import { type WorkerConfig, workerConfig } from './settings/worker.ts'
 import { readSettingsFile, type StatedValue } from './settings-file.ts'
 import { checkedSettings } from './validation.ts'
@@ -32,6 +33,8 @@ export interface Config {
   readonly limits: LimitsConfig
   /** `TASKER_TEMPLATE_PATH`; null: only the handler roots hold templates. */
   readonly templatePath: string | null
+  /** The cache of Tasker's server; null: it has none. */
+  readonly templateCache: TemplateCacheConfig | null
   /** Every value by its key in the files, to compare two configurations. Some are secrets. */
   readonly settings: Readonly<Record<string, unknown>>
 }
@@ -70,6 +73,7 @@ export function loadConfig(options: ConfigOptions): Config {
     dispatch: dispatchConfig(values.dispatch),
     limits: limitsConfig(values.limits, permits),
     templatePath: values.templates.path === '' ? null : values.templates.path,
+    templateCache: templateCacheConfig(values.common.cache),
     settings: flat(
       { ...values, limits: { ...values.limits, ...permits }, runtimes: { ...values.runtimes, namespaces } },
       '',

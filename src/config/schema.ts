@@ -8,6 +8,7 @@ import { orchestrationSettings } from './settings/orchestration.ts'
 import { queueSettings, taskerQueueSettings } from './settings/queues.ts'
 import { namespaceRuntimesKey, runtimeSettings } from './settings/runtimes.ts'
 import { setting, text, type Values } from './settings/setting.ts'
+import { cacheSettings } from './settings/template-cache.ts'
 import { workerSettings } from './settings/worker.ts'
 
 export const schema = {
@@ -17,6 +18,7 @@ export const schema = {
     queues: taskerQueueSettings,
     backoff: backoffSettings,
     circuit_breakers: breakerSettings,
+    cache: cacheSettings,
   },
   worker: workerSettings,
   orchestration: orchestrationSettings,

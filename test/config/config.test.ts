@@ -205,6 +205,11 @@ describe('a refusal', () => {
     expect(refusal(`[runtimes.ruby]\ncommand = "\${MY_RUBY}"`)).toContain('the variable MY_RUBY is not set')
   })
 
+  it('knows the cache of Tasker’s server only where it is enabled', () => {
+    expect(loadConfig({ environment: {} }).templateCache).toBeNull()
+    expect(refusal('[common.cache]\ntemplate_ttl_seconds = 0')).toContain('must be an integer from 1 to 86400')
+  })
+
   it('names unknown environments and files', () => {
     expect(() => loadConfig({ env: 'prodution', environment: {} })).toThrow('did you mean "production"?')
     expect(() => loadConfig({ file: '/nowhere/site.toml', environment: {} })).toThrow('/nowhere/site.toml')

@@ -151,7 +151,7 @@ describe('a handler that pauses at a checkpoint', () => {
     ]
   }
 
-  it('fails as checkpoint_error, to be tried again, when the claim is not its own any more', async () => {
+  it('stores nothing and runs no further when the claim is not its own any more', async () => {
     const [step] = (await enqueueMany(steps, 1)) as [StepId]
     const adapter = new ScriptedAdapter(async (request) => {
       // Somebody resolved the step by hand meanwhile; the worker is not told.
