@@ -101,7 +101,9 @@ describe('the head of a queue', () => {
     worker = await startWorker(steps, adapter)
     await allDone(good)
     await eventually('the queue is empty', async () => (await steps.queued()) === 0)
-    expect(adapter.seen).toHaveLength(20)
+    // Steps that the test before claimed and never ran may come back meanwhile.
+    const runs = adapter.seen.map(({ stepId }) => stepId).filter((id) => good.includes(id))
+    expect(runs.toSorted()).toEqual(good.toSorted())
   })
 })
 
