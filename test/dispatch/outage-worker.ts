@@ -2,7 +2,7 @@
 import { CircuitBreakers } from '../../src/dispatch/circuit-breakers.ts'
 import type { Worker } from '../../src/dispatch/worker.ts'
 import type { StepId } from '../../src/model/ids.ts'
-import { emptyObject } from '../../src/model/json-text.ts'
+import { emptyObject, type JsonText } from '../../src/model/json-text.ts'
 import type { StepRequest } from '../../src/model/step-request.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import { Database, type DatabaseOptions } from '../../src/postgres/database.ts'
@@ -29,12 +29,21 @@ interface OutageOptions extends TestWorkerOptions {
   readonly url?: string
   readonly database?: Partial<DatabaseOptions>
   readonly handlersWait?: boolean
+  /** What every handler returns. */
+  readonly result?: JsonText
 }
 
 const limits = { failureThreshold: 3, openMs: 200, successThreshold: 1, changeIntervalMinMs: 0 }
 
 export async function startOutageWorker(steps: StepDatabase, options: OutageOptions = {}): Promise<OutageWorker> {
-  const { url = steps.url, database: pool = {}, handlersWait = false, leaseMs = 1_000, ...rest } = options
+  const {
+    url = steps.url,
+    database: pool = {},
+    handlersWait = false,
+    result = emptyObject,
+    leaseMs = 1_000,
+    ...rest
+  } = options
   const database = new Database({
     ...{ url, applicationName: 'outage worker', connectionsMax: 4, acquireTimeoutMs: 5_000 },
     ...pool,
@@ -48,7 +57,7 @@ export async function startOutageWorker(steps: StepDatabase, options: OutageOpti
   const gate = handlersWait ? new Promise<void>((resolve) => (letHandlersEnd = resolve)) : Promise.resolve()
   const adapter = new ScriptedAdapter(async (request) => {
     await gate
-    return succeed(request)
+    return { ...(await succeed(request)), result }
   })
   const circuits = new CircuitBreakers({ messaging: limits, taskReadiness: limits, web: limits })
   const worker = await startWorker({ ...steps, database }, adapter, {
@@ -109,4 +118,9 @@ export async function uncounted(
   return rows
     .filter(({ id, attempts }) => workers.reduce((runs, worker) => runs + worker.runs(id), 0) > attempts)
     .map(({ id }) => id)
+}
+
+/** Results that were not stored as they came, for whatever reason. */
+export function dropped({ worker }: OutageWorker): number {
+  return Object.values(worker.counters.dropped).reduce((sum, count) => sum + count, 0)
 }

@@ -1,27 +1,29 @@
 // Results on their way to a store that answers late, wrongly or not at all.
 import { afterEach, describe, expect, it } from 'vitest'
-import { newDispatchCounters } from '../../src/dispatch/dispatch-events.ts'
+import { type DispatchEvents, newDispatchCounters } from '../../src/dispatch/dispatch-events.ts'
 import { HeldSteps } from '../../src/dispatch/held-steps.ts'
 import { StepCompleter } from '../../src/dispatch/step-completer.ts'
+import { CircuitOpenError } from '../../src/model/circuit-breaker.ts'
 import { HostError } from '../../src/model/host-error.ts'
 import type { WorkerId } from '../../src/model/ids.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import type { CompletionAnswer, FinishedStep, StepStore } from '../../src/model/step-store.ts'
+import { eventually } from '../fixtures/eventually.ts'
 import { claimedStep, quietEvents, success } from './steps.ts'
 
 type Complete = StepStore['complete']
 let completer: StepCompleter | null = null
 afterEach(() => completer?.abandon())
 
-function setUp(complete: Complete) {
+function setUp(complete: Complete, events: DispatchEvents = quietEvents) {
   const held = new HeldSteps()
   const counters = newDispatchCounters()
   const store = { complete } as StepStore
   const workerId = () => 'w' as WorkerId
   completer = new StepCompleter(
     { batchMax: 100, waitingMax: 1_000, waitingBytesMax: 1_000_000 },
-    { store, held, counters, workerId, events: quietEvents, storedSteps: null, stored: () => {} },
+    { store, held, counters, workerId, events, storedSteps: null, stored: () => {} },
   )
   const accept = (...names: string[]) => {
     for (const name of names) {
@@ -62,6 +64,44 @@ describe('StepCompleter', () => {
     expect(calls).toBe(3)
     expect(counters.completed).toBe(1)
     expect(held.size).toBe(0)
+  })
+
+  it('has no room while results that wait are too many or too large, and tells when it has again', async () => {
+    const gates: (() => void)[] = []
+    const { held, completer, accept } = setUp(async (_worker, finished) => {
+      await new Promise<void>((resolve) => gates.push(resolve))
+      return answers(finished, 'stored')
+    })
+    const hasRoomOnceStored = () => {
+      for (const open of gates.splice(0)) open()
+      return completer.hasRoom
+    }
+    const step = claimedStep('large')
+    held.claimEnds(step.claimId, [step])
+    const result = { ...success(step), result: `"${'é'.repeat(500_000)}"` as JsonText } as StepResult
+    completer.accept({ step, result, runtime: null, request: null })
+    expect(completer.hasRoom).toBe(false)
+    await eventually('the large one is stored', hasRoomOnceStored)
+    accept(...Array.from({ length: 1_000 }, (_, index) => `small-${index}`))
+    expect(completer.hasRoom).toBe(false)
+    await eventually('some of the small ones are stored', hasRoomOnceStored)
+  })
+
+  it('waits for an open circuit as long as it says, without a word', async () => {
+    let calls = 0
+    const warnings: string[] = []
+    const { accept, completer } = setUp(
+      async (_worker, finished) => {
+        calls += 1
+        if (calls < 3) throw new CircuitOpenError('open', 1)
+        return answers(finished, 'stored')
+      },
+      { ...quietEvents, warning: (message) => warnings.push(message) },
+    )
+    accept('a')
+    await completer.drained()
+    expect(calls).toBe(3)
+    expect(warnings).toEqual([])
   })
 
   it('counts what the database refuses', async () => {

@@ -219,6 +219,43 @@ describe('connections', () => {
     }
   })
 
+  it('closes idle ones down to the minimum', async () => {
+    const own = connect({ connectionsMin: 1, idleTimeoutMs: 50 })
+    await own.start()
+    const busy = Promise.all([1, 2, 3].map(() => own.query({ text: 'SELECT pg_sleep(0.5)' })))
+    await eventually('three are busy', () => own.poolUse?.active === 3)
+    await busy
+    await eventually('one is left', () => own.poolUse?.idle === 1)
+    await own.stop()
+  })
+
+  it('replaces those that are too old', async () => {
+    const own = connect({ lifetimeMaxMs: 200 })
+    await own.start()
+    const pid = async () => (await own.query<{ pid: number }>({ text: 'SELECT pg_backend_pid() AS pid' }))[0]?.pid
+    const first = await pid()
+    await eventually('it was replaced', async () => (await pid()) !== first)
+    await own.stop()
+  })
+
+  it('counts and tells that connections are waited for', async () => {
+    const told: number[] = []
+    const narrow = connect({
+      ...{ connectionsMax: 1, slowAcquireMs: 20 },
+      onSlowAcquire: ({ slowAcquires }) => told.push(slowAcquires),
+    })
+    await narrow.start()
+    const before = narrow.poolUse
+    await Promise.all([1, 2, 3].map(() => narrow.query({ text: 'SELECT pg_sleep(0.05)' })))
+    const use = narrow.poolUse
+    expect((use?.acquires ?? 0) - (before?.acquires ?? 0)).toBe(3)
+    expect((use?.slowAcquires ?? 0) - (before?.slowAcquires ?? 0)).toBeGreaterThanOrEqual(2)
+    expect(use?.acquireMaxMs).toBeGreaterThanOrEqual(50)
+    // One in ten seconds.
+    expect(told).toHaveLength(1)
+    await narrow.stop()
+  })
+
   it('waits for a connection no longer than it may', async () => {
     const narrow = connect({ connectionsMax: 1, acquireTimeoutMs: 100 })
     await narrow.start()
