@@ -61,6 +61,7 @@ export function makeLeaseDatabase(config: Config, url: string): Database {
   return new Database({
     url,
     applicationName: 'stephost lease',
+    transactionPooler: config.database.transactionPooler,
     ...{ connectionsMax: 1, connectionsMin: 1, acquireTimeoutMs: timeoutMs },
     // A third of the lease in all: the server's limit, then the grace.
     ...{ statementTimeoutMs: Math.ceil(timeoutMs * 0.8), answerGraceMs: Math.floor(timeoutMs * 0.2) },
@@ -135,6 +136,7 @@ async function withConnection<T>(config: Config, url: string, work: (database: D
   const database: Database & Lifecycle = new Database({
     url,
     applicationName: 'stephost migrate',
+    transactionPooler: config.database.transactionPooler,
     connectionsMax: 2,
     acquireTimeoutMs: config.database.acquireTimeoutMs,
   })

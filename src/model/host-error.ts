@@ -11,6 +11,8 @@ export const hostErrorHints = {
   DATABASE_DENIED: 'Check user, password and rights of DATABASE_URL.',
   DATABASE_UNAVAILABLE:
     'PostgreSQL answers but takes no work: free its disk, end its read-only mode or its overload. Nothing is lost meanwhile.',
+  DATABASE_POOLED:
+    'Set common.database.pooler = "transaction", and listen_url to PostgreSQL itself; the README says it all under "Behind a pooler".',
   DATABASE_UNREACHABLE:
     'Check that PostgreSQL runs and that DATABASE_URL names it; without DATABASE_URL an embedded server is used.',
   DATABASE_FAULT: 'PostgreSQL refused a statement; the message is its own.',

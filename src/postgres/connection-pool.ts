@@ -19,6 +19,8 @@ export interface PoolLimits {
   readonly statementTimeoutMs: number
   /** How much longer nothing may come back before the connection counts as dead. */
   readonly answerGraceMs: number
+  /** The server ends a statement itself; else only we stop waiting for it. */
+  readonly limitedByServer: boolean
 }
 
 /** Source of the numbers: worker-api-and-config §1.3, `pool_utilization`. */
@@ -134,7 +136,7 @@ export class ConnectionPool {
       connectionTimeoutMillis: limits.acquireTimeoutMs,
       idleTimeoutMillis: limits.idleTimeoutMs,
       maxLifetimeSeconds: (limits.lifetimeMaxMs ?? 0) / 1000,
-      statement_timeout: limits.statementTimeoutMs,
+      ...(limits.limitedByServer ? { statement_timeout: limits.statementTimeoutMs } : {}),
       // The server's limit comes first; this one is for a server that has fallen silent.
       query_timeout: limits.statementTimeoutMs + limits.answerGraceMs,
     })

@@ -4,8 +4,8 @@ import { HostError } from '../model/host-error.ts'
 import type { DatabaseTarget } from './database-fault.ts'
 import { valueTypes } from './value-types.ts'
 
-/** Tasker's functions name tables without a schema, and its times have no zone (wire-protocol §1.2). */
 /**
+ * Tasker's functions name tables without a schema, and its times have no zone (wire-protocol §1.2).
  * Generic plans: our statements are prepared, set-based and served by keys; planning them anew for every set of values took a third of
  * a workflow's time.
  */
@@ -20,10 +20,17 @@ export interface ConnectionSettings {
  * Settings for `url`. They travel in the startup packet: no round trip, and `RESET ALL` comes back to them.
  * Throws CONFIG_INVALID, without quoting it, when `url` cannot be read.
  */
-export function connectionSettings(options: { url: string; applicationName: string }): ConnectionSettings {
+export function connectionSettings(options: {
+  url: string
+  applicationName: string
+  /** Poolers refuse such settings; then the account has them. */
+  transactionPooler?: boolean
+}): ConnectionSettings {
   const url = readUrl(options.url)
   const own = url.searchParams.get('options')
-  url.searchParams.set('options', own === null ? sessionSettings : `${own} ${sessionSettings}`)
+  if (options.transactionPooler !== true) {
+    url.searchParams.set('options', own === null ? sessionSettings : `${own} ${sessionSettings}`)
+  }
   const config: pg.ClientConfig = {
     connectionString: url.toString(),
     application_name: options.applicationName,

@@ -41,6 +41,10 @@ export function databaseFault(error: unknown, target: DatabaseTarget): HostError
   if (isHostError(error)) return error
   const state = sqlStateOf(error)
   const said = messageOf(error)
+  if (/unsupported startup parameter/i.test(said)) {
+    const message = `${target.address} is a pooler that takes no session settings: ${said}`
+    return new HostError('DATABASE_POOLED', message, { cause: error })
+  }
   if (state !== null && deniedStates.test(state)) {
     const account = `user "${target.user}", database "${target.database}" at ${target.address}`
     return new HostError('DATABASE_DENIED', `PostgreSQL denied ${account}: ${said} (SQLSTATE ${state})`, {

@@ -6,6 +6,7 @@ import type { Lifecycle } from '../model/lifecycle.ts'
 import { ConnectionPool, type PoolUse, type SlowAcquire } from './connection-pool.ts'
 import { type ConnectionSettings, connectionSettings } from './connection-settings.ts'
 import { isSilence, sqlStateOf, statementFault } from './database-fault.ts'
+import { checkSession } from './session-check.ts'
 import type { Queryable, Statement } from './statement.ts'
 
 export { sqlStateOf } from './database-fault.ts'
@@ -15,6 +16,8 @@ export interface DatabaseOptions {
   readonly url: string
   /** Shown in pg_stat_activity. */
   readonly applicationName: string
+  /** Each transaction may get another backend: no settings in the startup packet, and no statements that are prepared by name. */
+  readonly transactionPooler?: boolean
   readonly connectionsMax: number
   /** How long a statement waits for a connection, new or freed. */
   readonly acquireTimeoutMs: number
@@ -71,7 +74,7 @@ export class Database implements Queryable, Lifecycle {
     if (this.#pool !== null) return
     this.#pool = this.#openPool()
     try {
-      await this.query({ text: 'SELECT 1' })
+      await checkSession(this, this.#settings.target)
     } catch (error) {
       await this.stop()
       throw error
@@ -128,6 +131,7 @@ export class Database implements Queryable, Lifecycle {
       slowAcquireMs: this.#options.slowAcquireMs ?? 100,
       statementTimeoutMs: this.#options.statementTimeoutMs ?? 60_000,
       answerGraceMs: this.#options.answerGraceMs ?? 5_000,
+      limitedByServer: this.#options.transactionPooler !== true,
     }
     return new ConnectionPool(this.#settings, limits, onSlowAcquire)
   }
@@ -165,7 +169,7 @@ export class Database implements Queryable, Lifecycle {
     const { name, text, values, answerTimeoutMs } = statement
     const query = {
       text,
-      ...(name === undefined ? {} : { name }),
+      ...(name === undefined || this.#options.transactionPooler === true ? {} : { name }),
       ...(values === undefined ? {} : { values: [...values] }),
       ...(answerTimeoutMs === undefined ? {} : { query_timeout: answerTimeoutMs }),
     }

@@ -55,7 +55,7 @@ export function databaseConfig(
   return {
     url: values.url === '' ? null : values.url,
     listenUrl: values.listen_url === '' ? null : values.listen_url,
-    transactionPooler: values.pooler === 'transaction',
+    transactionPooler: values.url !== '' && values.pooler === 'transaction',
     connectionsMax: values.pool.max_connections,
     connectionsMin: values.pool.min_connections,
     acquireTimeoutMs: values.pool.acquire_timeout_seconds * 1000,
