@@ -166,10 +166,10 @@ describe('a handler with a limit', () => {
     await enqueue('ship')
     await start({ permitsMax: 10, handlers: { charge: 1 } }, { prefetchMax: 8 })
     await eventually('a claim was made', () => runningOf('ship') === 1 && runningOf('charge') === 1)
-    await eventually('the other last attempt stays in the queue', async () => (await steps.queued()) === 1)
+    await eventually('the other steps stay in the queue', async () => (await steps.queued()) === 2)
     const states = async () => Promise.all([...lasts, first as StepId].map((step) => steps.state(step)))
-    // The one with attempts left waits here.
-    expect(await states()).toEqual(['in_progress', 'enqueued', 'in_progress'])
+    // One that could wait here would go before the last attempt.
+    expect(await states()).toEqual(['in_progress', 'enqueued', 'enqueued'])
     for (let ended = 1; ended <= 3; ended += 1) {
       finish(1, 'charge')
       await eventually(
@@ -178,6 +178,21 @@ describe('a handler with a limit', () => {
       )
     }
     expect(worker?.counters.released).toBe(0)
+  })
+
+  it('lets no last attempt wait for as long as others are claimed ahead', async () => {
+    const [last] = await enqueue('ship')
+    await steps.scalar('UPDATE tasker.workflow_steps SET attempts = 2 WHERE workflow_step_uuid = $1', [last])
+    await steps.scalar(`UPDATE pgmq."q_${queue}" SET vt = clock_timestamp() + interval '1 hour'`)
+    await enqueue('ship', 30)
+    await start({ permitsMax: 1 }, { prefetchMax: 4 })
+    await eventually('the others run', () => runningOf('ship') === 1)
+    await steps.scalar(`UPDATE pgmq."q_${queue}" SET vt = enqueued_at`)
+    for (let ended = 1; (await steps.state(last as StepId)) === 'enqueued'; ended += 1) {
+      expect(ended).toBeLessThan(12)
+      finish(1)
+      await eventually('the next one runs', () => done['ship'] === ended && runningOf('ship') === 1)
+    }
   })
 
   it('fills no prefetch with more steps than it may run', async () => {

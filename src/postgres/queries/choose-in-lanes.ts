@@ -5,7 +5,8 @@ import type { ClaimRequest } from '../../model/claim-source.ts'
 /**
  * Between `judged` and the write of the claim, like the plain choice; `lanes` is the parameter with the rows of `laneRows`. One limit is
  * applied after the other, each to what the ones before have left: so a full lane takes no place from those behind it. What does not fit is
- * not touched. Last attempts come first in every lane, and only as many as start at once ($3 tokens, $4 steps ahead).
+ * not touched. Last attempts come first in every lane, and only as many as start at once ($3 tokens, $4 steps ahead); while one has to wait,
+ * nothing is claimed ahead of it.
  */
 export function chooseInLanes(lanes: string): string {
   return `
@@ -24,29 +25,29 @@ placed AS MATERIALIZED (
    WHERE j.verdict = 'claim'
 ), by_handler AS (
   SELECT *, row_number() OVER (PARTITION BY handler_lane ORDER BY may_wait, priority DESC, msg_id) AS nth,
-         greatest(handler_room, count(*) FILTER (WHERE NOT may_wait) OVER (PARTITION BY handler_lane)) AS before_ahead
+         count(*) FILTER (WHERE NOT may_wait) OVER (PARTITION BY handler_lane) <= handler_room AS no_last_waits
     FROM placed
 ), in_handler AS (
   SELECT *, handler_lane IS NULL OR nth <= handler_room AS starts FROM by_handler
-   WHERE handler_lane IS NULL OR nth <= handler_room OR (may_wait AND nth <= before_ahead + handler_ahead)
+   WHERE handler_lane IS NULL OR nth <= handler_room OR (may_wait AND no_last_waits AND nth <= handler_room + handler_ahead)
 ), by_language AS (
   SELECT *, sum(language_weight) OVER (PARTITION BY language_lane ORDER BY starts DESC, may_wait, priority DESC, msg_id
                                        ROWS UNBOUNDED PRECEDING) AS filled,
-         greatest(language_room, sum(language_weight) FILTER (WHERE NOT may_wait) OVER (PARTITION BY language_lane))
-           AS before_language_ahead
+         coalesce(sum(language_weight) FILTER (WHERE NOT may_wait) OVER (PARTITION BY language_lane), 0) <= language_room
+           AS no_last_waits_there
     FROM in_handler
 ), in_language AS (
   SELECT by_language.*, starts AND (language_lane IS NULL OR filled <= language_room) AS starts_too FROM by_language
-   WHERE language_lane IS NULL OR (starts AND filled <= language_room) OR (may_wait AND filled <= before_language_ahead + language_ahead)
+   WHERE language_lane IS NULL OR (starts AND filled <= language_room) OR (may_wait AND no_last_waits_there AND filled <= language_room + language_ahead)
 ), by_namespace AS (
   SELECT *, sum(namespace_weight) OVER (ORDER BY starts_too DESC, may_wait, priority DESC, msg_id
                                         ROWS UNBOUNDED PRECEDING) AS namespace_filled,
-         greatest(namespace_room, sum(namespace_weight) FILTER (WHERE NOT may_wait) OVER ()) AS before_namespace_ahead
+         coalesce(sum(namespace_weight) FILTER (WHERE NOT may_wait) OVER (), 0) <= namespace_room AS no_last_waits_around
     FROM in_language
 ), fitting AS MATERIALIZED (
   SELECT *, starts_too AND (namespace_room IS NULL OR namespace_filled <= namespace_room) AS fits FROM by_namespace
    WHERE namespace_room IS NULL OR (starts_too AND namespace_filled <= namespace_room)
-      OR (may_wait AND namespace_filled <= before_namespace_ahead + namespace_ahead)
+      OR (may_wait AND no_last_waits_around AND namespace_filled <= namespace_room + namespace_ahead)
 ), locked AS MATERIALIZED (
   SELECT f.*, t.sort_key
     FROM fitting f
@@ -63,10 +64,11 @@ placed AS MATERIALIZED (
   SELECT * FROM (
     SELECT *, row_number() OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id) AS place,
            count(*) FILTER (WHERE may_wait AND NOT starts_now) OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id
-                                                                     ROWS UNBOUNDED PRECEDING) AS ahead
+                                                                     ROWS UNBOUNDED PRECEDING) AS ahead,
+           bool_or(NOT may_wait AND NOT starts_now) OVER () AS last_waits
       FROM weighed
   ) AS ranked
-   WHERE starts_now OR (may_wait AND ahead <= $4::int)
+   WHERE starts_now OR (may_wait AND ahead <= $4::int AND NOT last_waits)
 )`
 }
 

@@ -76,7 +76,8 @@ export const judge = `judged AS MATERIALIZED (
 `
 
 /**
- * Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead), and writes the claim of worker $1 under the claim id $2.
+ * Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead; nothing ahead of a last attempt that waits for a permit: it
+ * would wait for as long as others are prefetched), and writes the claim of worker $1 under the claim id $2.
  * The rows of `closed` are the claimed steps, with their columns from before the claim.
  */
 const choose = `locked AS MATERIALIZED (
@@ -87,12 +88,12 @@ const choose = `locked AS MATERIALIZED (
    ORDER BY j.priority DESC, j.msg_id
    LIMIT $3::int + $4::int
      FOR UPDATE OF t SKIP LOCKED
+), ranked AS (
+  SELECT *, row_number() OVER (ORDER BY may_wait, priority DESC, msg_id) AS place
+    FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
 ), chosen AS MATERIALIZED (
-  SELECT * FROM (
-    SELECT *, row_number() OVER (ORDER BY may_wait, priority DESC, msg_id) AS place
-      FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
-  ) AS ranked
-   WHERE may_wait OR place <= $3::int
+  SELECT * FROM ranked
+   WHERE place <= $3::int OR (may_wait AND NOT EXISTS (SELECT FROM ranked r WHERE r.may_wait IS NOT TRUE AND r.place > $3::int))
 )`
 
 const write = `closed AS (
