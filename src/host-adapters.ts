@@ -149,6 +149,19 @@ export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions):
   }
 }
 
+/** The language in a child process, for a step that may end the process it is in; null: it runs in processes anyway. Not started yet. */
+export function makeIsolatedAdapter(runtime: RuntimeName, options: OpenAdaptersOptions): RuntimeAdapter | null {
+  const { rust, typescript } = options.config.runtimes
+  const isolation = { rust: rust.isolation, typescript: typescript.isolation, ruby: 'process', python: 'process' }
+  if (isolation[runtime] === 'process') return null
+  const runtimes = {
+    ...options.config.runtimes,
+    rust: { ...rust, isolation: 'process' as const },
+    typescript: { ...typescript, isolation: 'process' as const },
+  }
+  return makeAdapter(runtime, { ...options, processesMax: 1, config: { ...options.config, runtimes } })
+}
+
 /** Beside the embedded PostgreSQL. */
 function evidenceDirectory(dataDir: string | null): string {
   return resolve(join(dataDir ?? '.stephost', 'evidence'))

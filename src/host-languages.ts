@@ -3,14 +3,21 @@
 import { CrateBuilder } from './adapters/native/crate-builder.ts'
 import { findHandlerCrates, hasCargo } from './adapters/native/handler-libraries.ts'
 import type { Config } from './config/config.ts'
-import { makeAdapter, type OpenAdaptersOptions, OpenedAdapters, openAdapter, openAdapters } from './host-adapters.ts'
+import {
+  makeAdapter,
+  makeIsolatedAdapter,
+  type OpenAdaptersOptions,
+  OpenedAdapters,
+  openAdapter,
+  openAdapters,
+} from './host-adapters.ts'
 import { ignoredNames, ignorePatterns } from './host-handler-files.ts'
 import type { HostLog } from './host-health.ts'
 import { findPython, missingEnvironment } from './host-interpreters.ts'
 import { HandlerReload, type RefusedReload } from './host-reload.ts'
 import type { HandlerDescriptor, LoadFailure, RuntimeName } from './model/handler.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
-import type { LogRecord } from './model/runtime-adapter.ts'
+import type { LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
 
 export interface HostLanguagesOptions {
   readonly config: Config
@@ -72,6 +79,11 @@ export class HostLanguages implements Lifecycle {
 
   loadFailures(): readonly LoadFailure[] {
     return this.#opened.adapters.flatMap((adapter) => adapter.loadFailures())
+  }
+
+  /** See `makeIsolatedAdapter`. */
+  isolated(runtime: RuntimeName): RuntimeAdapter | null {
+    return makeIsolatedAdapter(runtime, this.#adapterOptions)
   }
 
   /** Rejects with HANDLERS_DIR_MISSING. Files that are saved from here on are not missed. */

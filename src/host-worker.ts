@@ -6,6 +6,7 @@ import { drainThatFits } from './dispatch/drain.ts'
 import { type AdjustableOptions, Worker } from './dispatch/worker.ts'
 import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
+import type { RuntimeName } from './model/handler.ts'
 import type { RuntimeAdapter } from './model/runtime-adapter.ts'
 import type { LoadedTemplate } from './model/template.ts'
 import type { WakeUps } from './model/wake-ups.ts'
@@ -28,6 +29,7 @@ export interface WorkerSurroundings {
   /** Template key → the handler root above its file; follows the files. */
   readonly rootsByTemplate: ReadonlyMap<string, string>
   readonly adapters: readonly RuntimeAdapter[]
+  isolated(runtime: RuntimeName): RuntimeAdapter | null
   readonly wakeUps: WakeUps | null
 }
 
@@ -88,7 +90,7 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
       resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
     },
     {
-      ...{ adapters, wakeUps },
+      ...{ adapters, wakeUps, isolated: (runtime) => surroundings.isolated(runtime) },
       source: new PgmqClaimSource(database, { namespaces, foreignRetryMs, foreignGraceMs, onClaim: queues.onClaim }),
       store: new PostgresStepStore(database, { leaseMs: dispatch.leaseMs, heartbeats: leaseDatabase }),
       storedSteps: domainEvents,

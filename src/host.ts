@@ -248,6 +248,7 @@ export class Host implements Lifecycle {
       templates: this.templates,
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
+      isolated: (runtime) => this.#languages.isolated(runtime),
       wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
     })
     this.#worker = made.worker

@@ -45,6 +45,7 @@ export class RuntimeTurns {
     if (line === undefined) return
     line.running -= 1
     this.#admit(adapter, line)
+    if (line.running === 0 && line.waiting.length === 0) this.#lines.delete(adapter)
   }
 
   /** What waits has not started: it is refused, so that its step goes back with its attempt. */

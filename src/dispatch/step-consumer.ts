@@ -46,6 +46,8 @@ export interface StepConsumerParts {
   notified(): boolean
   /** A claim met steps that nobody here can run, and hid their messages for a while. */
   hidForeign(): void
+  /** False: what does not start at once must not stay here. */
+  mayWait(): boolean
   /** A claim or its hydration failed: steps may be ours without our knowing. */
   claimUnknown(): void
 }
@@ -160,6 +162,7 @@ export class StepConsumer {
     const claim = await this.#claim(this.#room())
     if (claim.foreign > 0) this.#parts.hidForeign()
     this.#line.add(this.#batches.add(await this.#hydrate(claim.steps)))
+    if (!this.#parts.mayWait()) this.#parts.giveBack(this.dropPrefetched(), 'another step runs alone on this worker')
     // Those that could fill the batches will not be claimed.
     const { free: freeNow, prefetch: prefetchNow } = this.#room()
     if (freeNow + prefetchNow <= 0) this.#line.add(this.#batches.flush())

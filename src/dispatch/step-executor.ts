@@ -14,6 +14,7 @@ import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
 import type { HandlerDirectory, ResolvedHandler } from './handler-directory.ts'
+import { type LoneSteps, mustRunAlone } from './lone-steps.ts'
 import type { BatchPlace, Handover, HydratedStep } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import type { RuntimeTurns } from './runtime-turns.ts'
@@ -36,6 +37,7 @@ export interface StepExecutorParts {
   readonly checkpoints: StepCheckpoints
   readonly logs: StepLogs
   readonly turns: RuntimeTurns
+  readonly lone: LoneSteps
   /** The inputs of steps that run on, with their checkpoints. Rejects with a HostError. */
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** Takes the result of a step that ran. */
@@ -142,10 +144,12 @@ export class StepExecutor {
   /** Steps that wait for their runtime, or yield a checkpoint from now on, do not go on here: they go back with their attempt. */
   stopStarting(): void {
     this.#goesOn = false
+    this.#parts.lone.refuseWaiting('the worker ends')
   }
 
   /** Cancels what runs and refuses what waits for its runtime. */
   cancelAll(reason: CancelReason): void {
+    this.#parts.lone.refuseWaiting(`cancelled before it started: ${reason}`)
     this.#parts.turns.refuseWaiting(`cancelled before it started: ${reason}`)
     for (const callId of this.#running.keys()) this.#cancel(callId, reason)
   }
@@ -248,26 +252,43 @@ export class StepExecutor {
 
   async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
     if (members.length === 0) return []
+    const { lone } = this.#parts
+    const alone = members.some(({ step }) => mustRunAlone(step))
+    const refusal = await lone.enter({ alone })
+    if (refusal !== null) return this.#notStarted(members, refusal)
     try {
-      await this.#parts.turns.enter(handler.adapter)
+      if (!alone) return await this.#callInTurn(members, handler)
+      return await lone.isolate(handler, (isolated) => this.#callInTurn(members, isolated))
     } catch (error) {
-      for (const { step } of members) this.#parts.notStarted(step, messageOf(error))
-      return []
+      if (isHostError(error)) return this.#notStarted(members, error.message)
+      throw error
+    } finally {
+      lone.leave({ alone })
     }
+  }
+
+  /** Rejects with a HostError when the runtime has no room for it any more. */
+  async #callInTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
+    await this.#parts.turns.enter(handler.adapter)
     try {
-      const reason = this.#whyNotNow()
-      if (reason === null) return await this.#call(members, handler)
-      for (const { step } of members) this.#parts.notStarted(step, reason)
-      return []
+      // The wait may have been long.
+      const reason = this.#whyNotNow(members)
+      return reason === null ? await this.#call(members, handler) : this.#notStarted(members, reason)
     } finally {
       this.#parts.turns.leave(handler.adapter)
     }
   }
 
-  /** The wait may have been long. */
-  #whyNotNow(): string | null {
+  #whyNotNow(members: readonly Member[]): string | null {
+    const { lone, mayStart } = this.#parts
     if (!this.#goesOn) return 'the worker ends'
-    return this.#parts.mayStart() ? null : 'the worker may have lost its lease'
+    if (lone.isTaken && !members.some(({ step }) => mustRunAlone(step))) return 'another step runs alone on this worker'
+    return mayStart() ? null : 'the worker may have lost its lease'
+  }
+
+  #notStarted(members: readonly Member[], reason: string): readonly never[] {
+    for (const { step } of members) this.#parts.notStarted(step, reason)
+    return []
   }
 
   /** Members of a batch have the same limit. Resolves with those that are not done yet. */

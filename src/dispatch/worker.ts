@@ -20,6 +20,7 @@ import { HeldSteps } from './held-steps.ts'
 import { HiddenMessages } from './hidden-messages.ts'
 import { Lease } from './lease.ts'
 import { LoadShedding, type LoadSheddingOptions, type LoadState, percentOf } from './load-shedding.ts'
+import { LoneSteps } from './lone-steps.ts'
 import type { PermitLimits, PermitView } from './permit-views.ts'
 import { pollPaceOf } from './poll-pace.ts'
 import { StepRecovery } from './recovery.ts'
@@ -77,6 +78,8 @@ export interface WorkerUsage {
 export interface WorkerParts {
   readonly adapters: readonly RuntimeAdapter[]
   readonly source: ClaimSource
+  /** An adapter for the language that runs it in a process of its own, not started; null or absent: it is in processes anyway. */
+  readonly isolated?: (runtime: RuntimeName) => RuntimeAdapter | null
   readonly store: StepStore & NamedTaskSource & WorkerRegistry & WorkerAnnouncements
   /** null: `PollingOnly`. */
   readonly wakeUps: WakeUps | null
@@ -108,6 +111,7 @@ export class Worker implements Lifecycle {
   readonly #consumer: StepConsumer
   readonly #recovery: StepRecovery
   readonly #lease: Lease
+  readonly #lone: LoneSteps
   readonly #drain: Drain
   readonly #served: ServedNamespaces
   readonly #hidden: HiddenMessages
@@ -144,6 +148,13 @@ export class Worker implements Lifecycle {
     this.#semaphore = new Semaphore(options.permits, () => this.#roomFreed())
     this.#shedding = new LoadShedding(options.loadShedding, events)
     const turns = new RuntimeTurns(this.#deadlines)
+    // Beside a step that is to run alone: most others have ended by then, or been killed.
+    const waitMaxMs = options.handlerTimeoutMs + options.cancelGraceMs
+    this.#lone = new LoneSteps(waitMaxMs, {
+      isolated: (runtime) => parts.isolated?.(runtime) ?? null,
+      arrived: () => this.#returns.later(this.#consumer.dropPrefetched(), 'another step runs alone on this worker'),
+      left: () => this.handlersChanged(),
+    })
     this.authorCode = new AuthorCalls(
       { ...options, callTimeoutMs: authorCallTimeoutMs },
       { adapters: parts.adapters, turns, deadlines: this.#deadlines, events },
@@ -162,7 +173,7 @@ export class Worker implements Lifecycle {
       logs: this.#logs,
       checkpoints: new StepCheckpoints(store, options.resultLimits),
       hydrate: (steps) => store.hydrate(steps),
-      turns,
+      ...{ turns, lone: this.#lone },
       finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => this.#returns.later([step], reason),
       mayStart: () => this.#lease.isCertain,
@@ -193,7 +204,8 @@ export class Worker implements Lifecycle {
         giveBack: (steps, reason) => this.#returns.later(steps, reason),
         executor: this.#executor,
         deadlines: this.#deadlines,
-        hasRoom: () => this.#completer.hasRoom && this.#lease.isCertain,
+        hasRoom: () => this.#completer.hasRoom && this.#lease.isCertain && !this.#lone.isTaken,
+        mayWait: () => !this.#lone.isTaken,
         notified: () => wakeUps?.arriving ?? false,
         hidForeign: () => this.#hidden.hid(foreignRetryMs),
         claimUnknown: () => this.#recovery.claimUnknown(),

@@ -24,7 +24,12 @@ export interface ClaimedStep extends StepMessage {
   readonly retryable: boolean
   /** False: no worker took it within the grace, so it is claimed only to be failed as `handler_not_found`. */
   readonly runnable: boolean
+  /** From how many dead workers it was taken back. */
+  readonly recoveries: number
 }
+
+/** A step that was taken back from so many dead workers runs alone on its worker; with the next death it fails. */
+export const deathsUntilAlone = 2
 
 export interface HandlerReference {
   readonly callable: string

@@ -64,6 +64,7 @@ function setUp(script: Script) {
       deadlines,
       held,
       shedding: new LoadShedding(script.shedding ?? noShedding, quietEvents),
+      mayWait: () => true,
       giveBack: (steps) => void seen.givenBack.push(...steps.map(({ stepId }) => stepId)),
       events: quietEvents,
       counters: newDispatchCounters(),

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
 import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
+import { LoneSteps } from '../../src/dispatch/lone-steps.ts'
 import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
 import { RuntimeTurns } from '../../src/dispatch/runtime-turns.ts'
 import { Semaphore } from '../../src/dispatch/semaphore.ts'
@@ -56,6 +57,7 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
       },
       runnable: new RunnableSteps(noTasks, directory, options),
       finished: ({ result }) => void results.push(result),
+      lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {} }),
       mayStart: () => true,
       notStarted: (_step, reason) => givenBack.push(reason),
     },

@@ -19,6 +19,7 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   readonly storedSteps?: StoredSteps
   readonly breakers?: WorkerParts['breakers']
   readonly wakeUps?: WakeUps
+  readonly isolated?: WorkerParts['isolated']
 }
 
 export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore {
@@ -45,7 +46,14 @@ export async function startWorker(
 ): Promise<Worker> {
   const { store = storeOf(steps), storedSteps = null, ...more } = options
   const source: NonNullable<TestWorkerOptions['source']> = options.source ?? sourceOf(steps, options)
-  const { source: _source, concurrentHandlersMax = 4, breakers = null, wakeUps = null, ...rest } = more
+  const {
+    source: _source,
+    concurrentHandlersMax = 4,
+    breakers = null,
+    wakeUps = null,
+    isolated = () => null,
+    ...rest
+  } = more
   const worker = new Worker(
     {
       namespaces: ['shop'],
@@ -78,6 +86,7 @@ export async function startWorker(
       events: quietEvents,
       storedSteps,
       breakers,
+      isolated,
     },
   )
   await worker.start()

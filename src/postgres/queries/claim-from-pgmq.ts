@@ -31,6 +31,7 @@ interface ClaimRow {
   max_attempts: number
   retryable: boolean
   runnable: boolean
+  recoveries: number
   /** Only where there are limits. */
   last_vt?: string | null
   last_msg_id?: string | null
@@ -125,5 +126,6 @@ function claimedStep(row: ClaimRow, stepId: StepId, request: ClaimRequest, optio
     attemptsMax: row.max_attempts,
     retryable: row.retryable,
     runnable: row.runnable,
+    recoveries: row.recoveries,
   }
 }

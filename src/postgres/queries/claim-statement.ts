@@ -1,7 +1,8 @@
 // The statement that claims from one pgmq queue, in the order in which it works: look, take, settle, answer.
 
+import { deathsUntilAlone } from '../../model/step-request.ts'
 import { chooseInLanes } from './choose-in-lanes.ts'
-import { stepEventMetadata } from './step-event.ts'
+import { recoveriesOf, stepEventMetadata } from './step-event.ts'
 
 export type OnClaim = 'archive' | 'delete'
 
@@ -152,7 +153,9 @@ function settle(queue: string, onClaim: OnClaim): string {
 const answer = (
   more: string,
 ) => `SELECT seen.*, ${more}c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
-       c.token, c.attempts, c.max_attempts, c.retryable, c.runnable
+       c.token, c.attempts, c.max_attempts, c.retryable, c.runnable,
+       -- Each of them has spent an attempt, so few steps are asked.
+       CASE WHEN c.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries
   FROM (SELECT count(*)::int AS looked,
                count(*) FILTER (WHERE verdict = 'foreign')::int AS foreign_count,
                count(*) FILTER (WHERE verdict = 'malformed')::int AS malformed,

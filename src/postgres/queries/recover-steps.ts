@@ -2,15 +2,14 @@
 
 import type { WorkerId } from '../../model/ids.ts'
 import type { StepMessage } from '../../model/step-message.ts'
+import { deathsUntilAlone } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
 import { resultEnvelope } from './result-envelope.ts'
-import { stepEventMetadata } from './step-event.ts'
+import { recoveriesOf, stepEventMetadata } from './step-event.ts'
 import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
 
 /** After the sweeps of one lease a dead worker is looked at again this often: a claim may commit long after the death of its worker. */
 const laterLookS = 600
-/** A step that was taken back from so many dead workers fails with the next one, whatever attempts it has left. */
-export const recoveriesMax = 2
 
 /** SQL: whether the steps of the dead worker in this row of `stephost.workers` are looked for now. */
 export function sweepIsDue(row: string): string {
@@ -104,13 +103,10 @@ DELETE FROM stephost.workers w
   })
 }
 
-/** Since an operator last reopened the step: how often it was taken back from a dead worker, and from which. */
+/** How often a step was taken back from a dead worker, and from which. */
 const earlier = `
   SELECT count(*)::int AS recoveries, coalesce(array_agg(p.metadata ->> 'recovered_from' ORDER BY p.sort_key), '{}') AS workers
-    FROM tasker.workflow_step_transitions p
-   WHERE p.workflow_step_uuid = l.step_uuid AND p.metadata ? 'recovered_from'
-     AND p.sort_key > coalesce((SELECT max(r.sort_key) FROM tasker.workflow_step_transitions r
-                                 WHERE r.workflow_step_uuid = l.step_uuid AND r.from_state = 'error'), -1)`
+    FROM (${recoveriesOf('l.step_uuid')}) AS p`
 
 /** What is known of a step that nobody tries again, for whoever has to find out why. */
 const whatIsKnown = `jsonb_build_object(
@@ -139,7 +135,7 @@ WITH lost AS MATERIALIZED (
      FOR UPDATE OF t SKIP LOCKED
 ), weighed AS MATERIALIZED (
   SELECT l.*, e.recoveries, e.workers AS earlier_workers,
-         l.attempts < l.max_attempts AND l.may_retry AND e.recoveries < ${recoveriesMax} AS again
+         l.attempts < l.max_attempts AND l.may_retry AND e.recoveries < ${deathsUntilAlone} AS again
     FROM lost l CROSS JOIN LATERAL (${earlier}) AS e
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
@@ -150,7 +146,7 @@ WITH lost AS MATERIALIZED (
          false AS success, NULL AS result, '{}' AS custom, 0::bigint AS execution_ms,
          CASE WHEN c.again THEN '{}' ELSE ${whatIsKnown}::text END AS context,
          format('worker %s on %s died while it held this step (attempt %s of %s), and %s', c.worker_uuid, c.host, c.attempts, c.max_attempts,
-                CASE WHEN c.recoveries >= ${recoveriesMax} THEN format('so did %s workers before it: the step may be what ends them', c.recoveries)
+                CASE WHEN c.recoveries >= ${deathsUntilAlone} THEN format('so did %s workers before it: the step may be what ends them', c.recoveries)
                      WHEN NOT c.may_retry THEN 'the step is not retryable'
                      ELSE 'no attempt is left' END) AS message,
          'worker_lost' AS error_type, NULL AS error_code, false AS retryable, NULL AS retry_after_s, '[]'::jsonb AS backtrace,

@@ -13,3 +13,13 @@ export const nowRfc3339 = `to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.U
 
 /** The same, worked out once for all rows of a statement. */
 export const nowOnce = `(SELECT ${nowRfc3339})`
+
+/** SQL for the transitions that took a step back from a dead worker, since an operator last reopened it. `step` is an SQL expression. */
+export function recoveriesOf(step: string): string {
+  return `
+  SELECT r.metadata, r.sort_key
+    FROM tasker.workflow_step_transitions r
+   WHERE r.workflow_step_uuid = ${step} AND r.metadata ? 'recovered_from'
+     AND r.sort_key > coalesce((SELECT max(o.sort_key) FROM tasker.workflow_step_transitions o
+                                 WHERE o.workflow_step_uuid = ${step} AND o.from_state = 'error'), -1)`
+}

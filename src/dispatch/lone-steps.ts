@@ -1,0 +1,106 @@
+// A step that may be what ends workers runs while nothing else runs on its worker, and outside the worker's own process.
+
+import type { RuntimeName } from '../model/handler.ts'
+import { HostError, messageOf } from '../model/host-error.ts'
+import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+import { type ClaimedStep, deathsUntilAlone } from '../model/step-request.ts'
+import type { ResolvedHandler } from './handler-directory.ts'
+
+export interface LoneStepsParts {
+  /** An adapter, not started, that has the language in a process; null: the language is in processes anyway. */
+  isolated(runtime: RuntimeName): RuntimeAdapter | null
+  /** A step is to run alone: what has not started is to go back to the queue, so that it does not die with it. */
+  arrived(): void
+  left(): void
+}
+
+/** Whether every worker that held the step before has died, often enough. */
+export function mustRunAlone({ recoveries }: ClaimedStep): boolean {
+  return recoveries >= deathsUntilAlone
+}
+
+export class LoneSteps {
+  readonly #waitMaxMs: number
+  readonly #parts: LoneStepsParts
+  /** Calls that have entered and not left, without the lone one. */
+  #others = 0
+  #isTaken = false
+  #answer: ((refusal: string | null) => void) | null = null
+
+  /** `waitMaxMs`: how long the others may take to end, while nothing new starts; then the lone step goes back. */
+  constructor(waitMaxMs: number, parts: LoneStepsParts) {
+    this.#waitMaxMs = waitMaxMs
+    this.#parts = parts
+  }
+
+  /** A step runs alone or waits for it: nothing else may start. */
+  get isTaken(): boolean {
+    return this.#isTaken
+  }
+
+  /** null: the way is free, and whoever entered leaves. Else why the call cannot start here now. */
+  async enter({ alone }: { alone: boolean }): Promise<string | null> {
+    if (this.#isTaken) return 'another step runs alone on this worker'
+    if (!alone) {
+      this.#others += 1
+      return null
+    }
+    this.#isTaken = true
+    this.#parts.arrived()
+    const refusal = await this.#untilAlone()
+    if (refusal !== null) this.#free()
+    return refusal
+  }
+
+  leave({ alone }: { alone: boolean }): void {
+    if (alone) this.#free()
+    else {
+      this.#others -= 1
+      if (this.#others === 0) this.#answer?.(null)
+    }
+  }
+
+  /** Whoever waits to be alone gives up. */
+  refuseWaiting(reason: string): void {
+    this.#answer?.(reason)
+  }
+
+  /** Runs `call` with a process of its own that starts and ends with it. Rejects with RUNTIME_UNAVAILABLE when it does not start. */
+  async isolate<T>(
+    { adapter, descriptor }: ResolvedHandler,
+    call: (handler: ResolvedHandler) => Promise<T>,
+  ): Promise<T> {
+    const own = this.#parts.isolated(adapter.name)
+    if (own === null) return call({ adapter, descriptor })
+    try {
+      await own.start()
+    } catch (error) {
+      const problem = `no process of its own for a step that must run alone: ${messageOf(error)}`
+      throw new HostError('RUNTIME_UNAVAILABLE', problem, { cause: error })
+    }
+    try {
+      return await call({ adapter: own, descriptor })
+    } finally {
+      await own.stop()
+    }
+  }
+
+  #untilAlone(): Promise<string | null> {
+    if (this.#others === 0) return Promise.resolve(null)
+    return new Promise((resolve) => {
+      const waitMaxMs = this.#waitMaxMs
+      const answer = (refusal: string | null) => {
+        clearTimeout(timer)
+        this.#answer = null
+        resolve(refusal)
+      }
+      const timer = setTimeout(() => answer(`it must run alone, and others still ran after ${waitMaxMs} ms`), waitMaxMs)
+      this.#answer = answer
+    })
+  }
+
+  #free(): void {
+    this.#isTaken = false
+    this.#parts.left()
+  }
+}
