@@ -73,7 +73,7 @@ await rm(bundleDirectory, { recursive: true, force: true })
 const reader = new MessageReader(frameBytesMax)
 wire.on('data', (bytes: Buffer) => {
   try {
-    for (const message of reader.feed(bytes) as Iterable<HostMessage>) void session.receive(message)
+    session.receive([...(reader.feed(bytes) as Iterable<HostMessage>)])
   } catch (error) {
     if (!(error instanceof ProtocolViolation)) throw error
     post({ type: 'error', code: error.code, message: error.message })

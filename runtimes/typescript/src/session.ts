@@ -17,15 +17,45 @@ export class Session {
   readonly #calls = new Map<string, Call>()
   /** A newer thread serves: this one ends with its last call. */
   #reloading = false
+  #turnsToCome = 0
 
   constructor(options: SessionOptions) {
     this.#options = options
   }
 
-  async receive(message: HostMessage): Promise<void> {
+  /**
+   * The messages of one read. `started` is said for all their calls at once, before any code of an author runs; the calls then begin one after
+   * the other, each in a turn of its own, so that one that is quick is done before the next.
+   */
+  receive(messages: readonly HostMessage[]): void {
+    // What is said about calls that have not begun yet is heard after they have.
+    if (this.#turnsToCome > 0) {
+      this.#inTurn(() => this.receive(messages))
+      return
+    }
+    const executes = messages.filter((message) => message.type === 'execute')
+    const calls = new Map(executes.map((message) => [message.call_id, new Call(message, this.#options)]))
+    for (const call of calls.values()) this.#calls.set(call.id, call)
+    if (calls.size > 0) this.#options.post({ type: 'started', call_ids: [...calls.keys()] })
+    let begun = false
+    for (const message of messages) {
+      const act = () => (message.type === 'execute' ? void this.#execute(message) : this.#hear(message))
+      if (begun) this.#inTurn(act)
+      else act()
+      begun ||= message.type === 'execute'
+    }
+  }
+
+  #inTurn(act: () => void): void {
+    this.#turnsToCome += 1
+    setImmediate(() => {
+      this.#turnsToCome -= 1
+      act()
+    })
+  }
+
+  #hear(message: Exclude<HostMessage, ExecuteMessage>): void {
     switch (message.type) {
-      case 'execute':
-        return this.#execute(message)
       case 'cancel': {
         const call = this.#calls.get(message.call_id)
         if (call !== undefined) call.cancelledBy ??= message.reason
@@ -53,9 +83,8 @@ export class Session {
 
   /** A batch that its handler does not take as one runs step by step: they share a handler and a deadline. */
   async #execute(message: ExecuteMessage): Promise<void> {
-    const call = new Call(message, this.#options)
-    this.#calls.set(message.call_id, call)
-    this.#options.post({ type: 'started', call_ids: [message.call_id] })
+    const call = this.#calls.get(message.call_id)
+    if (call === undefined) return
     const together = message.mode === 'batch' ? await this.#options.executor.runBatch(message, call) : null
     const results = together ?? (await this.#oneByOne(message, call))
     this.#calls.delete(message.call_id)

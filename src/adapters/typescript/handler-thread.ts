@@ -9,6 +9,7 @@ import { hostFailure, type StepResult } from '../../model/step-result.ts'
 import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
 import { synchronousCallables } from './thread-messages.ts'
+import { ThreadOutbox } from './thread-outbox.ts'
 
 export interface ThreadOptions {
   /** The file the thread runs. */
@@ -44,7 +45,8 @@ export class HandlerThread {
   readonly #channel: Channel
   readonly #running = new Map<CallId, RunningCall>()
   readonly #exited: Promise<void>
-  #synchronous: ReadonlySet<string> = new Set()
+  /** null until the thread said hello. */
+  #synchronous: ReadonlySet<string> | null = null
   #failure: string | null = null
   #resolveOver: (end: ThreadEnd) => void = () => {}
   /** Resolves once the thread serves nobody any more. */
@@ -65,9 +67,10 @@ export class HandlerThread {
       stderr: true,
       resourceLimits: { maxOldGenerationSizeMb: options.memoryMaxMb },
     })
+    const outbox = new ThreadOutbox(this.#worker)
     this.#channel = new Channel({
       runtime: 'typescript',
-      send: (message) => this.#worker.postMessage(message),
+      send: (message) => outbox.send(message),
       close: () => void this.#terminate(),
       log: (message) => this.#log(message),
       // The host's own loop sees when a thread holds itself up: deadlines are enough.
@@ -83,7 +86,9 @@ export class HandlerThread {
     this.#worker.on('error', (error) => {
       this.#failure = `The handler thread failed: ${messageOf(error)}`
     })
-    this.#worker.on('message', (message: unknown) => this.#receive(message))
+    this.#worker.on('message', (messages: readonly unknown[]) => {
+      for (const message of messages) this.#receive(message)
+    })
     this.#readRawOutput()
   }
 
@@ -108,7 +113,7 @@ export class HandlerThread {
 
   /** Whether the handler holds its thread while it runs. */
   isSynchronous(callable: string): boolean {
-    return this.#synchronous.has(callable)
+    return this.#synchronous?.has(callable) === true
   }
 
   /** Rejects with HostError only when the call was not given to the thread; a thread that dies gives `handler_lost`. */
@@ -155,7 +160,7 @@ export class HandlerThread {
   }
 
   #receive(message: unknown): void {
-    this.#synchronous = synchronousCallables(message) ?? this.#synchronous
+    if (this.#synchronous === null) this.#synchronous = synchronousCallables(message)
     this.#channel.receive(message)
   }
 
