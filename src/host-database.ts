@@ -6,7 +6,7 @@ import type { HostLog } from './host-health.ts'
 import type { HealthCheck, HealthFact } from './model/health.ts'
 import { messageOf } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
-import { Database } from './postgres/database.ts'
+import { Database, type DatabaseOptions } from './postgres/database.ts'
 import { findBinaries } from './postgres/embedded/binaries.ts'
 import { EmbeddedPostgres } from './postgres/embedded/embedded-postgres.ts'
 import { type MigrationReport, migrate } from './postgres/migrate.ts'
@@ -40,13 +40,34 @@ export async function openDatabase(
   return { url: server.url, embedded: true, stop: () => server.stop() }
 }
 
-/** The pool that everything but the lease works on. */
+/** Enough for the statements that steps need at once: claims, completions, and checkpoints of many handlers. */
+const stepConnectionsMax = 6
+
+/** The pool of everything that is neither a step's way nor the lease. */
 export function makeDatabase(config: Config, url: string, log: HostLog): Database {
-  const { database } = config
-  return new Database({
-    ...database,
+  return openPool(log, {
+    ...config.database,
     url,
     applicationName: 'stephost',
+  })
+}
+
+/** The pool of the step path, whose plans never depend on how large the tables were when they were made. */
+export function makeStepDatabase(config: Config, url: string, log: HostLog): Database {
+  const { database } = config
+  return openPool(log, {
+    ...database,
+    url,
+    byKey: true,
+    applicationName: 'stephost steps',
+    connectionsMax: Math.min(database.connectionsMax, stepConnectionsMax),
+    connectionsMin: Math.min(database.connectionsMin, 2),
+  })
+}
+
+function openPool(log: HostLog, options: DatabaseOptions): Database {
+  return new Database({
+    ...options,
     onSlowAcquire: ({ waitedMs, slowAcquires }) =>
       log.warn({ waitedMs: Math.round(waitedMs), slowAcquires }, 'statements wait for a connection to PostgreSQL'),
   })
@@ -88,25 +109,29 @@ export async function checkDatabase(database: Database): Promise<HealthCheck> {
   }
 }
 
-/** Source: worker-api-and-config §1.3. Queues are in the same database, so both pools are one. */
-export function poolFacts(database: Database): Readonly<Record<string, HealthFact>> {
-  const use = database.poolUse
-  if (use === null) return {}
-  const pool = {
-    active_connections: use.active,
-    idle_connections: use.idle,
-    max_connections: use.max,
-    utilization_percent: Math.round((use.active / use.max) * 100),
-    total_acquires: use.acquires,
-    slow_acquires: use.slowAcquires,
-    acquire_errors: use.acquireErrors,
-    average_acquire_time_ms: Math.round(use.acquireAverageMs * 100) / 100,
-    max_acquire_time_ms: Math.round(use.acquireMaxMs * 100) / 100,
-  }
+/** Source: worker-api-and-config §1.3. The queues' pool is that of the step path. */
+export function poolFacts(database: Database, steps: Database): Readonly<Record<string, HealthFact>> {
   return {
-    pool_utilization: { tasker_pool: pool, pgmq_pool: pool },
-    database_conflict_retries: database.conflictRetries,
+    pool_utilization: { tasker_pool: useOf(database), pgmq_pool: useOf(steps) },
+    database_conflict_retries: database.conflictRetries + steps.conflictRetries,
   }
+}
+
+function useOf(database: Database): Readonly<Record<string, number>> | null {
+  const use = database.poolUse
+  return use === null
+    ? null
+    : {
+        active_connections: use.active,
+        idle_connections: use.idle,
+        max_connections: use.max,
+        utilization_percent: Math.round((use.active / use.max) * 100),
+        total_acquires: use.acquires,
+        slow_acquires: use.slowAcquires,
+        acquire_errors: use.acquireErrors,
+        average_acquire_time_ms: Math.round(use.acquireAverageMs * 100) / 100,
+        max_acquire_time_ms: Math.round(use.acquireMaxMs * 100) / 100,
+      }
 }
 
 /** Creates what is missing; a schema that Tasker's own migrations made stays as it is. */

@@ -22,6 +22,8 @@ export interface WorkerSurroundings {
   readonly config: Config
   readonly log: HostLog
   readonly database: Database
+  /** For steps on their way. */
+  readonly stepDatabase: Database
   /** For heartbeats alone. */
   readonly leaseDatabase: Database
   readonly circuits: CircuitBreakers
@@ -57,12 +59,12 @@ export function adjustable({ worker, limits, dispatch }: Config): AdjustableOpti
 }
 
 export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
-  const { config, log, database, leaseDatabase, circuits, templates, rootsByTemplate, adapters, wakeUps } = surroundings
+  const { config, log, stepDatabase, circuits, templates, rootsByTemplate, adapters, wakeUps } = surroundings
   const { dispatch, limits, queues, runtimes } = config
   const namespaces = [...new Set([...namespacesOf(templates), ...dispatch.namespaces])]
   const schemas = new InputSchemas({ value: 'payload', schema: 'schema of the event' })
   const domainEvents: DomainEvents = new DomainEvents({
-    queue: new PgmqEventQueue(database),
+    queue: new PgmqEventQueue(surroundings.database),
     // The worker has it, and the worker is told of the events: one of the two has to be asked late.
     authorCode: () => worker.authorCode,
     violations: (schema, payload) => schemas.violations(schema, payload),
@@ -91,8 +93,16 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
     },
     {
       ...{ adapters, wakeUps, isolated: (runtime) => surroundings.isolated(runtime) },
-      source: new PgmqClaimSource(database, { namespaces, foreignRetryMs, foreignGraceMs, onClaim: queues.onClaim }),
-      store: new PostgresStepStore(database, { leaseMs: dispatch.leaseMs, heartbeats: leaseDatabase }),
+      source: new PgmqClaimSource(stepDatabase, {
+        namespaces,
+        foreignRetryMs,
+        foreignGraceMs,
+        onClaim: queues.onClaim,
+      }),
+      store: new PostgresStepStore(stepDatabase, {
+        leaseMs: dispatch.leaseMs,
+        heartbeats: surroundings.leaseDatabase,
+      }),
       storedSteps: domainEvents,
       breakers: {
         claims: circuits.make('claims', 'messaging'),

@@ -9,7 +9,7 @@ import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
 import { guardedTasks, makeCircuits } from './host-circuits.ts'
-import { checkDatabase, makeDatabase, makeLeaseDatabase, poolFacts } from './host-database.ts'
+import { checkDatabase, makeDatabase, makeLeaseDatabase, makeStepDatabase, poolFacts } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
@@ -57,6 +57,7 @@ const partStopMaxMs = 3_000
 export class Host implements Lifecycle {
   readonly #options: HostOptions
   readonly #database: Database
+  readonly #stepDatabase: Database
   readonly #circuits: CircuitBreakers
   readonly #webCircuit: CircuitBreaker
   readonly #listener: Listener | null
@@ -76,6 +77,7 @@ export class Host implements Lifecycle {
     this.#options = options
     this.#settings = new HostSettings(config, log, (changed) => this.#worker?.adjust(adjustable(changed)))
     this.#database = makeDatabase(config, databaseUrl, log)
+    this.#stepDatabase = makeStepDatabase(config, databaseUrl, log)
     this.#circuits = makeCircuits(config, log)
     this.#webCircuit = this.#circuits.make('web', 'web')
     this.#listener = this.#listens() ? makeListener({ config, log, databaseUrl, database: this.#database }) : null
@@ -242,9 +244,11 @@ export class Host implements Lifecycle {
     const { config } = this.#settings
     const leaseDatabase = makeLeaseDatabase(config, databaseUrl)
     await this.#begin(leaseDatabase)
+    await this.#begin(this.#stepDatabase)
     const made = makeWorker({
       ...{ config, log, leaseDatabase, circuits: this.#circuits },
       database: this.#database,
+      stepDatabase: this.#stepDatabase,
       templates: this.templates,
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
@@ -298,7 +302,7 @@ export class Host implements Lifecycle {
       mode: this.#options.config.worker.deploymentMode,
       listener: this.#listener,
       database: () => checkDatabase(this.#database),
-      pool: () => poolFacts(this.#database),
+      pool: () => poolFacts(this.#database, this.#stepDatabase),
       circuits: this.#circuits,
     })
   }

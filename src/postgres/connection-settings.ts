@@ -5,11 +5,16 @@ import type { DatabaseTarget } from './database-fault.ts'
 import { valueTypes } from './value-types.ts'
 
 /**
- * Tasker's functions name tables without a schema, and its times have no zone (wire-protocol §1.2).
- * Generic plans: our statements are prepared, set-based and served by keys; planning them anew for every set of values took a third of
- * a workflow's time.
+ * Tasker's functions name tables without a schema, and its times have no zone (wire-protocol §1.2). Generic plans: our statements are prepared,
+ * set-based and served by keys; planning them anew for every set of values took a third of a workflow's time. Compiling them never pays.
  */
-const sessionSettings = '-c search_path=tasker,public -c TimeZone=UTC -c plan_cache_mode=force_generic_plan'
+const sessionSettings = '-c search_path=tasker,public -c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off'
+
+/**
+ * For statements that look up every row by a key. A plan that was made while the tables were small reads them whole, and is kept until the
+ * next ANALYZE, however much they grow meanwhile.
+ */
+const byKeySettings = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off'
 
 export interface ConnectionSettings {
   readonly config: pg.ClientConfig
@@ -23,13 +28,16 @@ export interface ConnectionSettings {
 export function connectionSettings(options: {
   url: string
   applicationName: string
+  /** All rows are looked up by keys. */
+  byKey?: boolean
   /** Poolers refuse such settings; then the account has them. */
   transactionPooler?: boolean
 }): ConnectionSettings {
   const url = readUrl(options.url)
   const own = url.searchParams.get('options')
   if (options.transactionPooler !== true) {
-    url.searchParams.set('options', own === null ? sessionSettings : `${own} ${sessionSettings}`)
+    const settings = [own ?? '', sessionSettings, options.byKey === true ? byKeySettings : '']
+    url.searchParams.set('options', settings.filter((part) => part !== '').join(' '))
   }
   const config: pg.ClientConfig = {
     connectionString: url.toString(),

@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   /** Each transaction may get another backend: no settings in the startup packet, and no statements that are prepared by name. */
   readonly transactionPooler?: boolean
   readonly connectionsMax: number
+  /** All rows are looked up by keys: plans never read a table whole. Default false. */
+  readonly byKey?: boolean
   /** How long a statement waits for a connection, new or freed. */
   readonly acquireTimeoutMs: number
   /** Connections that stay open once they were needed. Default 0. */

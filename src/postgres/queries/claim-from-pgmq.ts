@@ -14,6 +14,8 @@ export interface ClaimFromPgmqOptions {
   readonly onClaim: OnClaim
 }
 
+const largeClaim = 100
+
 interface ClaimRow {
   looked: number
   foreign_count: number
@@ -94,9 +96,18 @@ export async function claimFromPgmq(
   }
 }
 
-/** Messages that one claim looks at. */
-export function windowOf({ free, prefetch }: Pick<ClaimRequest, 'free' | 'prefetch'>): number {
-  return Math.max(4 * (free + prefetch), 200)
+/** Messages that one claim looks at: those that it may want to put in order, and enough beyond its own for other claimers to take some of them. */
+export function windowOf(request: Pick<ClaimRequest, 'free' | 'prefetch' | 'lanes'>): number {
+  const steps = request.free + request.prefetch
+  return Math.max(isLarge(request) ? steps : 4 * steps, 200)
+}
+
+/**
+ * Such a claim wants nearly all of its window. So it locks the messages while it looks, and claimers beside it look at others, instead of
+ * each deciding on four times what it gets.
+ */
+function isLarge({ free, prefetch, lanes }: Pick<ClaimRequest, 'free' | 'prefetch' | 'lanes'>): boolean {
+  return free + prefetch >= largeClaim && (lanes === null || lanes === undefined)
 }
 
 function isInLanes({ lanes }: ClaimRequest): boolean {
@@ -107,7 +118,11 @@ function statementOf(request: ClaimRequest, options: ClaimFromPgmqOptions, behin
   const { namespace, onClaim } = options
   // pgmq folds the names of its tables.
   const queue = `worker_${namespace}_queue`.toLowerCase()
-  if (!isInLanes(request)) return { name: `claim:${namespace}:${onClaim}`, text: claimStatement(queue, onClaim) }
+  if (!isInLanes(request)) {
+    const large = isLarge(request)
+    const name = `claim:${namespace}:${onClaim}${large ? ':large' : ''}`
+    return { name, text: claimStatement(queue, onClaim, large) }
+  }
   const name = `claim:${namespace}:${onClaim}:lanes${behind === null ? '' : ':behind'}`
   return { name, text: claimInLanesStatement(queue, onClaim, behind !== null) }
 }

@@ -10,10 +10,11 @@ export type OnClaim = 'archive' | 'delete'
  * Nothing here may raise on data: one bad message would stop its queue for ever. Hence `pg_input_is_valid` before the casts.
  * Locks are taken with SKIP LOCKED only (the step by its current transition row, then its message), so claimers never wait for
  * each other and no lock order can be wrong. LIMIT stands above the lock: a claimer beside others takes the next free steps
- * instead of losing a race for the first. Each part hands all its columns on to the next: a join of two of them would have no index.
+ * instead of losing a race for the first. With `locksMessages` it also looks at other messages than they do. Each part hands all its columns on to the next: a join of two of them would have no index.
  */
-export function claimStatement(queue: string, onClaim: OnClaim): string {
-  return `${look(queue, '')}), ${take}), ${settle(queue, onClaim)})\n${answer('')}`
+export function claimStatement(queue: string, onClaim: OnClaim, locksMessages = false): string {
+  const lock = locksMessages ? 'FOR UPDATE OF q SKIP LOCKED' : ''
+  return `${look(queue, { lock })}), ${take}), ${settle(queue, onClaim)})\n${answer('')}`
 }
 
 /**
@@ -25,7 +26,7 @@ export function claimInLanesStatement(queue: string, onClaim: OnClaim, behind: b
   const last = (column: string) =>
     `(SELECT ${column}::text FROM looked ORDER BY vt DESC, msg_id DESC LIMIT 1) AS last_${column}, `
   const work = `${takeInLanes('$10')}), ${settle(queue, onClaim)}`
-  return `${look(queue, where, ', q.msg_id')}), ${work})\n${answer(last('vt') + last('msg_id'))}`
+  return `${look(queue, { where, order: ', q.msg_id' })}), ${work})\n${answer(last('vt') + last('msg_id'))}`
 }
 
 /** Somebody has a handler for the step and is only busy, or its runtime is ill: then it waits, however long. */
@@ -38,7 +39,10 @@ SELECT FROM stephost.workers o
  * The window: messages in the order in which they became visible, by their index. What was pushed away or is delayed costs nothing, however
  * much of it there is.
  */
-function look(queue: string, where: string, order = ''): string {
+function look(
+  queue: string,
+  { where = '', order = '', lock = '' }: { where?: string; order?: string; lock?: string },
+): string {
   return `
 WITH looked AS MATERIALIZED (
   SELECT q.msg_id, q.enqueued_at, q.vt,
@@ -48,6 +52,7 @@ WITH looked AS MATERIALIZED (
      AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
    ORDER BY q.vt${order}
    LIMIT $5::int
+   ${lock}
 ), ${judge}`
 }
 
