@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { PermitLimits } from '../../src/dispatch/permit-views.ts'
 import type { Worker } from '../../src/dispatch/worker.ts'
+import type { ClaimRequest } from '../../src/model/claim-source.ts'
 import type { StepId } from '../../src/model/ids.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { TaskTemplate } from '../../src/model/template.ts'
@@ -10,7 +11,7 @@ import { eventually } from '../fixtures/eventually.ts'
 import { handlerDescriptor, ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, queue, type StepDatabase } from './step-database.ts'
 import { success } from './steps.ts'
-import { startWorker, type TestWorkerOptions } from './workers.ts'
+import { sourceOf, startWorker, type TestWorkerOptions } from './workers.ts'
 
 const callables = ['charge', 'ship', 'render'] as const
 type Callable = (typeof callables)[number]
@@ -185,13 +186,18 @@ describe('a handler with a limit', () => {
     await steps.scalar('UPDATE tasker.workflow_steps SET attempts = 2 WHERE workflow_step_uuid = $1', [last])
     await steps.scalar(`UPDATE pgmq."q_${queue}" SET vt = clock_timestamp() + interval '1 hour'`)
     await enqueue('ship', 30)
-    await start({ permitsMax: 1 }, { prefetchMax: 4 })
-    await eventually('the others run', () => runningOf('ship') === 1)
+    let claims = 0
+    const source = sourceOf(steps)
+    const claim = async (request: ClaimRequest) => source.claim(request).finally(() => (claims += 1))
+    const busy = await start({ permitsMax: 1 }, { prefetchMax: 4, source: { claim } })
+    await eventually('the others run and wait', () => runningOf('ship') === 1 && busy.usage().waiting === 4)
     await steps.scalar(`UPDATE pgmq."q_${queue}" SET vt = enqueued_at`)
     for (let ended = 1; (await steps.state(last as StepId)) === 'enqueued'; ended += 1) {
       expect(ended).toBeLessThan(12)
       finish(1)
       await eventually('the next one runs', () => done['ship'] === ended && runningOf('ship') === 1)
+      const before = claims
+      await eventually('what runs down is filled again, or not', () => busy.usage().waiting > 2 || claims > before + 1)
     }
   })
 
