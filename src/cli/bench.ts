@@ -17,6 +17,9 @@ export const benchCommand: CliCommand = {
       .option('--runs <n>', 'runs of each cell', '5')
       .option('--warm-up <n>', 'jobs of the first run of each system, which is thrown away; 0: none', '2000')
       .option('--systems <text>', 'only systems whose name contains one of these, separated by commas')
+      .option('--seconds <n>', 'length of a steady run', '15')
+      .option('--judged', 'only what a judged figure needs')
+      .option('--deep', 'also a queue of a million messages; some minutes')
       .option('--peers', 'also graphile-worker, pg-boss and BullMQ (installed by `npm run bench:peers`)')
       .option('--out <dir>', 'writes results.json, results.md and results.svg there')
       .option('--judge', 'exit code 1 when a judged figure is missed')
@@ -29,6 +32,9 @@ export const benchCommand: CliCommand = {
       warmUp: textOption(input, 'warmUp') === '0' ? 0 : positive(textOption(input, 'warmUp'), '--warm-up'),
       systems: textOption(input, 'systems')?.split(',') ?? null,
       peers: flagOption(input, 'peers'),
+      judged: flagOption(input, 'judged'),
+      seconds: positive(textOption(input, 'seconds'), '--seconds'),
+      deep: flagOption(input, 'deep'),
       out: textOption(input, 'out'),
       config: textOption(input, 'config'),
       selfTest: flagOption(input, 'selfTest'),

@@ -48,10 +48,13 @@ export async function runProgram(argv: readonly string[], environment: NodeJS.Pr
   for (const command of commands) {
     const sub = command.arguments(withSharedOptions(program.command(command.name).description(command.summary)))
     sub.action(async (...values: unknown[]) => {
-      // commander passes the positional arguments, undefined where one was left out, then the options, then the command itself.
+      // commander passes the positional arguments, undefined where one was left out, a list for those that repeat, then the options, then the command itself.
       const options = sub.opts<SharedOptions & Record<string, unknown>>()
       const context: CommandContext = openContext(options, environment, command.logLevel)
-      const positional = values.slice(0, -2).filter((value) => value !== undefined)
+      const positional = values
+        .slice(0, -2)
+        .flat()
+        .filter((value) => value !== undefined)
       exitCode = await command.run(context, { positional: positional.map(String), options })
     })
   }

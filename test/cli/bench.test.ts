@@ -17,7 +17,7 @@ describe('bench', () => {
       expect(run.stepsPerS).toBeGreaterThan(0)
       expect(run.walKbPerK).toBeGreaterThan(0)
       expect(run.commitsPerK).toBeGreaterThan(0)
-      expect(judgements).toMatchObject([{ figure: 'host’s resident memory at w1', bound: 'most', limit: 200 }])
+      expect(judgements).toMatchObject([{ figure: 'w1: resident memory of the host', bound: 'most', limit: 200 }])
       expect(code).toBe(0)
     },
     timeoutMs,

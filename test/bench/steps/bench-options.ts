@@ -1,7 +1,7 @@
 // What a run of the bench is asked for.
 import type { ScratchCluster } from './scratch-cluster.ts'
 
-export const workloads = ['w1'] as const
+export const workloads = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6', 'idle', 'depth', 'claimers'] as const
 export type Workload = (typeof workloads)[number]
 
 export interface BenchOptions {
@@ -13,6 +13,12 @@ export interface BenchOptions {
   /** Only those whose name contains one of these; null: all. */
   readonly systems: readonly string[] | null
   readonly peers: boolean
+  /** Only what a judged figure needs. */
+  readonly judged: boolean
+  /** Of each steady run. */
+  readonly seconds: number
+  /** Depths of a queue up to a million messages, not only a hundred thousand. */
+  readonly deep: boolean
   /** Directory for the files of the report; null: none. */
   readonly out: string | null
   /** The configuration file of the workers; null: the bench's settings. */

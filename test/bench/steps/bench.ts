@@ -1,24 +1,42 @@
 // The bench of the step path: runs the chosen workloads on one fresh cluster, judges them, and refuses figures of lost or doubled work.
 import { messageOf } from '../../../src/model/host-error.ts'
 import type { Bench, BenchOptions, Workload } from './bench-options.ts'
-import { drains } from './drains.ts'
+import { crashes } from './crash.ts'
+import { deepQueues } from './depth.ts'
+import { claimerDrains, drains, languageDrains } from './drains.ts'
+import { idleWorker } from './idle.ts'
 import { judge } from './judgement.ts'
+import { LineProcess } from './line-process.ts'
 import type { Cell } from './measures.ts'
 import { NoFigure } from './no-figure.ts'
-import { type Report, writeReport } from './report.ts'
+import { factsText, type Report, writeReport } from './report.ts'
 import { ScratchCluster } from './scratch-cluster.ts'
+import { sequences } from './sequence.ts'
+import { hoggedRate, steadyRates } from './steady.ts'
 
-const measurements: Readonly<Record<Workload, (bench: Bench) => Promise<readonly Cell[]>>> = { w1: drains }
+const measurements: Readonly<Record<Workload, (bench: Bench) => Promise<readonly Cell[]>>> = {
+  w1: drains,
+  w2: steadyRates,
+  w3: sequences,
+  w4: languageDrains,
+  w5: hoggedRate,
+  w6: crashes,
+  idle: idleWorker,
+  depth: deepQueues,
+  claimers: claimerDrains,
+}
 
+/** A lost or doubled step ends it without any figure. A signal stops the cluster and the workers, and then the process. */
 export async function runBench(options: BenchOptions): Promise<Report> {
   const cluster = await ScratchCluster.start()
+  const interrupted = () => {
+    LineProcess.killAll()
+    void cluster.stop().finally(() => process.exit(130))
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
     const facts = await cluster.facts()
-    options.say(
-      `PostgreSQL ${Object.entries(facts)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(' ')}`,
-    )
+    options.say(`PostgreSQL: ${factsText(facts)}`)
     const cells: Cell[] = []
     for (const workload of options.workloads) cells.push(...(await measurements[workload]({ options, cluster })))
     return await writeReport({ cells, judgements: judge(cells), postgres: facts }, options)
@@ -27,6 +45,8 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     options.say(`no figure: ${messageOf(error)}`)
     return { document: null, text: '', missed: 0, refused: true }
   } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+    LineProcess.killAll()
     await cluster.stop()
   }
 }

@@ -35,13 +35,14 @@ export class DrainCells {
       await this.#settle(url)
       const opened = await system.open(url, count)
       const { usage, seconds } = await this.#measure(opened)
+      const counted = (await opened.counted?.()) ?? {}
       const handled = await opened.close()
       // Before the check, whose own transactions are not the system's.
       const commits = await commitsOf(this.#cluster, name)
       if (dropOne === true) await system.dropOneResult(url)
       const offences = await system.offences(url, count, handled)
       if (offences.length > 0) throw new NoFigure(system.name, offences)
-      return { measures: measuresOf({ count, seconds, usage, commits }), facts: opened.facts }
+      return { measures: { ...measuresOf({ count, seconds, usage, commits }), ...counted }, facts: opened.facts }
     } finally {
       await this.#cluster.drop(name)
     }

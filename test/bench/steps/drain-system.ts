@@ -1,4 +1,5 @@
 // What a drain needs of a system: jobs that wait, a process that works them off, and what the database must show afterwards.
+import type { Measures } from './measures.ts'
 
 export interface OpenedSystem {
   /** Roots of the process trees that work. */
@@ -9,6 +10,8 @@ export interface OpenedSystem {
   go(): Promise<void>
   /** Resolves when the last result is durable. */
   done(): Promise<void>
+  /** What the processes themselves counted; asked once all is done. */
+  counted?(): Promise<Measures>
   /** Ends the processes; resolves with how often handlers ran, where the processes know it. */
   close(): Promise<number | null>
 }

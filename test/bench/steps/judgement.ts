@@ -1,6 +1,7 @@
 // The figures that the step path is held to: which measures they come from, and whether they are reached.
 import type { Cell } from './measures.ts'
-import { systemNames } from './system-names.ts'
+import { queueDepths, systemNames } from './system-names.ts'
+import { languages } from './worker-process.ts'
 
 export interface Judgement {
   readonly figure: string
@@ -22,24 +23,59 @@ interface Figure {
 }
 
 function ratio(workload: string, above: string, below: string, limit: number): Figure {
+  return quotient({ measure: 'stepsPerS', workload, above, below }, { bound: 'least', limit })
+}
+
+function quotient(
+  { measure, workload, above, below }: { measure: string; workload: string; above: string; below: string },
+  limited: Pick<Figure, 'bound' | 'limit'>,
+): Figure {
   return {
-    ...{ figure: `${above} ÷ ${below}`, bound: 'least', limit, unit: '×' },
+    ...{ ...limited, figure: `${workload}: ${above} ÷ ${below}`, unit: '×' },
     value: (median) => {
-      const [a, b] = [median(workload, above, 'stepsPerS'), median(workload, below, 'stepsPerS')]
+      const [a, b] = [median(workload, above, measure), median(workload, below, measure)]
       return a === null || b === null ? null : a / b
     },
   }
 }
 
+function most(workload: string, system: string, measure: string, figure: string, limit: number, unit: string): Figure {
+  return {
+    ...{ figure: `${workload}: ${figure}`, bound: 'most', limit, unit },
+    value: (median) => median(workload, system, measure),
+  }
+}
+
+const [typescript = '', python = '', ruby = '', rust = ''] = languages.map((language) =>
+  systemNames.language([language]),
+)
+const [shallow] = queueDepths
+
 const figures: readonly Figure[] = [
-  ratio('w1', systemNames.ours, 'graphile-worker tuned', 1.1),
-  ratio('w1', systemNames.ours, 'graphile-worker defaults', 4),
-  ratio('w1', systemNames.tasker, 'graphile-worker tuned', 0.8),
+  ratio('w1', systemNames.ours, systemNames.graphile, 1.1),
+  ratio('w1', systemNames.ours, systemNames.graphileDefaults, 4),
+  ratio('w1', systemNames.tasker, systemNames.graphile, 0.8),
   ratio('w1', systemNames.ours, systemNames.statements, 0.6),
-  {
-    ...{ figure: 'host’s resident memory at w1', bound: 'most', limit: 200, unit: 'MB' },
-    value: (median) => median('w1', systemNames.ours, 'hostRssPeakMb'),
-  },
+  most('w1', systemNames.ours, 'hostRssPeakMb', 'resident memory of the host', 200, 'MB'),
+  most('w2', systemNames.steady(200), 'startP99Ms', 'commit → start p99 at 200/s', 10, 'ms'),
+  most('w3', systemNames.ours, 'startP50Ms', 'commit → start p50, one at a time', 2, 'ms'),
+  ratio('w4', python, typescript, 0.7),
+  ratio('w4', ruby, typescript, 0.7),
+  ratio('w4', rust, typescript, 1),
+  ratio('w4', systemNames.language(languages), typescript, 0.8),
+  most('w6', systemNames.killedWorker, 'doneAfterKillS', 'all done after the kill of a worker', 20, 's'),
+  most('w6', systemNames.killedSidecar, 'doneAfterKillS', 'all done after the kill of a sidecar', 20, 's'),
+  most('idle', systemNames.ours, 'corePercent', 'idle worker', 1, '% of a core'),
+  most('idle', systemNames.ours, 'queriesPerS', 'idle worker', 2, 'queries/s'),
+  ...queueDepths
+    .slice(1)
+    .map((deep) =>
+      quotient(
+        { measure: 'cpuSPerK', workload: 'depth', above: systemNames.depth(deep), below: systemNames.depth(shallow) },
+        { bound: 'most', limit: 1.2 },
+      ),
+    ),
+  most('claimers', systemNames.claimers, 'lostClaimsPercent', 'lost claims of ten claimers', 1, '%'),
 ]
 
 export function judge(cells: readonly Cell[]): readonly Judgement[] {

@@ -19,6 +19,7 @@ export class LineProcess {
   readonly #child: ChildProcess
   readonly #lines: Line[] = []
   readonly #waiting = new Set<() => void>()
+  static readonly #running = new Set<LineProcess>()
   #complaint = ''
 
   constructor({ command, args, env }: LineProcessOptions) {
@@ -28,7 +29,11 @@ export class LineProcess {
     // A child that cannot be started or has ended is seen by whoever waits for its lines.
     this.#child.on('error', (error) => this.#hear(String(error)))
     stdin?.on('error', () => {})
-    this.#child.on('exit', () => this.#tell())
+    LineProcess.#running.add(this)
+    this.#child.on('exit', () => {
+      LineProcess.#running.delete(this)
+      this.#tell()
+    })
     stderr?.on('data', (chunk) => this.#hear(String(chunk)))
     if (stdout !== null) createInterface({ input: stdout }).on('line', (line) => this.#take(line))
   }
@@ -40,6 +45,11 @@ export class LineProcess {
 
   get ended(): boolean {
     return this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+
+  /** For an end by a signal: what the bench has started must not outlive it. */
+  static killAll(): void {
+    for (const running of LineProcess.#running) running.kill('SIGKILL')
   }
 
   order(word: string): void {

@@ -1,20 +1,19 @@
 // Our own systems for a drain: the worker on the schema of our migrations, or on the indexes of Tasker's, heard by whom.
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { packageRoot } from '../../../src/config/package-root.ts'
 import { Database } from '../../../src/postgres/database.ts'
 import { migrate } from '../../../src/postgres/migrate.ts'
-import {
-  heartbeatOrchestrator,
-  leaveOrchestrator,
-} from '../../../src/postgres/queries/orchestration/orchestrator-heartbeat.ts'
 import type { DrainSystem, OpenedSystem } from './drain-system.ts'
 import type { LineProcess } from './line-process.ts'
+import type { Measures } from './measures.ts'
+import { QueueGate } from './queue-gate.ts'
+import { RegisteredListener } from './registered-listener.ts'
 import { withDatabase } from './scratch-cluster.ts'
-import { preloadSteps, stepQueue } from './step-preload.ts'
+import { preloadSteps } from './step-preload.ts'
 import { dropOneResult, stepOffences } from './step-verification.ts'
+import { systemNames } from './system-names.ts'
 import { type Language, languageRoot } from './worker-process.ts'
 
 export interface OurDrainOptions {
@@ -28,8 +27,6 @@ export interface OurDrainOptions {
   start(url: string, count: number): Promise<{ worker: LineProcess; facts: Readonly<Record<string, unknown>> }>
 }
 
-const heartbeatMs = 2_000
-const lockPollMs = 10
 const pollMinMs = 5
 const pollMaxMs = 250
 
@@ -74,97 +71,42 @@ async function open(url: string, count: number, options: OurDrainOptions): Promi
   const listener = new RegisteredListener(side)
   if (options.listener === 'ours') await listener.start()
   const gate = await QueueGate.close(side)
-  const started = await options.start(url, count).catch(async (error) => {
-    await gate.open()
+  const leave = async () => {
     await listener.stop()
     await side.stop()
+  }
+  const started = await options.start(url, count).catch(async (error) => {
+    await gate.open()
+    await leave()
     throw error
   })
-  await gate.reached()
+  await gate
+    .reached(() => started.worker.ended)
+    .catch(async (error) => {
+      await gate.open()
+      await started.worker.stop('SIGKILL')
+      await leave()
+      throw error
+    })
   return {
     pids: [started.worker.pid],
     facts: started.facts,
     go: () => gate.open(),
     done: () => allStored(side, count, started.worker),
+    counted: () => lostClaims(started.worker, options.name),
     close: async () => {
       await started.worker.stop('SIGTERM')
-      await listener.stop()
-      await side.stop()
+      await leave()
       return null
     },
   }
 }
 
-/** An exclusive lock on the table of the queue. */
-class QueueGate {
-  readonly #database: Database
-  readonly #open: () => void
-  readonly #closed: Promise<void>
-
-  private constructor(database: Database, open: () => void, closed: Promise<void>) {
-    this.#database = database
-    this.#open = open
-    this.#closed = closed
-  }
-
-  static async close(database: Database): Promise<QueueGate> {
-    let open = () => {}
-    const opened = new Promise<void>((resolve) => {
-      open = resolve
-    })
-    let locked = () => {}
-    const holds = new Promise<void>((resolve) => {
-      locked = resolve
-    })
-    const closed = database.transaction(async (transaction) => {
-      await transaction.query({ text: `LOCK TABLE pgmq.q_${stepQueue} IN ACCESS EXCLUSIVE MODE` })
-      locked()
-      await opened
-    })
-    await Promise.race([holds, closed])
-    return new QueueGate(database, open, closed)
-  }
-
-  /** Somebody waits at it. */
-  async reached(): Promise<void> {
-    const text = `SELECT count(*)::int AS waiting FROM pg_locks WHERE NOT granted AND relation = 'pgmq.q_${stepQueue}'::regclass`
-    for (;;) {
-      const [row] = await this.#database.query<{ waiting: number }>({ text })
-      if ((row?.waiting ?? 0) > 0) return
-      await delay(lockPollMs)
-    }
-  }
-
-  async open(): Promise<void> {
-    this.#open()
-    await this.#closed
-  }
-}
-
-/** A row of `stephost.orchestrators` that is kept fresh: the orchestrator is off, but it is one of ours that will read the results. */
-export class RegisteredListener {
-  readonly #database: Database
-  readonly #orchestrator = { orchestratorId: randomUUID(), host: 'bench' }
-  #timer: NodeJS.Timeout | null = null
-  #beat: Promise<unknown> = Promise.resolve()
-
-  constructor(database: Database) {
-    this.#database = database
-  }
-
-  async start(): Promise<void> {
-    await heartbeatOrchestrator(this.#database, this.#orchestrator)
-    this.#timer = setInterval(() => {
-      this.#beat = heartbeatOrchestrator(this.#database, this.#orchestrator).catch(() => {})
-    }, heartbeatMs)
-  }
-
-  async stop(): Promise<void> {
-    if (this.#timer === null) return
-    clearInterval(this.#timer)
-    await this.#beat
-    await leaveOrchestrator(this.#database, this.#orchestrator.orchestratorId)
-  }
+/** Of the process that works without handlers; the worker does not say how its claims went. */
+async function lostClaims(worker: LineProcess, name: string): Promise<Measures> {
+  if (name !== systemNames.statements && name !== systemNames.claimers) return {}
+  const { claims, lostClaims } = await worker.line('finished', 30_000)
+  return { lostClaimsPercent: (100 * Number(lostClaims)) / Math.max(Number(claims), 1) }
 }
 
 /** The sequence of the result queue is read without touching the queue; it runs ahead of commits, so the queue has the last word. */

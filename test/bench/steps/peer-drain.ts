@@ -7,6 +7,7 @@ import type { Database } from '../../../src/postgres/database.ts'
 import type { DrainSystem, OpenedSystem } from './drain-system.ts'
 import { LineProcess } from './line-process.ts'
 import { withDatabase } from './scratch-cluster.ts'
+import { systemNames } from './system-names.ts'
 import { inherited } from './worker-process.ts'
 
 interface Peer {
@@ -14,6 +15,8 @@ interface Peer {
   readonly script: 'graphile-worker' | 'pg-boss' | 'bullmq'
   readonly mode: string
   readonly share: number
+  /** A judged figure compares with it. */
+  readonly judged: boolean
   /** Jobs that are done for good, with their result where there is one. */
   readonly durable: string
   readonly dropOne: string
@@ -32,18 +35,18 @@ const pgBoss = {
 } as const
 
 export const peers: readonly Peer[] = [
-  { ...graphile, name: 'graphile-worker tuned', mode: 'tuned', share: 1 },
-  { ...graphile, name: 'graphile-worker defaults', mode: 'defaults', share: 0.2 },
+  { ...graphile, name: systemNames.graphile, mode: 'tuned', share: 1, judged: true },
+  { ...graphile, name: systemNames.graphileDefaults, mode: 'defaults', share: 0.2, judged: true },
   {
     ...graphile,
-    ...{ name: 'graphile-worker tuned without results', mode: 'tuned-unstored', share: 1 },
+    ...{ name: 'graphile-worker tuned without results', mode: 'tuned-unstored', share: 1, judged: false },
     durable: `SELECT $1::int - count(*)::int AS done FROM graphile_worker._private_jobs`,
     dropOne: `SELECT graphile_worker.add_job('noop')`,
   },
-  { ...pgBoss, name: 'pg-boss batches', mode: 'batches', share: 1 },
-  { ...pgBoss, name: 'pg-boss defaults', mode: 'defaults', share: 0.02 },
+  { ...pgBoss, name: 'pg-boss batches', mode: 'batches', share: 1, judged: false },
+  { ...pgBoss, name: 'pg-boss defaults', mode: 'defaults', share: 0.02, judged: false },
   {
-    ...{ name: 'bullmq', script: 'bullmq', mode: 'defaults', share: 0.1 },
+    ...{ name: 'bullmq', script: 'bullmq', mode: 'defaults', share: 0.1, judged: false },
     durable: `SELECT count(*)::int AS done FROM bullmq.job WHERE state = 'completed' AND return_value IS NOT NULL`,
     dropOne: 'DELETE FROM bullmq.job WHERE ctid = (SELECT min(ctid) FROM bullmq.job)',
   },

@@ -20,6 +20,17 @@ interface Panel {
 /** One panel for each workload that has such cells. */
 const panels: readonly Panel[] = [
   { workload: 'w1', measure: 'stepsPerS', title: 'W1: steps per second, waiting tasks of one step' },
+  {
+    workload: 'w1',
+    measure: 'stepsPerCpuS',
+    title: 'W1: steps per second of processor time, worker and PostgreSQL together',
+  },
+  { workload: 'w2', measure: 'startP99Ms', title: 'W2: commit of the message → start of the handler, p99 in ms' },
+  { workload: 'w3', measure: 'startP50Ms', title: 'W3: the same one at a time, p50 in ms' },
+  { workload: 'w4', measure: 'stepsPerS', title: 'W4: steps per second by language' },
+  { workload: 'w5', measure: 'startP99Ms', title: 'W5: W2 beside a handler that computes, p99 in ms' },
+  { workload: 'w6', measure: 'doneAfterKillS', title: 'W6: seconds from a kill until everything is done' },
+  { workload: 'depth', measure: 'cpuSPerK', title: 'Processor time for 1000 steps at the head of a queue, in s' },
 ]
 
 export function plot(cells: readonly Cell[], judgements: readonly Judgement[]): string {

@@ -30,6 +30,24 @@ interface Column {
 export const columns: readonly Column[] = [
   { measure: 'stepsPerS', title: 'steps/s', digits: 0 },
   { measure: 'stepsPerCpuS', title: 'steps/CPU s', digits: 0 },
+  { measure: 'startP50Ms', title: 'commit → start p50 ms', digits: 2 },
+  { measure: 'startP95Ms', title: 'p95', digits: 2 },
+  { measure: 'startP99Ms', title: 'p99', digits: 2 },
+  { measure: 'startMaxMs', title: 'max', digits: 1 },
+  { measure: 'resultP50Ms', title: 'commit → result p50 ms', digits: 2 },
+  { measure: 'resultP95Ms', title: 'p95', digits: 2 },
+  { measure: 'resultP99Ms', title: 'p99', digits: 2 },
+  { measure: 'resultMaxMs', title: 'max', digits: 1 },
+  { measure: 'roundTripP50Ms', title: 'round trip p50 ms', digits: 2 },
+  { measure: 'roundTripP99Ms', title: 'p99', digits: 2 },
+  { measure: 'doneAfterKillS', title: 'all done after s', digits: 1 },
+  { measure: 'lostSteps', title: 'lost', digits: 0 },
+  { measure: 'doubleCommits', title: 'double commits', digits: 0 },
+  { measure: 'stepsRunAgain', title: 'run again', digits: 0 },
+  { measure: 'corePercent', title: '% of a core', digits: 2 },
+  { measure: 'queriesPerS', title: 'queries/s', digits: 2 },
+  { measure: 'lostClaimsPercent', title: 'lost claims %', digits: 2 },
+  { measure: 'cpuSPerK', title: 'CPU s/1000', digits: 3 },
   { measure: 'workerCpuSPerK', title: 'worker CPU s/1000', digits: 3 },
   { measure: 'postgresCpuSPerK', title: 'PostgreSQL CPU s/1000', digits: 3 },
   { measure: 'commitsPerK', title: 'commits/1000', digits: 1 },
@@ -55,9 +73,8 @@ export async function writeReport(results: Results, options: { out: string | nul
 
 function markdown({ cells, judgements, postgres }: Results): string {
   const workloads = [...new Set(cells.map(({ workload }) => workload))]
-  const settings = Object.entries(postgres).map(([name, value]) => `${name}=${value}`)
   return [
-    `PostgreSQL: ${settings.join(', ')}. Node ${process.version}. Medians, in brackets the range.\n`,
+    `PostgreSQL: ${factsText(postgres)}. Node ${process.version}. Medians, in brackets the range.\n`,
     ...workloads.map((workload) =>
       workloadTable(
         workload,
@@ -75,7 +92,10 @@ function workloadTable(workload: string, cells: readonly Cell[]): string {
     `${cell.count} × ${cell.runs.length}`,
     ...shown.map(({ measure, digits }) => spreadText(cell.spreads[measure], digits)),
   ])
-  const facts = cells.map(({ system, facts }) => `- ${system}: ${JSON.stringify(facts)}`)
+  const facts = [...new Set(cells.map((cell) => JSON.stringify(cell.facts)))].map((text) => {
+    const systems = cells.filter((cell) => JSON.stringify(cell.facts) === text).map(({ system }) => system)
+    return `- ${systems.join('; ')}: ${text}`
+  })
   return `## ${workload}\n\n${rowsText([['system', 'n', ...shown.map(({ title }) => title)], ...rows])}\n${facts.join('\n')}\n`
 }
 
@@ -87,6 +107,12 @@ function judgementTable(judgements: readonly Judgement[]): string {
     reached ? 'ok' : 'MISSED',
   ])
   return `## Judged\n\n${rowsText([['figure', 'measured', 'limit', ''], ...rows])}`
+}
+
+export function factsText(facts: Readonly<Record<string, string>>): string {
+  return Object.entries(facts)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ')
 }
 
 function rowsText(rows: readonly (readonly string[])[]): string {

@@ -35,7 +35,7 @@ export async function preloadSteps(database: Database, preload: StepPreload): Pr
 
 function statements(messages: boolean): readonly string[] {
   return [namedStepsText, loadedText, tasksText, taskHistoryText, stepsText, stepHistoryText].concat(
-    messages ? [messagesText] : [],
+    messages ? [messagesText] : [laterText],
   )
 }
 
@@ -81,3 +81,8 @@ const messagesText = `
 INSERT INTO pgmq.q_${stepQueue} (vt, message)
 SELECT now(), jsonb_build_object('task_uuid', task_uuid, 'step_uuid', step_uuid, 'correlation_id', correlation_id)
   FROM loaded ORDER BY i`
+
+// Their messages come later. Whoever looks for enqueued steps that lost theirs must not find them.
+const laterText = `
+UPDATE tasker.workflow_step_transitions t SET created_at = now() + interval '1 day', updated_at = now() + interval '1 day'
+  FROM loaded l WHERE t.workflow_step_uuid = l.step_uuid AND t.most_recent`

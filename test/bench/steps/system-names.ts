@@ -5,4 +5,15 @@ export const systemNames = {
   tasker: 'stephost on the indexes of Tasker',
   announced: 'stephost announcing each result',
   statements: 'own statements without handlers',
+  claimers: 'ten claimers on one queue',
+  graphile: 'graphile-worker tuned',
+  graphileDefaults: 'graphile-worker defaults',
+  killedWorker: 'stephost, a worker killed',
+  killedSidecar: 'stephost, a sidecar killed',
+  steady: (rate: number) => `stephost at ${rate}/s`,
+  depth: (messages: number) => `stephost, ${messages} messages waiting`,
+  language: (languages: readonly string[]) => `stephost ${languages.length > 1 ? 'mixed' : languages.join()}`,
 } as const
+
+/** Messages that wait; the last one is for patient people. */
+export const queueDepths = [10_000, 100_000, 1_000_000] as const

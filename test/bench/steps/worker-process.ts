@@ -32,11 +32,13 @@ export interface WorkerOptions {
   readonly directory: string
   /** A configuration file of the user's; null: the bench's own settings. */
   readonly config: string | null
+  /** Of this workload alone, above the bench's. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>
 }
 
 export async function startWorker(options: WorkerOptions): Promise<LineProcess> {
   const roots = options.languages.flatMap((language) => ['--handlers', languageRoot(language)])
-  const config = options.config ?? (await writeSettings(options.directory))
+  const config = options.config ?? (await writeSettings(options.directory, { ...workerSettings, ...options.settings }))
   return startStephost(['worker', ...roots, '--config', config, '--json'], options.url)
 }
 
@@ -53,10 +55,13 @@ export async function workerReady(worker: LineProcess): Promise<void> {
   await worker.line('ready', startTimeoutMs)
 }
 
-async function writeSettings(directory: string): Promise<string> {
+export async function writeSettings(
+  directory: string,
+  settings: Readonly<Record<string, string | number | boolean>>,
+): Promise<string> {
   await mkdir(directory, { recursive: true })
-  const file = join(directory, 'worker.toml')
-  const lines = Object.entries(workerSettings).map(([key, value]) => `${key} = ${value}\n`)
+  const file = join(directory, 'settings.toml')
+  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
   await writeFile(file, lines.join(''))
   return file
 }

@@ -1,0 +1,100 @@
+// W6: a worker is killed in the middle of its work while another stands by, and a sidecar is; how long until everything is done.
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Bench } from './bench-options.ts'
+import { type Cell, cellOf, type Measures } from './measures.ts'
+import { allStored, sentResults } from './our-drain.ts'
+import { childrenOf } from './process-tree.ts'
+import { systemNames } from './system-names.ts'
+import { startStephost, workerReady, workerSettings, writeSettings } from './worker-process.ts'
+import { WorkerStand } from './worker-stand.ts'
+
+const workerRunsMax = 3
+const sidecarSteps = 2_000
+const pollMs = 20
+const doneTimeoutMs = 180_000
+
+export async function crashes(bench: Bench): Promise<readonly Cell[]> {
+  const { options } = bench
+  const killed: Measures[] = []
+  for (let round = 1; round <= Math.min(options.runs, workerRunsMax); round += 1) {
+    killed.push(await killedWorker(bench, options.tasks))
+    options.say(`w6 ${round}: all done ${killed.at(-1)?.['doneAfterKillS']?.toFixed(1)} s after the kill of a worker`)
+  }
+  const sidecars = Math.min(sidecarSteps, options.tasks)
+  const sidecar = await killedSidecar(bench, sidecars)
+  options.say(`w6: all done ${sidecar['doneAfterKillS']?.toFixed(1)} s after the kill of a sidecar`)
+  const facts = { settings: workerSettings }
+  return [
+    cellOf({ workload: 'w6', system: systemNames.killedWorker, count: options.tasks, facts, runs: killed }),
+    cellOf({ workload: 'w6', system: systemNames.killedSidecar, count: sidecars, facts, runs: [sidecar] }),
+  ]
+}
+
+async function killedWorker(bench: Bench, count: number): Promise<Measures> {
+  const preloads = [{ count, templates: ['noop_typescript'], messages: true }]
+  const place = { name: 'bench_crash', languages: ['typescript'] as const, preloads, listener: true }
+  return WorkerStand.with(bench, place, async (stand) => {
+    const [victim, standby] = await Promise.all([stand.worker(), stand.worker()])
+    while ((await sentResults(stand.database)) < count / 2) await delay(pollMs)
+    victim.kill('SIGKILL')
+    const killedAt = performance.now()
+    await allStored(stand.database, count, standby)
+    const doneAfterKillS = (performance.now() - killedAt) / 1000
+    await stand.verify(count, true)
+    return { doneAfterKillS, ...(await losses(stand)) }
+  })
+}
+
+/** Here an orchestrator runs, because a crash of a sidecar is a failure that it retries. */
+async function killedSidecar(bench: Bench, count: number): Promise<Measures> {
+  const preloads = [{ count, templates: ['noop_python'], messages: true }]
+  const place = { name: 'bench_sidecar', languages: ['python'] as const, preloads, listener: false }
+  return WorkerStand.with(bench, place, async (stand) => {
+    const config = await writeSettings(bench.cluster.directory, { 'orchestration.web.enabled': false })
+    const orchestrator = startStephost(['orchestrator', '--config', config, '--json'], stand.url)
+    stand.adopt(orchestrator)
+    await workerReady(orchestrator)
+    const worker = await stand.worker()
+    while ((await stepsDone(stand)) < count / 2) await delay(pollMs)
+    const [sidecar] = childrenOf(worker.pid).filter(isSidecar)
+    if (sidecar === undefined) throw new Error('the worker has no sidecar to kill')
+    process.kill(sidecar, 'SIGKILL')
+    const killedAt = performance.now()
+    while ((await stepsDone(stand)) < count) {
+      if (performance.now() - killedAt > doneTimeoutMs) break
+      await delay(pollMs)
+    }
+    const doneAfterKillS = (performance.now() - killedAt) / 1000
+    await stand.verify(count, true)
+    return { doneAfterKillS, ...(await losses(stand)) }
+  })
+}
+
+function isSidecar(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('python')
+  } catch {
+    return false
+  }
+}
+
+async function stepsDone({ database }: WorkerStand): Promise<number> {
+  const [row] = await database.query<{ done: number }>({
+    text: 'SELECT count(*)::int AS done FROM tasker.workflow_steps WHERE processed',
+  })
+  return row?.done ?? 0
+}
+
+/** A run in which any was lost or has two results has no figure at all; so both are nought wherever they are printed. */
+async function losses({ database }: WorkerStand): Promise<Measures> {
+  const [row] = await database.query<{ lost: number; twice: number; again: number }>({
+    text: `
+SELECT (count(*) FILTER (WHERE results = 0))::int AS lost, (count(*) FILTER (WHERE results > 1))::int AS twice,
+       (count(*) FILTER (WHERE runs > 1))::int AS again
+  FROM (SELECT count(*) FILTER (WHERE to_state = 'enqueued_for_orchestration') AS results,
+               count(*) FILTER (WHERE to_state = 'in_progress') AS runs
+          FROM tasker.workflow_step_transitions GROUP BY workflow_step_uuid) AS steps`,
+  })
+  return { lostSteps: row?.lost ?? 0, doubleCommits: row?.twice ?? 0, stepsRunAgain: row?.again ?? 0 }
+}
