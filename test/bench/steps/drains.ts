@@ -24,6 +24,8 @@ import {
 const statementLoops = 2
 const statementBatch = 200
 const claimers = 10
+/** The permits and the prefetch of a worker in its defaults. */
+const claimerBatch = 18
 /** W4 has a fifth of the tasks of W1. */
 const languageShare = 0.2
 const buildTimeoutMs = 600_000
@@ -62,7 +64,7 @@ export async function languageDrains(bench: Bench): Promise<readonly Cell[]> {
 export async function claimerDrains(bench: Bench): Promise<readonly Cell[]> {
   const system = ourDrain({
     ...{ name: systemNames.claimers, languages: ['typescript'], taskerIndexes: false, listener: 'ours' },
-    start: (url, count) => startStatements(url, count, claimers),
+    start: (url, count) => startStatements(url, count, { loops: claimers, batch: claimerBatch }),
   })
   const tasks = Math.round(bench.options.tasks * languageShare)
   return alternate(bench, new DrainCells(bench.cluster), { workload: 'claimers', systems: [system], tasks })
@@ -71,7 +73,8 @@ export async function claimerDrains(bench: Bench): Promise<readonly Cell[]> {
 function ourSystems(bench: Bench): readonly DrainSystem[] {
   const languages = ['typescript'] as const
   const common = { languages, start: starter(bench, languages), taskerIndexes: false, listener: 'ours' } as const
-  const start = (url: string, count: number) => startStatements(url, count, statementLoops)
+  const start = (url: string, count: number) =>
+    startStatements(url, count, { loops: statementLoops, batch: statementBatch })
   return [
     ourDrain({ ...common, name: systemNames.ours }),
     ourDrain({ ...common, name: systemNames.tasker, taskerIndexes: true }),
@@ -88,12 +91,12 @@ function starter({ options, cluster }: Bench, languages: readonly Language[]) {
   }
 }
 
-async function startStatements(url: string, count: number, loops: number) {
+async function startStatements(url: string, count: number, settings: { loops: number; batch: number }) {
   const script = join(packageRoot(), 'dist/test/bench/steps/statement-loop.js')
-  const args = [script, url, String(count), String(loops), String(statementBatch)]
+  const args = [script, url, String(count), String(settings.loops), String(settings.batch)]
   const worker = new LineProcess({ command: process.execPath, args, env: inherited() })
   await worker.line('ready', 30_000)
-  return { worker, facts: { settings: { loops, batch: statementBatch } } }
+  return { worker, facts: { settings } }
 }
 
 async function buildCrate(url: string): Promise<void> {
