@@ -33,12 +33,13 @@ export class DrainCells {
     const url = await this.#cluster.create(name, template)
     try {
       await this.#settle(url)
+      const commitsBefore = await commitsOf(this.#cluster, name)
       const opened = await system.open(url, count)
       const { usage, seconds } = await this.#measure(opened)
       const counted = (await opened.counted?.()) ?? {}
       const handled = await opened.close()
       // Before the check, whose own transactions are not the system's.
-      const commits = await commitsOf(this.#cluster, name)
+      const commits = (await commitsOf(this.#cluster, name)) - commitsBefore
       if (dropOne === true) await system.dropOneResult(url)
       const offences = await system.offences(url, count, handled)
       if (offences.length > 0) throw new NoFigure(system.name, offences)
