@@ -22,12 +22,12 @@ const hogTemplate = 'spin_typescript'
 const hogSettings = { 'runtimes.typescript.threads': 2 }
 
 /** Keys are step ids; the handlers sleep for 5 ms. */
-const sendStep = `
+export const sendStep = `
 SELECT tasker.pgmq_send_with_notify('${stepQueue}', jsonb_build_object('task_uuid', s.task_uuid, 'step_uuid', s.workflow_step_uuid,
          'correlation_id', k.correlation_id), 0), pg_current_xact_id()::text AS xid
   FROM tasker.workflow_steps s JOIN tasker.tasks k USING (task_uuid) WHERE s.workflow_step_uuid = $1::uuid`
 
-const stepKeys = (step: string) =>
+export const stepKeys = (step: string) =>
   `SELECT s.workflow_step_uuid::text AS key FROM tasker.workflow_steps s
      JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid WHERE n.name = '${step}' ORDER BY 1`
 
@@ -105,5 +105,3 @@ async function sendHogs(stand: WorkerStand, hogs: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, hogEveryS * 1000))
   }
 }
-
-export { sendStep, stepKeys }
