@@ -81,12 +81,14 @@ describe('a dead peer', () => {
     })
     const ids = await enqueueMany(steps, 4)
     await eventually('the handlers run', () => worker.worker.running === 4)
+    const before = worker.worker.workerId
     proxy.silence()
     worker.letHandlersEnd()
     await allStored(steps, ids)
     expect(worker.adapter.seen).toHaveLength(4)
-    const dead = 'SELECT count(*)::int FROM stephost.workers WHERE declared_dead_at IS NOT NULL'
-    expect(await steps.scalar(dead)).toBe(0)
+    expect(worker.worker.workerId).toBe(before)
+    const dead = 'SELECT declared_dead_at IS NOT NULL FROM stephost.workers WHERE worker_uuid = $1'
+    expect(await steps.scalar(dead, [before])).toBe(false)
     const [next] = await enqueueMany(steps, 1)
     await allStored(steps, next === undefined ? [] : [next])
     expect(dropped(worker)).toBe(0)

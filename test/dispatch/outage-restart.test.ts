@@ -51,7 +51,9 @@ describe('PostgreSQL', () => {
     await delay(leaseMs)
     for (const worker of workers) worker.letHandlersEnd()
     await eventually('the handlers have finished', () => running() === 0)
-    await eventually('circuits are open', () => workers.every((worker) => states(worker).includes('open')))
+    await eventually('circuits have opened', () =>
+      workers.every(({ circuits }) => circuits.reports().some(({ opened }) => opened > 0)),
+    )
     await delay(2 * leaseMs)
     expect(workers.map(({ worker }) => worker.counters.completed)).toEqual([0, 0, 0])
     await server.start()
