@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SidecarAdapter } from '../src/adapters/sidecar/sidecar-adapter.ts'
 import { loadConfig } from '../src/config/config.ts'
-import { type OpenedAdapters, openAdapters } from '../src/host-adapters.ts'
+import { makeIsolatedAdapter, type OpenedAdapters, openAdapters } from '../src/host-adapters.ts'
 
 let project: string
 let opened: OpenedAdapters | null
@@ -194,3 +194,35 @@ function guestEnvironments(): readonly { command: string; environment: Record<st
       ),
     }))
 }
+
+describe('a process for a step that must run alone', () => {
+  it('is made for the languages that run inside the host, and starts with their handlers', async () => {
+    write('handlers/work.ts', typescriptHandler('e2e.alone'))
+    const settings = { environment: {}, file: write('site.toml', quick) }
+    const options = { config: loadConfig(settings), handlerRoots: [join(project, 'handlers')], log: () => {} }
+    expect([makeIsolatedAdapter('ruby', options), makeIsolatedAdapter('python', options)]).toEqual([null, null])
+    expect(makeIsolatedAdapter('rust', options)).toBeInstanceOf(SidecarAdapter)
+    const adapter = makeIsolatedAdapter('typescript', options)
+    expect(adapter).toBeInstanceOf(SidecarAdapter)
+    await adapter?.start()
+    try {
+      expect(adapter?.handlers().map(({ callable }) => callable)).toEqual(['e2e.alone'])
+    } finally {
+      await adapter?.stop()
+    }
+  }, 60_000)
+
+  it('is not made where they have processes already', () => {
+    const file = write(
+      'site.toml',
+      '[runtimes.rust]\nisolation = "process"\n[runtimes.typescript]\nisolation = "process"\n',
+    )
+    mkdirSync(join(project, 'handlers'))
+    const options = {
+      config: loadConfig({ environment: {}, file }),
+      handlerRoots: [join(project, 'handlers')],
+      log: () => {},
+    }
+    expect([makeIsolatedAdapter('rust', options), makeIsolatedAdapter('typescript', options)]).toEqual([null, null])
+  })
+})

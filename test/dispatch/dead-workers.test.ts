@@ -103,7 +103,7 @@ describe('death', () => {
     expect(await store.heartbeat(dead, { runnable: null })).toBeNull()
   })
 
-  it('tells with a heartbeat how long ago the last one was, and whether somebody is silent', async () => {
+  it('tells with a heartbeat how long ago the last one was by its own clock, and whether somebody is silent (field note 27)', async () => {
     const [judge, silent] = [await register(), await register()]
     await age(judge, 5_000)
     const store = storeOf(steps, leaseMs)
@@ -240,7 +240,7 @@ describe('a step', () => {
     expect(JSON.parse((await steps.row(step)).results ?? '').error.error_type).toBe('handler_not_found')
   })
 
-  it('of three workers out of ten that die at once gets exactly one fresh message', async () => {
+  it('of three workers out of ten that die at once gets exactly one fresh message (field notes 1 and 2)', async () => {
     const ids = await Promise.all(Array.from({ length: 60 }, () => steps.enqueue()))
     const dead = await Promise.all(Array.from({ length: 3 }, register))
     for (const id of dead) expect(await claim(id, 10)).toBe(10)

@@ -115,7 +115,7 @@ describe('a lease', () => {
     expect([lease.isCertain, registered.length]).toEqual([true, 1])
   })
 
-  it('lets go once when it was declared dead, and registers under another id as soon as it can', async () => {
+  it('lets go once when it was declared dead, and registers under another id as soon as it can (field note 3)', async () => {
     const { lease, server, counts, registered } = setUp()
     await lease.start()
     const first = lease.workerId

@@ -49,11 +49,18 @@ class Gated(StepHandler):
         return self.success({})
 `
 
+export interface StartOptions {
+  readonly log: LogLevel
+  /** Another way to the same database. */
+  readonly databaseUrl?: string
+}
+
 export interface GatedProject {
+  readonly databaseUrl: string
   /** The directory of its handlers. */
   readonly root: string
   /** Starts `stephost COMMAND` on the project; it is killed at the end if it still runs. With a log its standard error is a pipe. */
-  start(command: 'worker' | 'orchestrator', options?: { readonly log: LogLevel }): ChildProcess
+  start(command: 'worker' | 'orchestrator', options?: StartOptions): ChildProcess
   submit(): Promise<string>
   status(taskId: string): Promise<string>
   /** Name, attempts and state of each step. */
@@ -66,7 +73,8 @@ export interface GatedProject {
 
 const bootMs = 20_000
 
-export async function openGatedProject(): Promise<GatedProject> {
+/** `dispatch`: further lines of that table. */
+export async function openGatedProject(dispatch = ''): Promise<GatedProject> {
   const database = await createTestDatabase()
   const directory = mkdtempSync(join(tmpdir(), 'stephost-e2e-'))
   const gate = join(directory, 'gate')
@@ -77,11 +85,12 @@ export async function openGatedProject(): Promise<GatedProject> {
   writeFileSync(join(root, 'slow.py'), handlers)
   writeFileSync(
     join(directory, 'fast.toml'),
-    '[dispatch]\nlease_ms = 2000\nheartbeat_ms = 100\ncancel_grace_ms = 500\n',
+    `[dispatch]\nlease_ms = 2000\nheartbeat_ms = 100\ncancel_grace_ms = 500\n${dispatch}`,
   )
   const children = new Set<ChildProcess>()
   const api = <T>(path: string, body?: unknown) => call<T>(`http://${address}${path}`, body)
   return {
+    databaseUrl: database.url,
     root,
     start(command, options) {
       const child = spawn(
@@ -90,7 +99,7 @@ export async function openGatedProject(): Promise<GatedProject> {
         {
           env: {
             ...process.env,
-            DATABASE_URL: database.url,
+            DATABASE_URL: options?.databaseUrl ?? database.url,
             TASKER_WEB_BIND_ADDRESS: '127.0.0.1:0',
             TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: address,
             LOG_LEVEL: options?.log ?? 'fatal',
