@@ -17,7 +17,7 @@ export interface ActionPerformerParts {
   allDone(): boolean
 }
 
-const factMs = 60_000
+const factMs = 180_000
 
 export class ActionPerformer {
   readonly #parts: ActionPerformerParts
@@ -28,8 +28,11 @@ export class ActionPerformer {
     this.#parts = parts
   }
 
-  /** Resolves when the blow has fallen and, for a pause, when it is over. Rejects when a fact did not come about. */
-  perform(action: Action): Promise<void> {
+  /**
+   * Resolves when the blow has fallen and, for a pause, when it is over; with false when there was nothing left for it to hit. Rejects when
+   * a fact did not come about.
+   */
+  perform(action: Action): Promise<boolean> {
     const place = 'worker' in action ? `${turnOf(action.kind)} ${action.worker}` : action.kind
     const turn = (this.#turns.get(place) ?? Promise.resolve()).then(() => this.#perform(action))
     this.#turns.set(
@@ -39,22 +42,26 @@ export class ActionPerformer {
     return turn
   }
 
-  async #perform(action: Action): Promise<void> {
+  async #perform(action: Action): Promise<boolean> {
     switch (action.kind) {
       case 'kill-worker':
-        return this.#worker(action.worker).kill()
+        await this.#worker(action.worker).kill()
+        return true
       case 'drain-worker':
-        return this.#worker(action.worker).drain()
+        await this.#worker(action.worker).drain()
+        return true
       case 'kill-orchestrator':
-        return this.#parts.orchestrator.kill()
+        await this.#parts.orchestrator.kill()
+        return true
+      case 'restart-database':
+        await this.#parts.cluster.restart(action.how)
+        return true
       case 'kill-sidecar':
         return this.#killSidecar(action)
       case 'kill-backends':
         return this.#terminate(this.#worker(action.worker), '%')
       case 'cut-listener':
         return this.#terminate(this.#worker(action.worker), 'stephost listener')
-      case 'restart-database':
-        return this.#parts.cluster.restart(action.how)
       case 'pause-worker':
         return this.#pause(action)
       case 'drop-answers':
@@ -68,29 +75,32 @@ export class ActionPerformer {
     return slot
   }
 
-  async #killSidecar({ worker, language }: Extract<Action, { kind: 'kill-sidecar' }>): Promise<void> {
+  async #killSidecar({ worker, language }: Extract<Action, { kind: 'kill-sidecar' }>): Promise<boolean> {
     const pid = await eventually(
       `worker ${worker} has a ${language} sidecar`,
       () => this.#worker(worker).process.descendants(language)[0],
       factMs,
     )
     tell(pid, 'SIGKILL')
+    return true
   }
 
-  async #terminate(slot: ProcessSlot, applicationName: string): Promise<void> {
-    await this.#ask(
+  async #terminate(slot: ProcessSlot, applicationName: string): Promise<boolean> {
+    await slot.ready()
+    const ended = await this.#ask(
       'backends are terminated',
-      `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name LIKE $2 AND client_port = ANY ($1::int[])`,
       [slot.door.backendPorts(), applicationName],
     )
+    return ended.length > 0
   }
 
-  async #pause({ worker, alone }: Extract<Action, { kind: 'pause-worker' }>): Promise<void> {
+  async #pause({ worker, alone }: Extract<Action, { kind: 'pause-worker' }>): Promise<boolean> {
     const { process, address } = await this.#worker(worker).ready()
     const response = await fetch(`${address}/health`).catch(() => null)
     // It ended at this very moment.
-    if (response === null) return
+    if (response === null) return false
     const { worker_id } = (await response.json()) as { worker_id: string }
     const signal = (name: NodeJS.Signals) => (alone ? process.signal(name) : process.signalAll(name))
     signal('SIGSTOP')
@@ -103,6 +113,7 @@ export class ActionPerformer {
     } finally {
       signal('SIGCONT')
     }
+    return true
   }
 
   /** Also when no row of it is left, or another registration has taken its place. */
@@ -115,14 +126,16 @@ export class ActionPerformer {
     return rows.length === 0
   }
 
-  async #dropAnswer({ worker, statement }: Extract<Action, { kind: 'drop-answers' }>): Promise<void> {
+  async #dropAnswer({ worker, statement }: Extract<Action, { kind: 'drop-answers' }>): Promise<boolean> {
     const { door } = this.#worker(worker)
     let dropped = false
     void door.dropAnswer(statement).then(() => {
       dropped = true
     })
     await eventually('an answer is dropped', () => dropped || this.#parts.allDone(), factMs).catch(() => {})
+    const fell = dropped
     door.forgetDrop()
+    return fell
   }
 
   /** Asked again while the server is away. */

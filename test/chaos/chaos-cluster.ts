@@ -6,6 +6,7 @@ import { Database } from '../../src/postgres/database.ts'
 import { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-postgres.ts'
 import { findPostmaster } from '../../src/postgres/embedded/postmaster.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
+import { eventually } from '../fixtures/eventually.ts'
 import type { RestartKind } from './schedule.ts'
 
 /**
@@ -15,6 +16,7 @@ import type { RestartKind } from './schedule.ts'
 const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '200' }
 const templateName = 'chaos_template'
 const gonePollMs = 20
+const recoveryMs = 60_000
 
 export class ChaosCluster {
   readonly #dataDir: string
@@ -68,14 +70,23 @@ export class ChaosCluster {
 
   /** The server ends all other backends too, reads its log again and goes on under the same process id. */
   async #crashBackend(): Promise<void> {
-    const [row] = await this.#onServer((database) =>
-      database.query<{ pid: number }>({
-        text: `SELECT pid FROM pg_stat_activity
-                WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name LIKE 'stephost%'
-                ORDER BY backend_start DESC LIMIT 1`,
-      }),
+    const [row] = await this.#onceUp<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name LIKE 'stephost%'
+        ORDER BY backend_start DESC LIMIT 1`,
     )
-    if (row !== undefined) process.kill(row.pid, 'SIGKILL')
+    if (row === undefined) return
+    process.kill(row.pid, 'SIGKILL')
+    await this.#onceUp('SELECT 1')
+  }
+
+  /** It may just recover from the crash before. */
+  #onceUp<Row extends object>(text: string): Promise<readonly Row[]> {
+    return eventually(
+      'the server answers',
+      () => this.#onServer((database) => database.query<Row>({ text })).catch(() => null),
+      recoveryMs,
+    )
   }
 
   #serverUrl(): URL {

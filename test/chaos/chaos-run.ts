@@ -8,7 +8,7 @@ import { ActionPerformer } from './action-performer.ts'
 import type { ChaosCluster } from './chaos-cluster.ts'
 import { configText, handIn, type Work } from './chaos-work.ts'
 import { DatabaseDoor } from './database-door.ts'
-import { readExecutionLog } from './execution-log.ts'
+import { type ExecutionLine, readExecutionLog } from './execution-log.ts'
 import { type History, type Progress, readHistory, readProgress } from './history.ts'
 import { type Accepted, historyProblems } from './history-check.ts'
 import { ProcessSlot } from './process-slot.ts'
@@ -28,12 +28,15 @@ export interface ChaosRunOptions {
 export interface RunReport {
   /** Empty: every step got exactly one result, and nothing is lost or stuck. */
   readonly problems: readonly string[]
+  /** Of the first steps that the problems name: what happened to them, and what their handlers wrote down. */
+  readonly evidence: readonly string[]
   readonly summary: string
 }
 
 const lookMs = 50
+const evidenceMax = 5
 /** Far beyond leases, backoffs and restarts: who stands still for so long stands still for ever. */
-const stuckMs = 60_000
+const stuckMs = 120_000
 
 export class ChaosRun {
   readonly #options: ChaosRunOptions
@@ -121,14 +124,15 @@ export class ChaosRun {
       const before = this.#progress.transitions
       // While the server is away the run knows as little as everybody else.
       this.#progress = await readProgress(this.#database).catch(() => this.#progress)
-      if (this.#progress.transitions !== before) movedAt = performance.now()
+      const booting = this.#slots.some((slot) => !slot.process.isReady)
+      if (booting || this.#progress.transitions !== before) movedAt = performance.now()
       const { results, open } = this.#progress
       const due = waiting.filter(({ afterResults }) => results >= afterResults || open === 0)
       for (const { action } of due) {
         waiting.splice(0, 1)
         const blow = performer.perform(action).then(
-          () => {
-            this.#performed += 1
+          (fell) => {
+            if (fell) this.#performed += 1
           },
           (error) => void this.#problems.push(`${actionText(action)}: ${messageOf(error)}`),
         )
@@ -160,7 +164,7 @@ export class ChaosRun {
       `${count(({ released }) => released !== null)} released`,
       `${count(({ result }) => result !== null && !result.success && result.run === null)} failed by the host`,
     ].join(', ')
-    return { problems: [...this.#problems, ...problems], summary }
+    return { problems: [...this.#problems, ...problems], evidence: evidenceOf(problems, history, executions), summary }
   }
 
   async #stopSlots(): Promise<void> {
@@ -173,4 +177,26 @@ export class ChaosRun {
     await this.#database.stop()
     await Promise.all([...this.#doors, this.#ownDoor].map((door) => door.stop()))
   }
+}
+
+function evidenceOf(
+  problems: readonly string[],
+  history: History,
+  executions: readonly ExecutionLine[],
+): readonly string[] {
+  const named = history.tasks
+    .flatMap((task) => task.steps)
+    .filter(({ id }) => problems.some((text) => text.includes(id)))
+  return named
+    .slice(0, evidenceMax)
+    .flatMap((step) => [
+      `step ${step.name} ${step.id}, ${step.attempts} attempts:`,
+      ...step.transitions.map(
+        ({ sortKey, to, released, recoveredFrom, result }) =>
+          `  ${sortKey} ${to} ${JSON.stringify({ released, recoveredFrom, result })}`,
+      ),
+      ...executions
+        .filter(({ stepId }) => stepId === step.id)
+        .map(({ phase, attempt, items, run }) => `  ${phase} of attempt ${attempt + 1}, item ${items}, run ${run}`),
+    ])
 }

@@ -105,7 +105,7 @@ describe('workers killed with -9', () => {
     writeFileSync(gate, '')
     await done(count)
     expect(await problems(accepted)).toEqual([])
-  }, 240_000)
+  }, 300_000)
 
   it('one of two at half of a drain: none is lost, and none is committed twice', async () => {
     const count = 600
@@ -124,5 +124,5 @@ describe('workers killed with -9', () => {
       'SELECT count(*)::int AS spent FROM tasker.workflow_steps WHERE attempts > 1',
     )
     expect(spent?.spent).toBeGreaterThan(0)
-  }, 240_000)
+  }, 300_000)
 })

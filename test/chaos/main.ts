@@ -30,6 +30,8 @@ const [seeds, firstSeed, actions, tasks] = [whole('seeds'), whole('first-seed'),
 const work = { mixed: tasks, refused: Math.ceil(tasks / 8), single: tasks }
 const root = mkdtempSync(join(tmpdir(), 'stephost-chaos-'))
 const cluster = new ChaosCluster(join(root, 'postgres'))
+/** On the terminal; all of them are in the file. */
+const problemsMax = 40
 const failed: number[] = []
 let ran = 0
 const interrupt = new AbortController()
@@ -55,12 +57,12 @@ async function passes(seed: number): Promise<boolean> {
   mkdirSync(directory)
   await cluster.createDatabase(databaseName)
   const startedAt = performance.now()
-  const { problems, summary } = await ChaosRun.perform({
+  const { problems, evidence, summary } = await ChaosRun.perform({
     ...{ cluster, databaseName, schedule, work, directory },
     abort: interrupt.signal,
   }).catch((error: unknown) => ({
     problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
-    summary: '',
+    ...{ evidence: [], summary: '' },
   }))
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(`seed ${seed}: ${problems.length === 0 ? 'passed' : 'FAILED'} in ${seconds} s: ${summary}`)
@@ -69,7 +71,7 @@ async function passes(seed: number): Promise<boolean> {
     rmSync(directory, { recursive: true })
     return true
   }
-  console.log([scheduleText(schedule), ...problems.slice(0, 40).map((problem) => `  ${problem}`)].join('\n'))
-  writeFileSync(join(directory, 'problems.txt'), `${scheduleText(schedule)}\n${problems.join('\n')}\n`)
+  console.log([scheduleText(schedule), ...problems.slice(0, problemsMax), ...evidence].join('\n'))
+  writeFileSync(join(directory, 'problems.txt'), [scheduleText(schedule), ...problems, ...evidence, ''].join('\n'))
   return false
 }
