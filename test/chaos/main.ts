@@ -38,8 +38,11 @@ const interrupt = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupt.abort())
 try {
   await cluster.start()
-  for (let seed = firstSeed; seed < firstSeed + seeds && !interrupt.signal.aborted; seed += 1) {
-    if (!(await passes(seed))) failed.push(seed)
+  for (let seed = firstSeed; seed < firstSeed + seeds; seed += 1) {
+    const passed = await passes(seed)
+    // A run that was interrupted says nothing.
+    if (interrupt.signal.aborted) break
+    if (!passed) failed.push(seed)
     ran += 1
   }
 } finally {
@@ -64,6 +67,7 @@ async function passes(seed: number): Promise<boolean> {
     problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
     ...{ evidence: [], summary: '' },
   }))
+  if (interrupt.signal.aborted) return false
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   console.log(`seed ${seed}: ${problems.length === 0 ? 'passed' : 'FAILED'} in ${seconds} s: ${summary}`)
   if (problems.length === 0) {
