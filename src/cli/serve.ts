@@ -64,7 +64,7 @@ export async function serve(
     return endCode()
   } finally {
     clearTimeout(limit)
-    signals.close()
+    // Signals stay caught until the process is gone: one more would end it without its exit code.
     if (host?.isStuck === true) setTimeout(() => process.exit(endCode()), lingerMaxMs).unref()
   }
 }

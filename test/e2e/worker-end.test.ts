@@ -7,13 +7,19 @@ import { type GatedProject, isAlive, openGatedProject } from './gated-project.ts
 
 let project: GatedProject
 let worker: ChildProcess
+/** What the worker writes. */
+let said = ''
 let taskId: string
 let sidecar: number
 
 beforeEach(async () => {
   project = await openGatedProject()
   project.start('orchestrator')
-  worker = project.start('worker')
+  worker = project.start('worker', { log: 'info' })
+  said = ''
+  worker.stderr?.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
   taskId = await project.submit()
   sidecar = await project.handlerStarted()
 }, 60_000)
@@ -54,10 +60,12 @@ describe('a worker in the middle of a workflow', () => {
   }, 90_000)
 
   it('forced with a second signal: the handler is stopped, and the step runs again', async () => {
-    // Two signals at once may arrive as one, so the second is sent until it has its effect.
-    const impatience = setInterval(() => worker.kill('SIGTERM'), 100)
-    const [code] = await once(worker, 'exit')
-    clearInterval(impatience)
+    const exited = once(worker, 'exit')
+    worker.kill('SIGTERM')
+    // Two signals at once may arrive as one.
+    await eventually('it has heard the first', () => said.includes('the same signal again forces it'))
+    worker.kill('SIGTERM')
+    const [code] = await exited
     expect(code).toBe(143)
     expect(isAlive(sidecar)).toBe(false)
     project.openGate()
