@@ -28,11 +28,12 @@ export class Session {
    * the other, each in a turn of its own, so that one that is quick is done before the next.
    */
   receive(messages: readonly HostMessage[]): void {
-    // What is said about calls that have not begun yet is heard after they have.
-    if (this.#turnsToCome > 0) {
-      this.#inTurn(() => this.receive(messages))
-      return
-    }
+    // What is said about calls that have not begun yet is heard after they have: turns come in the order in which they were asked for.
+    if (this.#turnsToCome > 0) this.#inTurn(() => this.#take(messages))
+    else this.#take(messages)
+  }
+
+  #take(messages: readonly HostMessage[]): void {
     const executes = messages.filter((message) => message.type === 'execute')
     const calls = new Map(executes.map((message) => [message.call_id, new Call(message, this.#options)]))
     for (const call of calls.values()) this.#calls.set(call.id, call)

@@ -330,6 +330,17 @@ describe('a thread', () => {
 })
 
 describe('the adapter', () => {
+  it('answers each of many calls that come in bursts, while earlier ones still wait for their turn', async () => {
+    await started({ inFlightMaxPerThread: 16 })
+    let left = 500
+    const caller = async () => {
+      for (left -= 1; left >= 0; left -= 1)
+        expect(await run('t.echo', `{"value":${left}}`)).toMatchObject({ success: true })
+    }
+    await Promise.all(Array.from({ length: 16 }, caller))
+    expect(left).toBeLessThan(0)
+  })
+
   it('holds no more calls than it says', async () => {
     await started({ inFlightMaxPerThread: 2 })
     expect(adapter.inFlightMax).toBe(2)
