@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { Config } from './config/config.ts'
 import type { HostLog } from './host-health.ts'
+import { requireOneDatabase } from './host-transport.ts'
 import type { HealthCheck, HealthFact } from './model/health.ts'
 import { messageOf } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
@@ -10,6 +11,7 @@ import { Database, type DatabaseOptions } from './postgres/database.ts'
 import { findBinaries } from './postgres/embedded/binaries.ts'
 import { EmbeddedPostgres } from './postgres/embedded/embedded-postgres.ts'
 import { type MigrationReport, migrate } from './postgres/migrate.ts'
+import { migrateQueues, requireQueueSchema } from './postgres/migrate-queues.ts'
 import { requireSchema, schemaState } from './postgres/schema-state.ts'
 
 export const dataDirDefault = join('.stephost', 'postgres')
@@ -25,6 +27,7 @@ export async function openDatabase(
   config: Config,
   options: { dataDir: string | null; log: (line: string) => void },
 ): Promise<OpenedDatabase> {
+  requireOneDatabase(config)
   if (config.database.url !== null) {
     await migrateAt(config, config.database.url)
     return { url: config.database.url, embedded: false, stop: async () => {} }
@@ -140,8 +143,17 @@ export function migrateAt(config: Config, url: string): Promise<MigrationReport>
 }
 
 /** Rejects with SCHEMA_MISSING: production workers never migrate. */
-export function requireSchemaAt(config: Config, url: string): Promise<void> {
-  return withConnection(config, url, requireSchema)
+export async function requireSchemaAt(config: Config, url: string): Promise<void> {
+  const queuesUrl = config.queues.databaseUrl
+  if (queuesUrl === null) return withConnection(config, url, (database) => requireSchema(database))
+  await withConnection(config, url, (database) => requireSchema(database, ['tasker']))
+  await withConnection(config, queuesUrl, requireQueueSchema)
+}
+
+/** What was created in the queue database of split mode; null: the queues are with the steps. */
+export async function migrateQueuesAt(config: Config): Promise<readonly string[] | null> {
+  const { databaseUrl } = config.queues
+  return databaseUrl === null ? null : withConnection(config, databaseUrl, migrateQueues)
 }
 
 /** For `doctor`: what there is, as one phrase; nothing is started or made. Rejects with the fault that a command would meet. */

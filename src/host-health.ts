@@ -26,6 +26,8 @@ interface WorkerHealthParts {
   /** Languages whose newest files do not load, so that the version from before serves. */
   refusedReloads(): readonly { readonly runtime: RuntimeName; readonly problem: string }[]
   readonly mode: DeploymentMode
+  /** What a transport without notifications of PostgreSQL says; null: there are those. */
+  transport(): HealthCheck | null
   readonly listener: { health(): ListenerHealth } | null
   database(): Promise<HealthCheck>
   readonly circuits: { check(): HealthCheck; facts(): Readonly<Record<string, HealthFact>> }
@@ -49,7 +51,7 @@ export class WorkerHealth implements WorkerHealthSource {
       database: await this.#parts.database(),
       command_processor: healthy,
       queue_processing: this.#queues(),
-      event_system: eventSystemCheck(this.#eventSystem()),
+      event_system: this.#parts.transport() ?? eventSystemCheck(this.#eventSystem()),
       step_processing: this.#runtimes(),
       circuit_breakers: this.#parts.circuits.check(),
     }

@@ -6,13 +6,13 @@ import { drainThatFits } from './dispatch/drain.ts'
 import { type AdjustableOptions, Worker } from './dispatch/worker.ts'
 import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
+import { modeInForce, type Transport } from './host-transport.ts'
 import type { RuntimeName } from './model/handler.ts'
 import type { RuntimeAdapter } from './model/runtime-adapter.ts'
 import type { LoadedTemplate } from './model/template.ts'
 import type { WakeUps } from './model/wake-ups.ts'
 import { InputSchemas } from './orchestration/input-schema.ts'
 import type { Database } from './postgres/database.ts'
-import { PgmqClaimSource } from './postgres/pgmq-claim-source.ts'
 import { PgmqEventQueue } from './postgres/pgmq-event-queue.ts'
 import { PostgresStepStore } from './postgres/postgres-step-store.ts'
 
@@ -21,18 +21,21 @@ const completionBatchMax = 200
 export interface WorkerSurroundings {
   readonly config: Config
   readonly log: HostLog
-  readonly database: Database
   /** For steps on their way. */
   readonly stepDatabase: Database
   /** For heartbeats alone. */
   readonly leaseDatabase: Database
   readonly circuits: CircuitBreakers
-  readonly templates: readonly LoadedTemplate[]
   /** Template key → the handler root above its file; follows the files. */
   readonly rootsByTemplate: ReadonlyMap<string, string>
   readonly adapters: readonly RuntimeAdapter[]
   isolated(runtime: RuntimeName): RuntimeAdapter | null
-  readonly wakeUps: WakeUps | null
+  /** Of PostgreSQL; null: nobody listens. */
+  readonly notifications: WakeUps | null
+  /** Has the queues of pgmq. */
+  readonly queueDatabase: Database
+  readonly transport: Transport
+  readonly namespaces: readonly string[]
 }
 
 export interface MadeWorker {
@@ -42,6 +45,11 @@ export interface MadeWorker {
 
 export function namespacesOf(templates: readonly LoadedTemplate[]): readonly string[] {
   return [...new Set(templates.map(({ template }) => template.namespace))]
+}
+
+/** Those of the templates, and those that the configuration adds. */
+export function servedNamespaces({ dispatch }: Config, templates: readonly LoadedTemplate[]): readonly string[] {
+  return [...new Set([...namespacesOf(templates), ...dispatch.namespaces])]
 }
 
 /** What a worker takes over while it runs. */
@@ -59,18 +67,17 @@ export function adjustable({ worker, limits, dispatch }: Config): AdjustableOpti
 }
 
 export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
-  const { config, log, stepDatabase, circuits, templates, rootsByTemplate, adapters, wakeUps } = surroundings
-  const { dispatch, limits, queues, runtimes } = config
-  const namespaces = [...new Set([...namespacesOf(templates), ...dispatch.namespaces])]
+  const { config, log, stepDatabase, queueDatabase, circuits, rootsByTemplate, adapters } = surroundings
+  const { notifications, transport, namespaces } = surroundings
+  const { dispatch, limits, runtimes } = config
   const schemas = new InputSchemas({ value: 'payload', schema: 'schema of the event' })
   const domainEvents: DomainEvents = new DomainEvents({
-    queue: new PgmqEventQueue(surroundings.database),
+    queue: new PgmqEventQueue(queueDatabase),
     // The worker has it, and the worker is told of the events: one of the two has to be asked late.
     authorCode: () => worker.authorCode,
     violations: (schema, payload) => schemas.violations(schema, payload),
     warn: (message, details) => log.warn(details, message),
   })
-  const { foreignRetryMs, foreignGraceMs } = dispatch
   const drainMs = drainThatFits(dispatch)
   if (drainMs < dispatch.drainGraceMs) {
     const { drainGraceMs, shutdownMaxMs } = dispatch
@@ -85,23 +92,21 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
       completionBatchMax,
       namespaceRuntimes: runtimes.namespaces,
       rootsByTemplate,
-      mode: config.worker.deploymentMode,
+      mode: modeInForce(config),
       ...adjustable(config),
       pollIntervalMs: config.worker.pollIntervalMs,
       notifiedPollIntervalMs: config.worker.notifiedPollIntervalMs,
       resultLimits: { bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax },
     },
     {
-      ...{ adapters, wakeUps, isolated: (runtime) => surroundings.isolated(runtime) },
-      source: new PgmqClaimSource(stepDatabase, {
-        namespaces,
-        foreignRetryMs,
-        foreignGraceMs,
-        onClaim: queues.onClaim,
-      }),
+      ...{ adapters, isolated: (runtime) => surroundings.isolated(runtime) },
+      source: transport.source,
+      wakeUps: transport.wakeUps ?? notifications,
       store: new PostgresStepStore(stepDatabase, {
         leaseMs: dispatch.leaseMs,
         heartbeats: surroundings.leaseDatabase,
+        queues: queueDatabase,
+        outgoing: transport.outgoing,
       }),
       storedSteps: domainEvents,
       breakers: {

@@ -15,7 +15,8 @@ import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
 import { HostSettings } from './host-settings.ts'
 import { HostTemplates } from './host-templates.ts'
-import { adjustable, makeWorker, namespacesOf } from './host-worker.ts'
+import { makeTransport, modeInForce, resendEveryDefaultMs, type Transport } from './host-transport.ts'
+import { adjustable, makeWorker, namespacesOf, servedNamespaces } from './host-worker.ts'
 import { checkCallables } from './model/callable-check.ts'
 import type { CircuitBreaker } from './model/circuit-breaker.ts'
 import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model/handler.ts'
@@ -60,6 +61,8 @@ export class Host implements Lifecycle {
   readonly #stepDatabase: Database
   readonly #circuits: CircuitBreakers
   readonly #webCircuit: CircuitBreaker
+  /** null: the queues are with the steps. */
+  readonly #queueDatabase: Database | null
   readonly #listener: Listener | null
   readonly #store: OrchestrationStore
   readonly #orchestrator: Orchestrator
@@ -68,6 +71,7 @@ export class Host implements Lifecycle {
   readonly #settings: HostSettings
   readonly #started: { stop(): Promise<void>; limitMs: number | null }[] = []
   #worker: Worker | null = null
+  #transport: Transport | null = null
   #domainEvents: DomainEvents | null = null
   #isStuck = false
   #addresses: HostAddresses = { worker: null, orchestrator: null }
@@ -80,8 +84,11 @@ export class Host implements Lifecycle {
     this.#stepDatabase = makeStepDatabase(config, databaseUrl, log)
     this.#circuits = makeCircuits(config, log)
     this.#webCircuit = this.#circuits.make('web', 'web')
-    this.#listener = this.#listens() ? makeListener({ config, log, databaseUrl, database: this.#database }) : null
-    this.#store = orchestrationStore(this.#database)
+    const queuesUrl = config.queues.databaseUrl
+    this.#queueDatabase = queuesUrl === null ? null : makeDatabase(config, queuesUrl, log)
+    const listened = { databaseUrl: queuesUrl ?? databaseUrl, database: this.#queueDatabase ?? this.#database }
+    this.#listener = this.#listens() ? makeListener({ config, log, ...listened }) : null
+    this.#store = orchestrationStore(this.#database, this.#queueDatabase ?? this.#database)
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
       reload: options.parts.worker && options.reload === true,
@@ -162,6 +169,7 @@ export class Host implements Lifecycle {
     const { config } = this.#options
     try {
       await this.#begin(this.#database)
+      if (this.#queueDatabase !== null) await this.#begin(this.#queueDatabase)
       if (this.#listener !== null) await this.#begin(this.#listener)
       if (this.#options.parts.worker) await this.#begin(this.#languages)
       this.#templates.load()
@@ -221,7 +229,7 @@ export class Host implements Lifecycle {
   #listens(): boolean {
     const { config, parts } = this.#options
     const modes = [
-      ...(parts.worker ? [config.worker.deploymentMode] : []),
+      ...(parts.worker && config.queues.backend === 'pgmq' ? [config.worker.deploymentMode] : []),
       ...(parts.orchestrator ? [config.orchestration.deploymentMode] : []),
     ]
     return modes.some((mode) => mode !== 'PollingOnly')
@@ -245,15 +253,28 @@ export class Host implements Lifecycle {
     const leaseDatabase = makeLeaseDatabase(config, databaseUrl)
     await this.#begin(leaseDatabase)
     await this.#begin(this.#stepDatabase)
+    const namespaces = servedNamespaces(config, this.templates)
+    const transport = makeTransport({
+      ...{ queues: config.queues, dispatch: config.dispatch, namespaces },
+      ...{ database: this.#database, stepDatabase: this.#stepDatabase },
+      queueDatabase: this.#queueDatabase,
+      // The embedded orchestrator looks for lost messages itself.
+      resendEveryMs: this.#options.parts.orchestrator ? null : resendEveryDefaultMs,
+      roomMax: () => this.#settings.config.worker.handlersMax + this.#settings.config.dispatch.prefetchMax,
+      warn: (message, details) => log.warn(details, message),
+    })
+    await this.#begin(transport, null)
+    this.#transport = transport
+    if (modeInForce(config) !== config.worker.deploymentMode)
+      log.info({}, `RabbitMQ only pushes: ${config.worker.deploymentMode} works as ${modeInForce(config)}`)
     const made = makeWorker({
-      ...{ config, log, leaseDatabase, circuits: this.#circuits },
-      database: this.#database,
+      ...{ config, log, leaseDatabase, circuits: this.#circuits, transport, namespaces },
       stepDatabase: this.#stepDatabase,
-      templates: this.templates,
+      queueDatabase: this.#queueDatabase ?? this.#database,
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
       isolated: (runtime) => this.#languages.isolated(runtime),
-      wakeUps: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
+      notifications: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
     })
     this.#worker = made.worker
     this.#domainEvents = made.domainEvents
@@ -299,7 +320,8 @@ export class Host implements Lifecycle {
       worker,
       runtimes: this.#languages.opened,
       refusedReloads: () => this.#languages.refusedReloads,
-      mode: this.#options.config.worker.deploymentMode,
+      mode: modeInForce(this.#options.config),
+      transport: () => this.#transport?.check() ?? null,
       listener: this.#listener,
       database: () => checkDatabase(this.#database),
       pool: () => poolFacts(this.#database, this.#stepDatabase),

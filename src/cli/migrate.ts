@@ -1,5 +1,5 @@
 // `stephost migrate`: creates what is missing in the database and says what that was.
-import { dataDirDefault, migrateAt } from '../host-database.ts'
+import { dataDirDefault, migrateAt, migrateQueuesAt } from '../host-database.ts'
 import { EmbeddedPostgres } from '../postgres/embedded/embedded-postgres.ts'
 import type { MigrationReport } from '../postgres/migrate.ts'
 import type { CliCommand } from './cli-command.ts'
@@ -13,7 +13,8 @@ export const migrateCommand: CliCommand = {
   logLevel: 'warn',
   arguments: (command) => command,
   run: async (context) => {
-    const report = await migrated(context)
+    const queues = await migrateQueuesAt(context.config)
+    const report = { ...(await migrated(context)), ...(queues === null ? {} : { queueDatabase: { applied: queues } }) }
     context.output.write(context.json ? jsonDocument(report) : reportText(report))
     return exitCodes.done
   },
@@ -30,7 +31,12 @@ async function migrated({ config, dataDir, log }: CommandContext): Promise<Migra
   }
 }
 
-function reportText({ applied, tasker, pgmq }: MigrationReport): string {
+interface Report extends MigrationReport {
+  readonly queueDatabase?: { readonly applied: readonly string[] }
+}
+
+function reportText({ applied, tasker, pgmq, queueDatabase }: Report): string {
+  const queues = (queueDatabase?.applied ?? []).map((name) => `applied ${name} in the queue database\n`).join('')
   const steps = applied.length === 0 ? 'nothing to do\n' : applied.map((name) => `applied ${name}\n`).join('')
-  return `${steps}schema tasker: ${tasker}\nschema pgmq: ${pgmq}\n`
+  return `${queues}${steps}schema tasker: ${tasker}\nschema pgmq: ${pgmq}\n`
 }

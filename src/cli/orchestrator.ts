@@ -1,5 +1,6 @@
 // `stephost orchestrator`: the embedded orchestrator alone, against DATABASE_URL.
 import { existsSync } from 'node:fs'
+import { requireOneDatabase } from '../host-transport.ts'
 import type { CliCommand } from './cli-command.ts'
 import { handlersDefault } from './command-context.ts'
 import { productionDatabase } from './production-database.ts'
@@ -16,6 +17,9 @@ export const orchestratorCommand: CliCommand = {
       // Workers register their templates themselves, so an orchestrator works without any directory of its own.
       handlerRoots: context.handlerRoots.filter((root) => root !== handlersDefault || existsSync(root)),
       reload: false,
-      database: () => productionDatabase(context.config),
+      database: async () => {
+        requireOneDatabase(context.config)
+        return productionDatabase(context.config)
+      },
     }),
 }

@@ -64,7 +64,10 @@ export function loadConfig(options: ConfigOptions): Config {
     environment: name,
     file,
     database: databaseConfig(values.common.database, values.database),
-    queues: queuesConfig(values.common.queues, values.queues),
+    queues: queuesConfig(values.common.queues, values.queues, {
+      steps: values.common.database.url,
+      queues: values.common.pgmq_database.url,
+    }),
     backoff: backoffConfig(values.common.backoff),
     breakers: breakersConfig(values.common.circuit_breakers),
     worker: workerConfig(values.worker),

@@ -98,17 +98,23 @@ function valueProblem(line: string, used: ReadonlyMap<string, StatedValue>, envi
   return `${statement.file}: ${key} = ${shown(key, statement.value)}: ${rule}`
 }
 
-/** Addresses of databases carry passwords. */
+/** Addresses of databases and brokers carry passwords. */
 function shown(key: string, value: unknown): string {
-  return key.endsWith('database.url') ? '(not shown)' : JSON.stringify(value)
+  return key.endsWith('database.url') || key.endsWith('rabbitmq.url') ? '(not shown)' : JSON.stringify(value)
 }
 
 function relationProblems(values: SettingValues): string[] {
   const problems: string[] = []
   const { database, pgmq_database: queueDatabase } = values.common
-  if (queueDatabase.url !== '' && queueDatabase.url !== database.url) {
+  if (queueDatabase.url !== '' && database.url === '') {
     problems.push(
-      'common.pgmq_database.url (PGMQ_DATABASE_URL): must be empty or the same as common.database.url; a claim and its step change in one transaction',
+      'common.pgmq_database.url (PGMQ_DATABASE_URL): must be empty where common.database.url (DATABASE_URL) is; the embedded PostgreSQL has its queues in itself',
+    )
+  }
+  const { deployment_mode: mode } = values.worker.event_systems.worker
+  if (values.common.queues.backend === 'rabbitmq' && mode === 'PollingOnly') {
+    problems.push(
+      'worker.event_systems.worker.deployment_mode = "PollingOnly": RabbitMQ (common.queues.backend, TASKER_MESSAGING_BACKEND) only pushes messages; choose "EventDrivenOnly" or "Hybrid", which is the same there',
     )
   }
   if (database.pool.min_connections > database.pool.max_connections) {

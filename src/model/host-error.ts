@@ -6,6 +6,9 @@ export const hostErrorHints = {
   ADAPTER_STOPPED: 'The runtime is stopping; the step goes back to the queue.',
   CIRCUIT_OPEN:
     'Nothing to do: calls go through again soon after what they need is back; the message names the last fault.',
+  BROKER_DENIED: 'Check user, password, virtual host and rights (configure, write, read) of RABBITMQ_URL.',
+  BROKER_FAULT: 'RabbitMQ refused an operation; the message is its own.',
+  BROKER_UNREACHABLE: 'Check that RabbitMQ runs and that RABBITMQ_URL names it.',
   CONFIG_INVALID: 'Correct the named key; the message says what is allowed.',
   DATABASE_ANSWER_LOST: 'Nobody knows whether the statement took place; what stephost sends it can send again.',
   DATABASE_DENIED: 'Check user, password and rights of DATABASE_URL.',
@@ -24,6 +27,8 @@ export const hostErrorHints = {
     'Set common.database.listen_url (STEPHOST_LISTEN_URL) to PostgreSQL itself, not to a pooler, and to the same database.',
   PROTOCOL_ERROR: 'Host and runtime disagree about the wire; reinstall both from one version.',
   PROTOCOL_VERSION: 'Upgrade the side that the message names.',
+  QUEUE_MISMATCH:
+    'Delete the queue when it is empty, so that it is declared anew, or make what declared it first use the same arguments.',
   RUNTIME_BUSY: 'The step goes back to the queue; lower the concurrency or raise the in-flight limit of the runtime.',
   RUNTIME_DIED: 'The step is retried; the runtime is started again.',
   RUNTIME_UNAVAILABLE: 'Run `stephost doctor`: it names what is missing and the command that installs it.',

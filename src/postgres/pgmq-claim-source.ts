@@ -4,7 +4,7 @@ import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
 import { requestAfter } from '../model/lanes-after.ts'
 import { NamespaceShares } from '../model/namespace-shares.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
-import type { ClaimFromPgmqOptions } from './queries/claim-from-pgmq.ts'
+import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
 import { type LookedInQueue, QueueLooks } from './queue-looks.ts'
 import type { Queryable } from './statement.ts'
@@ -29,10 +29,11 @@ export class PgmqClaimSource implements ClaimSource {
   readonly #shares = new NamespaceShares()
   #namespaces: readonly string[]
 
-  constructor(database: Queryable, options: PgmqClaimSourceOptions) {
+  /** `database` has the queues. `claimWindow`: how one of them is claimed from where the steps are elsewhere; default: in one statement. */
+  constructor(database: Queryable, options: PgmqClaimSourceOptions, claimWindow?: ClaimWindow) {
     this.#database = database
     this.#options = options
-    this.#looks = new QueueLooks(database)
+    this.#looks = new QueueLooks(claimWindow ?? ((...look) => claimFromPgmq(database, ...look)))
     this.#namespaces = options.namespaces
   }
 

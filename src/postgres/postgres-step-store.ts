@@ -55,20 +55,22 @@ const recoveryPassesMax = 50
 export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry, WorkerAnnouncements {
   readonly #database: Database
   readonly #heartbeats: Queryable
+  readonly #queues: Queryable
   readonly #leaseMs: number
   readonly #definitions: StepDefinitions
   readonly #outgoing: OutgoingMessages | null
 
   /**
    * `outgoing`: takes the messages after the commit; null: the queues are in this database, and every statement sends its own.
-   * `heartbeats`: a connection that no other statement waits for. Default: `database`.
+   * `heartbeats`: a connection that no other statement waits for. `queues`: where others listen for messages. Default of both: `database`.
    */
   constructor(
     database: Database,
-    options: { leaseMs: number; outgoing?: OutgoingMessages | null; heartbeats?: Queryable },
+    options: { leaseMs: number; outgoing?: OutgoingMessages | null; heartbeats?: Queryable; queues?: Queryable },
   ) {
     this.#database = database
     this.#heartbeats = options.heartbeats ?? database
+    this.#queues = options.queues ?? database
     this.#leaseMs = options.leaseMs
     this.#definitions = new StepDefinitions(database)
     this.#outgoing = options.outgoing ?? null
@@ -117,7 +119,7 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
   }
 
   announceVisible(namespaces: readonly string[]): Promise<void> {
-    return notifyChannels(this.#database, namespaces.map(visibleChannel))
+    return notifyChannels(this.#queues, namespaces.map(visibleChannel))
   }
 
   updateNamespaces(workerId: WorkerId, namespaces: readonly string[]): Promise<void> {

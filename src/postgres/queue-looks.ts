@@ -5,11 +5,10 @@ import { requestAfter } from '../model/lanes-after.ts'
 import {
   type ClaimedFromQueue,
   type ClaimFromPgmqOptions,
-  claimFromPgmq,
+  type ClaimWindow,
   type QueuePosition,
   windowOf,
 } from './queries/claim-from-pgmq.ts'
-import type { Queryable } from './statement.ts'
 
 /** Messages in one further look, and such looks in one claim. */
 const furtherWindow = 1_000
@@ -35,15 +34,15 @@ export interface LookedInQueue extends ClaimedFromQueue {
 }
 
 export class QueueLooks {
-  readonly #database: Queryable
+  readonly #claimWindow: ClaimWindow
   readonly #passes = new Map<string, Pass>()
 
-  constructor(database: Queryable) {
-    this.#database = database
+  constructor(claimWindow: ClaimWindow) {
+    this.#claimWindow = claimWindow
   }
 
   async claim(request: ClaimRequest, options: ClaimFromPgmqOptions): Promise<LookedInQueue> {
-    const first = await claimFromPgmq(this.#database, request, options)
+    const first = await this.#claimWindow(request, options)
     if (first.last === null || !first.windowFull || !this.#isRoom(request, first)) {
       // The queue is shorter than a window, or what could be claimed lay at its head.
       if (!first.windowFull) this.#passes.delete(options.namespace)
@@ -63,7 +62,7 @@ export class QueueLooks {
     let all = first
     for (let looks = 0; looks < furtherLooksMax && this.#isRoom(request, all); looks += 1) {
       const look = { behind: pass.at, window }
-      const found = await claimFromPgmq(this.#database, requestAfter(request, all.steps), options, look)
+      const found = await this.#claimWindow(requestAfter(request, all.steps), options, look)
       all = together(all, found)
       pass.at = found.last ?? pass.at
       if (!found.windowFull) {

@@ -52,10 +52,14 @@ export async function schemaState(database: Queryable): Promise<SchemaState> {
 /**
  * Rejects with SCHEMA_MISSING, naming what is not there, when `worker` or `orchestrator` cannot run on this database. `stephost migrate`,
  * the cure in the code's hint, adds nothing to what Tasker's migrations make: those are named where they are what is missing.
+ * `parts`: without pgmq where the queues are in another database.
  */
-export async function requireSchema(database: Queryable): Promise<void> {
+export async function requireSchema(
+  database: Queryable,
+  parts: readonly ('tasker' | 'pgmq')[] = ['tasker', 'pgmq'],
+): Promise<void> {
   const { present, tasker, pending } = await schemaState(database)
-  const missing = (['tasker', 'pgmq'] as const).filter((part) => !present[part]).map((part) => `schema ${part}`)
+  const missing = parts.filter((part) => !present[part]).map((part) => `schema ${part}`)
   if (missing.length > 0 && tasker === 'foreign') {
     const lacks = `The database lacks ${missing.join(' and ')}, which Tasker's own migrations make`
     throw new HostError('SCHEMA_MISSING', `${lacks}: run those first`)

@@ -210,6 +210,23 @@ describe('a refusal', () => {
     expect(refusal('[common.cache]\ntemplate_ttl_seconds = 0')).toContain('must be an integer from 1 to 86400')
   })
 
+  it('takes a database of the queues alone, and RabbitMQ, and says where they do not fit', () => {
+    const databases = { DATABASE_URL: 'postgresql://steps/db', PGMQ_DATABASE_URL: 'postgresql://queues/db' }
+    expect(loadConfig({ environment: databases }).queues.databaseUrl).toBe('postgresql://queues/db')
+    const same = { ...databases, PGMQ_DATABASE_URL: databases.DATABASE_URL }
+    expect(loadConfig({ environment: same }).queues.databaseUrl).toBeNull()
+    const broker = { TASKER_MESSAGING_BACKEND: 'rabbitmq', RABBITMQ_URL: 'amqps://host/%2F' }
+    expect(loadConfig({ environment: broker }).queues).toMatchObject({
+      backend: 'rabbitmq',
+      rabbitmq: { url: 'amqps://host/%2F', prefetchMax: 100, heartbeatS: 30 },
+    })
+    const polling = '[worker.event_systems.worker]\ndeployment_mode = "PollingOnly"'
+    expect(refusal(polling, broker)).toContain('RabbitMQ (common.queues.backend, TASKER_MESSAGING_BACKEND) only pushes')
+    const secret = refusal('', { ...broker, RABBITMQ_URL: 'http://user:secret@host' })
+    expect(secret).toContain('amqp://user:password@host:port/vhost')
+    expect(secret).not.toContain('secret@')
+  })
+
   it('names unknown environments and files', () => {
     expect(() => loadConfig({ env: 'prodution', environment: {} })).toThrow('did you mean "production"?')
     expect(() => loadConfig({ file: '/nowhere/site.toml', environment: {} })).toThrow('/nowhere/site.toml')

@@ -18,7 +18,7 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   readonly source?: Pick<ClaimSource, 'claim'> & Partial<ClaimSource>
   readonly storedSteps?: StoredSteps
   readonly breakers?: WorkerParts['breakers']
-  readonly wakeUps?: WakeUps
+  readonly wakeUps?: WakeUps | null
   readonly isolated?: WorkerParts['isolated']
 }
 

@@ -27,8 +27,12 @@ export const statementSettings = {
 }
 
 export const queueDatabaseSettings = {
-  url: setting(databaseUrl, 'Must be empty or the same as the main database', { env: 'PGMQ_DATABASE_URL' }),
-  enabled: setting(boolean, 'Without effect: queues are in the main database'),
+  url: setting(
+    databaseUrl,
+    'The queues, where they are in a database of their own (split mode); empty: in the main one',
+    { env: 'PGMQ_DATABASE_URL' },
+  ),
+  enabled: setting(boolean, 'Without effect: the address decides'),
 }
 
 export interface DatabaseConfig {

@@ -10,6 +10,10 @@ export const dispatchSettings = {
     integerBetween(0, 86_400_000),
     'After this a step that nobody took fails as handler_not_found',
   ),
+  resend_after_s: setting(
+    integerBetween(1, 86_400),
+    'A step that is enqueued for this long gets a new message when its own is lost',
+  ),
   drain_grace_ms: setting(integerBetween(0, 3_600_000), 'Time for running handlers at stop'),
   cancel_grace_ms: setting(integerBetween(0, 600_000), 'Time from the request to cancel until the handler is killed'),
   results_waiting_max: setting(integerBetween(1, 1_000_000), 'Results that wait for PostgreSQL before claims stop'),
@@ -32,6 +36,7 @@ export interface DispatchConfig {
   readonly heartbeatMs: number
   readonly foreignRetryMs: number
   readonly foreignGraceMs: number
+  readonly resendAfterMs: number
   readonly drainGraceMs: number
   readonly cancelGraceMs: number
   readonly resultsWaitingMax: number
@@ -49,6 +54,7 @@ export function dispatchConfig(values: Values<typeof dispatchSettings>): Dispatc
     heartbeatMs: values.heartbeat_ms,
     foreignRetryMs: values.foreign_retry_ms,
     foreignGraceMs: values.foreign_grace_ms,
+    resendAfterMs: values.resend_after_s * 1000,
     drainGraceMs: values.drain_grace_ms,
     cancelGraceMs: values.cancel_grace_ms,
     resultsWaitingMax: values.results_waiting_max,

@@ -1,8 +1,11 @@
 // `common.queues` and our `queues`: names of the queues and what becomes of a message that was claimed.
-import { integerBetween, oneOf, queueName, setting, type Values } from './setting.ts'
+import { brokerUrl, integerBetween, oneOf, queueName, setting, type Values } from './setting.ts'
+
+export const backends = ['pgmq', 'rabbitmq'] as const
+export type QueueBackend = (typeof backends)[number]
 
 export const taskerQueueSettings = {
-  backend: setting(oneOf(['pgmq']), 'The transport of step messages', { env: 'TASKER_MESSAGING_BACKEND' }),
+  backend: setting(oneOf(backends), 'The transport of step messages', { env: 'TASKER_MESSAGING_BACKEND' }),
   default_visibility_timeout_seconds: setting(integerBetween(1, 3600), 'How long a message that was read stays hidden'),
   orchestration_queues: {
     task_requests: setting(queueName, 'Queue of task requests'),
@@ -15,6 +18,11 @@ export const taskerQueueSettings = {
       'How often orchestration looks at its queues without a notification',
     ),
   },
+  rabbitmq: {
+    url: setting(brokerUrl, 'RabbitMQ, where it is the transport', { env: 'RABBITMQ_URL' }),
+    prefetch_count: setting(integerBetween(1, 65_535), 'Most unclaimed messages that the broker hands to one worker'),
+    heartbeat_seconds: setting(integerBetween(1, 3600), 'A broker that is silent for twice as long counts as lost'),
+  },
 }
 
 export const queueSettings = {
@@ -24,7 +32,10 @@ export const queueSettings = {
 }
 
 export interface QueuesConfig {
-  readonly backend: 'pgmq'
+  readonly backend: QueueBackend
+  /** The database of the queues where it is not the one of the steps (split mode); null: it is. */
+  readonly databaseUrl: string | null
+  readonly rabbitmq: { readonly url: string; readonly prefetchMax: number; readonly heartbeatS: number }
   readonly onClaim: 'archive' | 'delete'
   readonly visibilityTimeoutMs: number
   readonly pollIntervalMs: number
@@ -36,9 +47,13 @@ export interface QueuesConfig {
 export function queuesConfig(
   tasker: Values<typeof taskerQueueSettings>,
   own: Values<typeof queueSettings>,
+  databases: { readonly steps: string; readonly queues: string },
 ): QueuesConfig {
+  const { url, prefetch_count: prefetchMax, heartbeat_seconds: heartbeatS } = tasker.rabbitmq
   return {
     backend: tasker.backend,
+    databaseUrl: databases.queues === '' || databases.queues === databases.steps ? null : databases.queues,
+    rabbitmq: { url, prefetchMax, heartbeatS },
     onClaim: own.pgmq.on_claim,
     visibilityTimeoutMs: tasker.default_visibility_timeout_seconds * 1000,
     pollIntervalMs: tasker.pgmq.poll_interval_ms,

@@ -78,6 +78,10 @@ export const databaseUrl: Format<string> = form(
   'postgresql://user:password@host:port/database, or empty',
   (value) => value === '' || (typeof value === 'string' && /^postgres(ql)?:\/\//.test(value) && URL.canParse(value)),
 )
+export const brokerUrl: Format<string> = form(
+  'amqp://user:password@host:port/vhost, or amqps://…',
+  (value) => typeof value === 'string' && /^amqps?:\/\//.test(value) && URL.canParse(value),
+)
 export const address: Format<string> = form(
   'host:port, for example 127.0.0.1:8081 or [::1]:8081',
   (value) => typeof value === 'string' && readAddress(value) !== null,

@@ -16,13 +16,20 @@ export interface ClaimFromPgmqOptions {
 
 const largeClaim = 100
 
-interface ClaimRow {
+interface ClaimRow extends ClaimedRow {
   looked: number
   foreign_count: number
   malformed: number
   gone: number
   stale: number
   left_behind: number
+  /** Only where there are limits. */
+  last_vt?: string | null
+  last_msg_id?: string | null
+}
+
+export interface ClaimedRow {
+  /** null: no step was claimed in this row. */
   step_uuid: StepId | null
   task_uuid: TaskId
   correlation_id: CorrelationId
@@ -34,9 +41,6 @@ interface ClaimRow {
   retryable: boolean
   runnable: boolean
   recoveries: number
-  /** Only where there are limits. */
-  last_vt?: string | null
-  last_msg_id?: string | null
 }
 
 /** Of a message, in the order in which windows go through a queue. */
@@ -61,6 +65,13 @@ export interface ClaimedFromQueue {
   readonly foreign: number
   readonly setAside: { readonly malformed: number; readonly gone: number; readonly stale: number }
 }
+
+/** One look at one queue, and the claims in it. */
+export type ClaimWindow = (
+  request: ClaimRequest,
+  options: ClaimFromPgmqOptions,
+  look?: LookedAt,
+) => Promise<ClaimedFromQueue>
 
 export async function claimFromPgmq(
   database: Queryable,
@@ -110,7 +121,7 @@ function isLarge({ free, prefetch, lanes }: Pick<ClaimRequest, 'free' | 'prefetc
   return free + prefetch >= largeClaim && (lanes === null || lanes === undefined)
 }
 
-function isInLanes({ lanes }: ClaimRequest): boolean {
+export function isInLanes({ lanes }: ClaimRequest): boolean {
   return lanes !== null && lanes !== undefined
 }
 
@@ -127,7 +138,12 @@ function statementOf(request: ClaimRequest, options: ClaimFromPgmqOptions, behin
   return { name, text: claimInLanesStatement(queue, onClaim, behind !== null) }
 }
 
-function claimedStep(row: ClaimRow, stepId: StepId, request: ClaimRequest, options: ClaimFromPgmqOptions): ClaimedStep {
+export function claimedStep(
+  row: ClaimedRow,
+  stepId: StepId,
+  request: ClaimRequest,
+  options: { readonly namespace: string },
+): ClaimedStep {
   return {
     stepId,
     taskId: row.task_uuid,

@@ -154,13 +154,14 @@ function settle(queue: string, onClaim: OnClaim): string {
 `
 }
 
-/** One row for each claimed step, and one row without a step when there is none; the counts stand in every row. */
-const answer = (
-  more: string,
-) => `SELECT seen.*, ${more}c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
+/** Of a row `c` of `closed`. */
+export const claimedColumns = `c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
        c.token, c.attempts, c.max_attempts, c.retryable, c.runnable,
        -- Each of them has spent an attempt, so few steps are asked.
-       CASE WHEN c.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries
+       CASE WHEN c.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries`
+
+/** One row for each claimed step, and one row without a step when there is none; the counts stand in every row. */
+const answer = (more: string) => `SELECT seen.*, ${more}${claimedColumns}
   FROM (SELECT count(*)::int AS looked,
                count(*) FILTER (WHERE verdict = 'foreign')::int AS foreign_count,
                count(*) FILTER (WHERE verdict = 'malformed')::int AS malformed,

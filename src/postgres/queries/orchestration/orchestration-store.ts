@@ -21,12 +21,12 @@ import { stepViews, taskProgress, taskView } from './task-views.ts'
 /** SQLSTATEs that lie in the data of a statement: class 22, too deep a document, a value that exists twice (design D2). */
 const dataStates = /^(22|54001|23505)/
 
-/** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
-export function orchestrationStore(database: Database): OrchestrationStore {
+/** `queues`: the database that holds them, where a worker registers its templates in split mode. One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
+export function orchestrationStore(database: Database, queues: Queryable = database): OrchestrationStore {
   const orchestratorId = randomUUID()
   return {
-    registerTemplates: (templates) => registerTemplates(database, templates),
-    createQueues: (namespaces) => createQueues(database, namespaces),
+    registerTemplates: (templates) => registerTemplates(database, templates, queues),
+    createQueues: (namespaces) => createQueues(queues, namespaces),
     template: async (key) => {
       const loaded = await loadTemplate(database, key)
       // A template registered by a worker that made no queue; sending to a missing queue would be an error.

@@ -53,7 +53,7 @@ export async function stalledTasks(
   return rows.map((row) => row.task_uuid)
 }
 
-const unsettled = `tt.most_recent AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually')
+export const unsettled = `tt.most_recent AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually')
    AND tt.to_state <> 'blocked_by_failures'`
 
 // A queue's table has to stand in the text of a statement, so only names that need no quoting get there.

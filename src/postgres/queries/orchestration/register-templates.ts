@@ -18,10 +18,11 @@ const orchestrationQueues = [resultQueue, 'orchestration_task_requests', 'orches
 export async function registerTemplates(
   database: Queryable,
   templates: readonly TaskTemplate[],
+  queues: Queryable = database,
 ): Promise<readonly string[]> {
   for (const template of templates) checkNames(template)
   const namespaces = [...new Set(templates.map((template) => template.namespace))].sort()
-  await createQueues(database, namespaces)
+  await createQueues(queues, namespaces)
   if (templates.length === 0) return []
   await database.query({ name: 'register-namespaces', text: namespacesText, values: [namespaces] })
   const sorted = [...new Map(templates.map((template) => [templateKey(template), template])).entries()]

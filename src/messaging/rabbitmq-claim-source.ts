@@ -1,0 +1,155 @@
+// Claims from RabbitMQ: judges the messages that the broker has handed over, and acknowledges them once their steps are ours.
+
+import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
+import { messageOf } from '../model/host-error.ts'
+import { JudgedClaim } from '../model/judged-claim.ts'
+import { requestAfter } from '../model/lanes-after.ts'
+import { type MessageJudge, stepQueueOf } from '../model/message-judge.ts'
+import type { WakeUps } from '../model/wake-ups.ts'
+import type { RabbitmqConnection } from './rabbitmq-connection.ts'
+import { RabbitmqConsumer, seenMessage } from './rabbitmq-consumer.ts'
+import type { RabbitmqSender } from './rabbitmq-sender.ts'
+
+export interface RabbitmqClaimSourceOptions {
+  readonly namespaces: readonly string[]
+  readonly foreignRetryMs: number
+  /** Messages that one queue may have handed over at most: the worker's permits and its prefetch; asked with every claim. */
+  window(): number
+  warn(message: string, details: Readonly<Record<string, unknown>>): void
+}
+
+interface Source {
+  readonly namespace: string
+  readonly consumer: RabbitmqConsumer
+}
+
+export class RabbitmqClaimSource implements ClaimSource, WakeUps {
+  readonly #connection: RabbitmqConnection
+  readonly #judge: MessageJudge
+  readonly #options: RabbitmqClaimSourceOptions
+  readonly #sender: RabbitmqSender
+  #sources: readonly Source[] = []
+  #namespaces: readonly string[]
+  readonly #listeners = new Set<{ readonly wake: () => void }>()
+  #wakeTimer: NodeJS.Timeout | null = null
+  #turn = 0
+
+  /** Before the connection starts: its queues are declared with it. */
+  constructor(
+    connection: RabbitmqConnection,
+    judge: MessageJudge,
+    sender: RabbitmqSender,
+    options: RabbitmqClaimSourceOptions,
+  ) {
+    this.#connection = connection
+    this.#judge = judge
+    this.#options = options
+    this.#sender = sender
+    this.#namespaces = options.namespaces
+    for (const namespace of options.namespaces) void this.#serve(namespace)
+    // The claim that follows says why nothing comes, or finds what came meanwhile.
+    connection.watch(() => this.#wake())
+  }
+
+  serve(namespaces: readonly string[]): void {
+    this.#namespaces = namespaces
+  }
+
+  /** Messages come; those that came while the connection was lost, too. */
+  get arriving(): boolean {
+    return this.#connection.fault === null
+  }
+
+  watch(changed: () => void): () => void {
+    return this.#connection.watch(changed)
+  }
+
+  /** The broker pushes: whatever the channel is called, its listener is woken by every message, and the first listener opens the queues. */
+  async listen(_channel: string, wake: () => void): Promise<() => Promise<void>> {
+    const listener = { wake }
+    this.#listeners.add(listener)
+    if (this.#listeners.size === 1) await Promise.all(this.#sources.map(({ consumer }) => consumer.open()))
+    return async () => {
+      this.#listeners.delete(listener)
+      if (this.#listeners.size > 0) return
+      if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer)
+      this.#wakeTimer = null
+      // A channel that is closing gives its messages back by its end.
+      await Promise.all(this.#sources.map(({ consumer }) => consumer.close().catch(() => undefined)))
+    }
+  }
+
+  async claim(request: ClaimRequest): Promise<Claim> {
+    this.#connection.current()
+    await this.#follow()
+    const claim = new JudgedClaim()
+    this.#turn += 1
+    const first = this.#turn % Math.max(1, this.#sources.length)
+    for (const { namespace, consumer } of [...this.#sources.slice(first), ...this.#sources.slice(0, first)]) {
+      if (this.#listeners.size > 0) await consumer.open()
+      const room = requestAfter(request, claim.steps)
+      if (room.free + room.prefetch <= 0) {
+        claim.skipped()
+        continue
+      }
+      // Steps of the queues before are ours already: a fault here must not make them unknown.
+      const claiming = consumer.whileBusy(() => this.#claimFrom(namespace, consumer, room, claim))
+      await (claim.steps.length === 0 ? claiming : claiming.catch((error) => this.#later(namespace, error, claim)))
+    }
+    return claim.claim()
+  }
+
+  /** The queues of namespaces that have come since. */
+  async #follow(): Promise<void> {
+    const known = this.#sources.map(({ namespace }) => namespace)
+    for (const namespace of this.#namespaces) if (!known.includes(namespace)) await this.#serve(namespace)
+  }
+
+  async #serve(namespace: string): Promise<void> {
+    const consumer = new RabbitmqConsumer({
+      queue: stepQueueOf(namespace),
+      window: this.#options.window,
+      holdMs: this.#options.foreignRetryMs,
+      arrived: () => this.#wake(),
+      broken: (error) => this.#connection.giveUp(error),
+      putLast: (queue, content) => this.#sender.publish(queue, content),
+    })
+    this.#sources = [...this.#sources, { namespace, consumer }]
+    await this.#connection.add(consumer)
+  }
+
+  async #claimFrom(
+    namespace: string,
+    consumer: RabbitmqConsumer,
+    request: ClaimRequest,
+    claim: JudgedClaim,
+  ): Promise<void> {
+    const seen = consumer.look()
+    if (seen.length === 0) return
+    const messages = seen.map(seenMessage)
+    const judged = await this.#judge.judge(request, { namespace, queue: consumer.queue, messages })
+    const left = requestAfter(request, judged.steps)
+    const hadRoom = left.free + left.prefetch > 0
+    consumer.settle(seen, judged.verdicts, hadRoom)
+    claim.add(judged, consumer.waiting > judged.verdicts.filter((verdict) => verdict === 'left').length)
+    // Somebody else was at their steps in this moment, and no message and no permit will tell how that went; or their limits are full.
+    if (hadRoom && judged.verdicts.includes('left')) this.#wakeSoon()
+  }
+
+  #later(namespace: string, error: unknown, claim: JudgedClaim): void {
+    claim.skipped()
+    this.#options.warn('messages could not be judged', { namespace, error: messageOf(error) })
+  }
+
+  #wakeSoon(): void {
+    if (this.#listeners.size === 0) return
+    this.#wakeTimer ??= setTimeout(() => {
+      this.#wakeTimer = null
+      this.#wake()
+    }, this.#options.foreignRetryMs)
+  }
+
+  #wake(): void {
+    for (const { wake } of this.#listeners) wake()
+  }
+}
