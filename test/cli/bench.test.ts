@@ -10,6 +10,7 @@ describe('bench', () => {
     'measures the real worker and its costs',
     async () => {
       const { code, stdout, stderr } = await stephost(['bench', ...tiny, '--json'], { timeoutMs })
+      expect(code, stderr).toBe(0)
       expect(stderr).toContain('fsync=on')
       const { cells, judgements } = JSON.parse(stdout)
       expect(cells).toMatchObject([{ workload: 'w1', system: 'stephost', count: 40 }])
@@ -18,7 +19,6 @@ describe('bench', () => {
       expect(run.walKbPerK).toBeGreaterThan(0)
       expect(run.commitsPerK).toBeGreaterThan(0)
       expect(judgements).toMatchObject([{ figure: 'w1: resident memory of the host', bound: 'most', limit: 200 }])
-      expect(code).toBe(0)
     },
     timeoutMs,
   )

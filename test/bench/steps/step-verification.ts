@@ -8,6 +8,7 @@ interface Counts {
   repeated: number
   reruns: number
   failed: number
+  failure: string | null
   malformed: number
   unstored: number
 }
@@ -29,6 +30,7 @@ SELECT count(*)::int AS steps,
        (count(*) FILTER (WHERE h.results > 1))::int AS repeated,
        (count(*) FILTER (WHERE h.runs <> 1 OR s.attempts IS DISTINCT FROM 1))::int AS reruns,
        (count(*) FILTER (WHERE h.failures > 0))::int AS failed,
+       min(s.results #>> '{error,message}') AS failure,
        (count(*) FILTER (WHERE s.results IS NOT NULL AND (s.results #>> '{result,guest}' IS NULL OR s.results ->> 'success' <> 'true')))::int AS malformed,
        coalesce((SELECT sum(made - kept) FROM invocations), 0)::int AS unstored
   FROM tasker.workflow_steps s JOIN history h USING (workflow_step_uuid)`
@@ -38,14 +40,14 @@ export async function stepOffences(
   database: Database,
   expected: { readonly count: number; readonly recovered: boolean },
 ): Promise<readonly string[]> {
-  const [row] = await database.query<Counts & Record<string, number>>({ text: counted })
+  const [row] = await database.query<Counts>({ text: counted })
   if (row === undefined) return ['nothing could be counted']
   const { count, recovered } = expected
   const found: (readonly [wrong: boolean, sentence: string])[] = [
     [row.steps !== count, `${row.steps} steps instead of ${count}`],
     [row.lost > 0, `${row.lost} steps lost their result`],
     [row.repeated > 0, `${row.repeated} steps have more than one committed result`],
-    [!recovered && row.failed > 0, `${row.failed} steps failed`],
+    [!recovered && row.failed > 0, `${row.failed} steps failed (${row.failure})`],
     [row.malformed > 0, `${row.malformed} results are not what the handler returned`],
     [!recovered && row.reruns > 0, `${row.reruns} steps ran more than once`],
     [!recovered && row.unstored > 0, `${row.unstored} invocations of handlers have no stored result`],
