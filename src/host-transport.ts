@@ -102,8 +102,7 @@ function splitTransport(options: TransportOptions, queueDatabase: Database): Tra
     ...{ outgoing: outbox, wakeUps: null, check: () => null },
     start: () => sweep.start(),
     stop: async () => {
-      await sweep.stop()
-      await outbox.close(dispatch.cancelGraceMs)
+      await Promise.all([sweep.stop(), outbox.close(dispatch.cancelGraceMs)])
     },
   }
 }
@@ -133,8 +132,7 @@ function rabbitmqTransport(options: TransportOptions): Transport {
       await sweep.start()
     },
     stop: async () => {
-      await sweep.stop()
-      await outbox.close(dispatch.cancelGraceMs)
+      await Promise.all([sweep.stop(), outbox.close(dispatch.cancelGraceMs)])
       await connection.stop()
     },
   }

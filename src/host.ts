@@ -263,7 +263,7 @@ export class Host implements Lifecycle {
       roomMax: () => this.#settings.config.worker.handlersMax + this.#settings.config.dispatch.prefetchMax,
       warn: (message, details) => log.warn(details, message),
     })
-    await this.#begin(transport, null)
+    await this.#begin(transport)
     this.#transport = transport
     if (modeInForce(config) !== config.worker.deploymentMode)
       log.info({}, `RabbitMQ only pushes: ${config.worker.deploymentMode} works as ${modeInForce(config)}`)

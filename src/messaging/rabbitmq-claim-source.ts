@@ -108,6 +108,7 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
   async #serve(namespace: string): Promise<void> {
     const consumer = new RabbitmqConsumer({
       queue: stepQueueOf(namespace),
+      target: this.#connection.target,
       window: this.#options.window,
       holdMs: this.#options.foreignRetryMs,
       arrived: () => this.#wake(),

@@ -4,10 +4,12 @@ import { randomUUID } from 'node:crypto'
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { SeenMessage, Verdict } from '../model/message-judge.ts'
 import type { ConnectionUser } from './rabbitmq-connection.ts'
+import { type BrokerTarget, brokerFault } from './rabbitmq-fault.ts'
 import { declareQueue } from './rabbitmq-topology.ts'
 
 export interface RabbitmqConsumerOptions {
   readonly queue: string
+  readonly target: BrokerTarget
   /** How many undecided messages the worker wants at most; asked again with every claim. */
   window(): number
   /** How long messages of foreign steps are held back, and undecided ones while there is no room. */
@@ -73,7 +75,7 @@ export class RabbitmqConsumer implements ConnectionUser {
   /** Messages are wanted: lets the broker hand over as many as the worker has room for, now and after a reconnect. */
   async open(): Promise<void> {
     this.#wanted = true
-    await this.#inTurn(() => this.#consume())
+    await this.#inTurn(() => this.#consume()).catch((error) => Promise.reject(brokerFault(error, this.#options.target)))
   }
 
   /** No more messages; those that nobody decided go back at once. */
@@ -222,12 +224,14 @@ export class RabbitmqConsumer implements ConnectionUser {
   }
 
   async #putLast(message: ConsumeMessage): Promise<void> {
-    try {
-      await this.#options.putLast(this.queue, message.content)
-      this.#answer((channel) => channel.ack(message))
-    } catch {
-      this.#giveBack([message])
-    }
+    const channel = this.#channel
+    const sent = await this.#options.putLast(this.queue, message.content).then(
+      () => true,
+      () => false,
+    )
+    // On another channel its number would be that of another message.
+    if (this.#channel !== channel) return
+    this.#answer((same) => (sent ? same.ack(message) : same.nack(message, false, true)))
   }
 
   #giveBack(messages: readonly ConsumeMessage[]): void {

@@ -143,12 +143,16 @@ describe('RabbitMQ', () => {
     await eventually('the only permit is taken', () => busy.seen.length === 1)
     const steps = [await rig.enqueue(), await rig.enqueue()]
     const idle = new ScriptedAdapter(succeed)
-    await rig.start(idle)
+    const second = await rig.start(idle)
     for (const step of steps) await reaches(step)
     expect(idle.seen).toHaveLength(2)
     expect(first.worker.counters.claimed).toBe(1)
+    await second.stop()
+    const later = await rig.enqueue()
     open()
     await reaches(blocked)
+    await reaches(later)
+    expect(busy.seen).toHaveLength(2)
   })
 
   it('goes on after a kill of the broker: nothing is lost, and what runs again has spent its attempt', async () => {
