@@ -42,8 +42,8 @@ export interface StepExecutorParts {
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** Takes the result of a step that ran. */
   finished(finished: FinishedStep): void
-  /** False: the lease may be over, and others may have the steps. */
-  mayStart(): boolean
+  /** False: the lease may be over, or it is and the step belongs to a life before: others may have it. */
+  mayStart(step: ClaimedStep): boolean
   /** Takes a step that never started: it keeps its attempt. */
   notStarted(step: ClaimedStep, reason: string): void
 }
@@ -283,7 +283,7 @@ export class StepExecutor {
     const { lone, mayStart } = this.#parts
     if (!this.#goesOn) return 'the worker ends'
     if (lone.isTaken && !members.some(({ step }) => mustRunAlone(step))) return 'another step runs alone on this worker'
-    return mayStart() ? null : 'the worker may have lost its lease'
+    return members.every(({ step }) => mayStart(step)) ? null : 'the worker may have lost its lease'
   }
 
   #notStarted(members: readonly Member[], reason: string): readonly never[] {

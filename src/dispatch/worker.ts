@@ -176,7 +176,7 @@ export class Worker implements Lifecycle {
       ...{ turns, lone: this.#lone },
       finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => this.#returns.later([step], reason),
-      mayStart: () => this.#lease.isCertain,
+      mayStart: (step) => this.#lease.isCertain && this.#held.has(step),
     })
     this.#consumer = this.#makeConsumer(guarded.source, guarded.hydrating)
     this.#recovery = new StepRecovery(options, { registry: store, store, held, events, counters, workerId })

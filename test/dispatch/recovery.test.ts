@@ -4,7 +4,7 @@ import type { Worker } from '../../src/dispatch/worker.ts'
 import type { Claim, ClaimRequest } from '../../src/model/claim-source.ts'
 import { HostError } from '../../src/model/host-error.ts'
 import type { StepId, WorkerId } from '../../src/model/ids.ts'
-import { emptyObject } from '../../src/model/json-text.ts'
+import { emptyObject, type JsonText } from '../../src/model/json-text.ts'
 import type { StepRequest } from '../../src/model/step-request.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import type { CompletionAnswer, FinishedStep } from '../../src/model/step-store.ts'
@@ -146,6 +146,35 @@ describe('recovery', () => {
     await eventually('the late result was dropped', () => worker.counters.dropped.lease_lost === 1)
     await reaches(step, 'enqueued_for_orchestration')
     expect((await steps.row(step)).attempts).toBe(2)
+  })
+
+  it('runs no step on from its checkpoint that was claimed in a life before', async () => {
+    const step = await steps.enqueue()
+    let hydrations = 0
+    class SlowStore extends PostgresStepStore {
+      override async hydrate(claimed: Parameters<PostgresStepStore['hydrate']>[0]) {
+        hydrations += 1
+        if (hydrations === 2) {
+          const firstLife = worker.workerId
+          await steps.database.query({
+            text: 'UPDATE stephost.workers SET declared_dead_at = now() WHERE worker_uuid = $1',
+            values: [firstLife],
+          })
+          await eventually('a new registration', () => worker.workerId !== firstLife)
+        }
+        return super.hydrate(claimed)
+      }
+    }
+    const adapter = new ScriptedAdapter(async (request) => {
+      const document = '{"cursor":1,"items_processed":1}' as JsonText
+      if (adapter.seen.length > 1) return succeed(request)
+      return { ...(await succeed(request)), outcome: { kind: 'checkpoint', document } } as StepResult
+    })
+    const worker: Worker = await start(adapter, { store: new SlowStore(steps.database, { leaseMs: 2_000 }) })
+    await reaches(step, 'enqueued_for_orchestration')
+    expect((await steps.row(step)).attempts).toBe(2)
+    // The run that yielded and the one of the new claim.
+    expect(adapter.seen.length).toBe(2)
   })
 
   it('returns steps whose claim was never answered, with their attempt', async () => {
