@@ -7,6 +7,7 @@ import { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-postgres.
 import { findPostmaster } from '../../src/postgres/embedded/postmaster.ts'
 import { migrate } from '../../src/postgres/migrate.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { tell } from './host-process.ts'
 import type { RestartKind } from './schedule.ts'
 
 /**
@@ -76,7 +77,7 @@ export class ChaosCluster {
         ORDER BY backend_start DESC LIMIT 1`,
     )
     if (row === undefined) return
-    process.kill(row.pid, 'SIGKILL')
+    tell(row.pid, 'SIGKILL')
     await this.#onceUp('SELECT 1')
   }
 

@@ -61,7 +61,10 @@ export function scheduleOf(seed: number, size: ScheduleSize): Schedule {
     // Every fourth begins together with the one before it.
     const together = count > 0 && random.below(4) === 0
     if (!together) afterResults = Math.ceil((size.results * (count + random.fraction())) / (size.actions + 1))
-    actions.push({ afterResults, action: actionOf(random, workers) })
+    const action = actionOf(random, workers)
+    // Where nobody listens there is no listener to cut.
+    const fits = mode !== 'PollingOnly' || action.kind !== 'cut-listener'
+    actions.push({ afterResults, action: fits ? action : { ...action, kind: 'kill-backends' } })
   }
   return { seed, mode, workers, actions }
 }
