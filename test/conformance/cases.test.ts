@@ -76,13 +76,16 @@ function expectResult(result: StepResult, expected: Expected): void {
   expect(lifted).toEqual(expected.outcome)
 }
 
-/** `$any` stands for whatever is there. */
+const pattern = /^\$matches (.*)$/s
+
+/** `$any` stands for whatever is there, `$matches` for a text that the expression behind it finds. */
 function wild(expected: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const text = JSON.stringify(expected)
-  return JSON.parse(text, (_key, value: unknown) => (value === '$any' ? expect.anything() : value)) as Record<
-    string,
-    unknown
-  >
+  return JSON.parse(text, (_key, value: unknown) => {
+    if (value === '$any') return expect.anything()
+    const expression = typeof value === 'string' ? pattern.exec(value)?.[1] : undefined
+    return expression === undefined ? value : expect.stringMatching(new RegExp(expression))
+  }) as Record<string, unknown>
 }
 
 function expectError(result: StepResult, expected: ExpectedError): void {
