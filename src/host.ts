@@ -285,6 +285,7 @@ export class Host implements Lifecycle {
     const { config, parts, log } = this.#options
     const facts = { environment: config.environment, database_pool_size: config.database.connectionsMax }
     const onFault = (error: unknown) => log.error({ err: error }, 'a request failed')
+    const onWarning = (message: string) => log.warn({}, message)
     const open = async (server: RestServer) => {
       await this.#begin(server)
       return server.address
@@ -295,9 +296,10 @@ export class Host implements Lifecycle {
         ? await open(
             orchestratorRest({
               ...web.address,
+              auth: web.auth,
               tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
               health: this.#orchestrator,
-              ...{ facts, onFault },
+              ...{ facts, onFault, onWarning },
             }),
           )
         : null
@@ -306,9 +308,10 @@ export class Host implements Lifecycle {
         ? await open(
             workerRest({
               ...config.worker.web.address,
+              auth: config.worker.web.auth,
               health: this.#workerHealth(this.#worker),
               domainEvents: this.#domainEvents,
-              ...{ facts, onFault },
+              ...{ facts, onFault, onWarning },
             }),
           )
         : null

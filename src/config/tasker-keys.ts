@@ -43,8 +43,8 @@ export const unusedTaskerKeys = [
   'worker.mpsc_channels.ffi_dispatch',
   'worker.orchestration_client',
   'worker.web.database_pools',
-  'worker.web.auth',
-  'worker.web.config_endpoint_enabled',
+  'worker.web.auth.jwt_token_expiry_hours',
+  'worker.web.auth.jwt_private_key',
   'worker.grpc',
   'orchestration.event_systems.orchestration.system_id',
   'orchestration.event_systems.orchestration.timing',
@@ -57,8 +57,8 @@ export const unusedTaskerKeys = [
   'orchestration.batch_processing',
   'orchestration.mpsc_channels',
   'orchestration.web.database_pools',
-  'orchestration.web.auth',
-  'orchestration.web.config_endpoint_enabled',
+  'orchestration.web.auth.jwt_token_expiry_hours',
+  'orchestration.web.auth.jwt_private_key',
   'orchestration.grpc',
 ] as const
 

@@ -4,6 +4,7 @@ import { type RuntimeName, runtimeNames } from '../model/handler.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import { suggestion } from '../model/nearest-name.ts'
 import { isSettingKey, type SettingValues, schema, settingEntries } from './schema.ts'
+import { authProblems } from './settings/auth.ts'
 import { isPermitTableKey, type PermitTables, readPermitTables, weightProblems } from './settings/limits.ts'
 import { isRuntimeName, namespaceRuntimesKey } from './settings/runtimes.ts'
 import { sidecarProblems } from './settings/sidecars.ts'
@@ -99,8 +100,10 @@ function valueProblem(line: string, used: ReadonlyMap<string, StatedValue>, envi
 }
 
 /** Addresses of databases and brokers carry passwords. */
+const secretKey = /(database\.url|rabbitmq\.url|auth\.api_keys?|auth\.jwt_public_key)$/
+
 function shown(key: string, value: unknown): string {
-  return key.endsWith('database.url') || key.endsWith('rabbitmq.url') ? '(not shown)' : JSON.stringify(value)
+  return secretKey.test(key) ? '(not shown)' : JSON.stringify(value)
 }
 
 function relationProblems(values: SettingValues): string[] {
@@ -128,7 +131,11 @@ function relationProblems(values: SettingValues): string[] {
     const because = 'the steps of a dead worker are to be back in the queue within the lease and 5 s'
     problems.push(`dispatch.heartbeat_ms = ${heartbeatMs}: must be at most ${heartbeatMaxMs}; ${because}`)
   }
-  return [...problems, ...sidecarProblems(values.runtimes, values.runtimes.sidecars)]
+  const auth = [
+    ...authProblems(values.orchestration.web.auth, 'orchestration.web.auth'),
+    ...authProblems(values.worker.web.auth, 'worker.web.auth'),
+  ]
+  return [...problems, ...auth, ...sidecarProblems(values.runtimes, values.runtimes.sidecars)]
 }
 
 function permitProblems({ worker }: SettingValues, permits: PermitTables): string[] {

@@ -6,6 +6,7 @@ export const hostErrorHints = {
   ADAPTER_STOPPED: 'The runtime is stopping; the step goes back to the queue.',
   CIRCUIT_OPEN:
     'Nothing to do: calls go through again soon after what they need is back; the message names the last fault.',
+  AUTH_UNAVAILABLE: 'Check that jwks_url of the auth table answers; callers with tokens are turned away until it does.',
   BROKER_DENIED: 'Check user, password, virtual host and rights (configure, write, read) of RABBITMQ_URL.',
   BROKER_FAULT: 'RabbitMQ refused an operation; the message is its own.',
   BROKER_UNREACHABLE: 'Check that RabbitMQ runs and that RABBITMQ_URL names it.',

@@ -251,3 +251,48 @@ describe('a refusal', () => {
     expect(refusal('[runtimes.python]\nprocesses = -1')).toContain('must be an integer from 0 to 256')
   })
 })
+
+describe('authentication', () => {
+  it('is off, and reads keys from files and variables', () => {
+    expect(loadConfig({ environment: {} }).orchestration.web.auth).toMatchObject({
+      ...{ table: 'orchestration.web.auth', enabled: false, issuer: 'tasker-core', publicKey: null, apiKeys: [] },
+    })
+    const { auth } = load(
+      `[orchestration.web.auth]
+       enabled = true
+       api_key = "0123456789abcdef"
+       api_keys_enabled = true
+       api_keys = [{ key = "another-key-of-ours", permissions = ["tasks:read"] }]`,
+      { TASKER_JWT_PUBLIC_KEY: 'line\nline' },
+    ).orchestration.web
+    expect(auth).toMatchObject({ enabled: true, publicKey: 'line\nline' })
+    expect(auth.apiKeys).toEqual([
+      { key: '0123456789abcdef', permissions: expect.arrayContaining(['tasks:*', 'dlq:*']), description: 'api_key' },
+      { key: 'another-key-of-ours', permissions: ['tasks:read'], description: '' },
+    ])
+  })
+
+  it.each([
+    ['', /enabled: nobody could come in; set jwt_public_key/],
+    ['jwt_verification_method = "jwks"', /jwks_url: must be set/],
+    ['jwt_verification_method = "jwks"\njwks_url = "http://issuer/"', /jwks_url: is plain HTTP/],
+    ['jwt_verification_method = "jwks"\njwks_url = "ftp://issuer/"', /jwks_url: must be an https/],
+    ['jwt_verification_method = "magic"', /must be one of "public_key", "jwks"/],
+    ['jwt_allowed_algorithms = ["HS256"]', /must be a list, not empty, of RS256/],
+    ['api_key = "short"', /api_key: must have 16 to 512/],
+    ['api_key_header = "Authorization"', /other than Authorization/],
+    [
+      'api_keys_enabled = true\napi_keys = [{ key = "0123456789abcdef", permissions = ["*"] }]',
+      /there is no permission "\*"/,
+    ],
+    ['api_keys = [{ key = "0123456789abcdef", permission = ["tasks:read"] }]', /must be a list of \{ key/],
+    ['api_kys = []', /unknown key/],
+  ])('refuses %j', (lines, said) => {
+    expect(refusal(`[worker.web.auth]\nenabled = true\n${lines}`)).toMatch(said)
+  })
+
+  it('shows no key in a refusal', () => {
+    expect(refusal('[worker.web.auth]\napi_keys = [{ key = "my secret" }]')).not.toContain('my secret')
+    expect(refusal('[worker.web.auth]\napi_key = 5')).toContain('(not shown)')
+  })
+})

@@ -21,6 +21,7 @@ export class Refusal extends Error {
 
 /** Codes and statuses of Tasker's table (orchestration-semantics §6.1); what is not in it is the server's fault. */
 const answers: Partial<Record<HostErrorCode, readonly [number, string]>> = {
+  AUTH_UNAVAILABLE: [503, 'SERVICE_UNAVAILABLE'],
   CIRCUIT_OPEN: [503, 'CIRCUIT_BREAKER_OPEN'],
   DATABASE_ANSWER_LOST: [503, 'SERVICE_UNAVAILABLE'],
   DATABASE_DENIED: [500, 'DATABASE_ERROR'],
@@ -49,7 +50,7 @@ const ownWords: Readonly<Record<string, string>> = {
   CIRCUIT_BREAKER_OPEN: 'The database did not answer the requests before; try again later',
   DATABASE_ERROR: 'Database operation failed',
   INTERNAL_ERROR: 'Internal server error',
-  SERVICE_UNAVAILABLE: 'The database cannot be reached',
+  SERVICE_UNAVAILABLE: 'Something that the server needs cannot be reached',
 }
 
 export function refusalOf(error: unknown): Refusal {

@@ -1,8 +1,11 @@
 // One HTTP server with the rules that all our REST APIs share: limits, error bodies, the address, an orderly end.
 
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { type AuthSettings, authOff } from '../../model/auth.ts'
 import { HostError, messageOf } from '../../model/host-error.ts'
 import type { Lifecycle } from '../../model/lifecycle.ts'
+import { Authenticator } from '../auth/authenticator.ts'
+import { requirePermissions } from '../auth/rest-auth.ts'
 import { Refusal, refusalOf } from './refusal.ts'
 
 export interface RestServerOptions {
@@ -13,6 +16,10 @@ export interface RestServerOptions {
   readonly routes: (app: FastifyInstance) => void
   /** Told of answers with a status of 500 and above. */
   readonly onFault: (error: unknown) => void
+  /** A sentence about something that works and should not be left so. */
+  readonly onWarning?: (message: string) => void
+  /** Default: everybody may do everything. */
+  readonly auth?: AuthSettings
   readonly bodyBytesMax?: number
   readonly requestTimeoutMs?: number
   /** How long requests under way may take at the end. */
@@ -39,11 +46,17 @@ export class RestServer implements Lifecycle {
     return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
   }
 
-  /** Rejects with ADDRESS_IN_USE, or CONFIG_INVALID when the address is not one of this machine. */
+  /** Rejects with ADDRESS_IN_USE, or CONFIG_INVALID when the address is not one of this machine or the keys of `auth` cannot be read. */
   async start(): Promise<void> {
     if (this.#app !== null) return
-    const { host = '127.0.0.1', port } = this.#options
-    const app = this.#build()
+    const { host = '127.0.0.1', port, auth = authOff, onWarning = () => {} } = this.#options
+    const app = this.#build(await Authenticator.open(auth, onWarning))
+    if (!auth.enabled && !isLoopback(host)) {
+      const address = `${host}:${port}`
+      onWarning(
+        `REST listens on ${address} without authentication: whoever reaches it may do everything; see ${auth.table}.enabled`,
+      )
+    }
     try {
       await app.listen({ host, port })
     } catch (error) {
@@ -65,7 +78,7 @@ export class RestServer implements Lifecycle {
     clearTimeout(cut)
   }
 
-  #build(): FastifyInstance {
+  #build(authenticator: Authenticator): FastifyInstance {
     const { routes, onFault } = this.#options
     const answer = (error: unknown, reply: FastifyReply): FastifyReply => {
       const refusal = refusalOf(error)
@@ -85,7 +98,12 @@ export class RestServer implements Lifecycle {
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
     app.setErrorHandler((error, _request, reply) => answer(error, reply))
     app.setNotFoundHandler((_request, reply) => answer(new Refusal(404, 'NOT_FOUND', 'Resource not found'), reply))
+    requirePermissions(app, authenticator)
     routes(app)
     return app
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host)
 }

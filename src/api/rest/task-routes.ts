@@ -14,18 +14,20 @@ export function taskRoutes(
   app: FastifyInstance,
   { tasks, inputSchema }: { tasks: TaskService; inputSchema: InputSchemaCheck },
 ): void {
-  app.post('/v1/tasks', async (request, reply) =>
+  app.post('/v1/tasks', { config: { permission: 'tasks:create' } }, async (request, reply) =>
     document(reply, taskDocument(await tasks.createTask(readTaskRequest(request.body, inputSchema)))),
   )
-  app.get<TaskParameters>('/v1/tasks/:uuid', async (request, reply) => {
+  app.get<TaskParameters>('/v1/tasks/:uuid', { config: { permission: 'tasks:read' } }, async (request, reply) => {
     const taskId = checkedUuid(request.params.uuid)
     const task = await tasks.task(taskId).catch((error: unknown) => {
       throw isHostError(error, 'TASK_NOT_FOUND') ? new Refusal(404, 'NOT_FOUND', 'Resource not found') : error
     })
     return document(reply, taskDocument(task))
   })
-  app.get<TaskParameters>('/v1/tasks/:uuid/workflow_steps', async (request, reply) =>
-    document(reply, stepListDocument(await tasks.steps(checkedUuid(request.params.uuid)))),
+  app.get<TaskParameters>(
+    '/v1/tasks/:uuid/workflow_steps',
+    { config: { permission: 'steps:read' } },
+    async (request, reply) => document(reply, stepListDocument(await tasks.steps(checkedUuid(request.params.uuid)))),
   )
 }
 

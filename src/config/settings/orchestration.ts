@@ -38,6 +38,6 @@ export function orchestrationConfig(values: Values<typeof orchestrationSettings>
     resultBatchMax: systems.orchestration.processing.batch_size,
     readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
     shutdownTimeoutMs: values.shutdown_timeout_ms,
-    web: webConfig(values.web),
+    web: webConfig(values.web, 'orchestration.web'),
   }
 }

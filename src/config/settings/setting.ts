@@ -20,7 +20,7 @@ export function setting<T>(format: Format<T>, doc: string, options: { env?: stri
   return { doc, format, default: null, ...(options.env === undefined ? {} : { env: options.env }) }
 }
 
-function form<T>(allowed: string, accepts: (value: unknown) => boolean): Format<T> {
+export function form<T>(allowed: string, accepts: (value: unknown) => boolean): Format<T> {
   return (value: unknown): asserts value is T => {
     if (!accepts(value)) throw new Error(`must be ${allowed}`)
   }

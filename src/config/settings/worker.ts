@@ -1,4 +1,6 @@
 // `worker`: how steps are found, how many handlers run at once and for how long, and the worker's own address.
+import type { AuthSettings } from '../../model/auth.ts'
+import { authConfig, authSettings } from './auth.ts'
 import {
   type Address,
   address,
@@ -18,6 +20,8 @@ export type DeploymentMode = (typeof deploymentModes)[number]
 export const webSettings = {
   enabled: setting(boolean, 'Whether REST is served'),
   request_timeout_ms: setting(integerBetween(100, 300_000), 'Longest time for one request'),
+  config_endpoint_enabled: setting(boolean, 'Whether GET /config is served'),
+  auth: authSettings,
 }
 
 export const workerSettings = {
@@ -73,6 +77,8 @@ export interface WebConfig {
   readonly enabled: boolean
   readonly address: Address
   readonly requestTimeoutMs: number
+  readonly configEndpoint: boolean
+  readonly auth: AuthSettings
 }
 
 export interface LoadSheddingConfig {
@@ -119,14 +125,16 @@ export function workerConfig(values: Values<typeof workerSettings>): WorkerConfi
       capacityThresholdPercent: shedding.capacity_threshold_percent,
       warningThresholdPercent: shedding.warning_threshold_percent,
     },
-    web: webConfig(values.web),
+    web: webConfig(values.web, 'worker.web'),
   }
 }
 
-export function webConfig(values: Values<typeof workerSettings.web>): WebConfig {
+export function webConfig(values: Values<typeof workerSettings.web>, table: string): WebConfig {
   return {
     enabled: values.enabled,
     address: addressOf(values.bind_address),
     requestTimeoutMs: values.request_timeout_ms,
+    configEndpoint: values.config_endpoint_enabled,
+    auth: authConfig(values.auth, `${table}.auth`),
   }
 }
