@@ -21,5 +21,7 @@ export function guardedTasks(tasks: TaskService, breaker: CircuitBreaker): TaskS
     task: (taskId) => breaker.run(() => tasks.task(taskId)),
     steps: (taskId) => breaker.run(() => tasks.steps(taskId)),
     progress: (taskId) => breaker.run(() => tasks.progress(taskId)),
+    cancel: (taskId) => breaker.run(() => tasks.cancel(taskId)),
+    actOnStep: (taskId, stepId, action) => breaker.run(() => tasks.actOnStep(taskId, stepId, action)),
   }
 }

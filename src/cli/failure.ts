@@ -7,7 +7,11 @@ export const exitCodes = { done: 0, workFailed: 1, usage: 2, environment: 3 } as
 const usageCodes: ReadonlySet<HostErrorCode> = new Set([
   'CONFIG_INVALID',
   'HANDLERS_DIR_MISSING',
+  'STEP_ACTION_INVALID',
+  'STEP_NOT_FOUND',
+  'STEP_TRANSITION_INVALID',
   'TASK_DUPLICATE',
+  'TASK_FINISHED',
   'TASK_INVALID',
   'TASK_NOT_FOUND',
   'TEMPLATE_INVALID',

@@ -19,6 +19,11 @@ export class HeldSteps {
     return [...this.#steps.values(), ...this.#unreturned.values()]
   }
 
+  /** Of the steps that run or wait here. */
+  get claims(): readonly ClaimToken[] {
+    return [...this.#steps.keys()]
+  }
+
   /** A claim has not been answered. */
   get isClaiming(): boolean {
     return this.#claimsInFlight.size > 0
@@ -43,6 +48,13 @@ export class HeldSteps {
 
   letGo(step: ClaimedStep): void {
     this.#steps.delete(step.token)
+  }
+
+  /** Lets go of those, and answers with what was held of them. */
+  take(claims: readonly ClaimToken[]): readonly ClaimedStep[] {
+    const taken = claims.flatMap((claim) => this.#steps.get(claim) ?? [])
+    for (const step of taken) this.letGo(step)
+    return taken
   }
 
   letGoOfAll(): void {

@@ -31,6 +31,19 @@ export interface StepCompleterParts {
   stored(): void
 }
 
+/** From the settings of the worker. */
+export function completerOptions(settings: {
+  readonly completionBatchMax: number
+  readonly resultsWaitingMax: number
+  readonly resultsWaitingBytesMax: number
+}): StepCompleterOptions {
+  return {
+    batchMax: settings.completionBatchMax,
+    waitingMax: settings.resultsWaitingMax,
+    waitingBytesMax: settings.resultsWaitingBytesMax,
+  }
+}
+
 /** Text of one statement; a batch of large results is cut there. */
 const batchCharactersMax = 32 * 1024 * 1024
 const retryBaseMs = 50

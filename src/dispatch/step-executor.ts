@@ -42,6 +42,8 @@ export interface StepExecutorParts {
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** Takes the result of a step that ran. */
   finished(finished: FinishedStep): void
+  /** False: the step is not this worker's any more. */
+  holds(step: ClaimedStep): boolean
   /** False: the lease may be over, or it is and the step belongs to a life before: others may have it. */
   mayStart(step: ClaimedStep): boolean
   /** Takes a step that never started: it keeps its attempt. */
@@ -152,6 +154,13 @@ export class StepExecutor {
     this.#parts.lone.refuseWaiting(`cancelled before it started: ${reason}`)
     this.#parts.turns.refuseWaiting(`cancelled before it started: ${reason}`)
     for (const callId of this.#running.keys()) this.#cancel(callId, reason)
+  }
+
+  /** Cancels the calls that have no step of this worker's any more; one of a batch goes on with the others. */
+  cancelUnheld(): void {
+    for (const [callId, { members }] of this.#running) {
+      if (!members.some(({ step }) => this.#parts.holds(step))) this.#cancel(callId, 'lease_lost')
+    }
   }
 
   /** Stores the checkpoints; gives the steps that run on, in the same claim and attempt. Source: wire-protocol §6.3. */

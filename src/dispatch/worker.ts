@@ -1,6 +1,6 @@
 // The worker: the parts of the flow, started in order, and drained in order when it ends.
 
-import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
+import type { CircuitBreaker } from '../model/circuit-breaker.ts'
 import type { ClaimSource } from '../model/claim-source.ts'
 import type { AuthorCode, StoredSteps } from '../model/domain-event.ts'
 import type { RuntimeName } from '../model/handler.ts'
@@ -9,12 +9,19 @@ import type { JsonLimits } from '../model/json-text.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { StepLog } from '../model/step-log.ts'
-import type { NamedTaskSource, StepStore, WorkerAnnouncements, WorkerRegistry } from '../model/step-store.ts'
+import type {
+  EndedClaims,
+  NamedTaskSource,
+  StepStore,
+  WorkerAnnouncements,
+  WorkerRegistry,
+} from '../model/step-store.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
 import { AuthorCalls } from './author-calls.ts'
 import { DeadlineWheel } from './deadline.ts'
 import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from './dispatch-events.ts'
 import { Drain, type DrainOptions } from './drain.ts'
+import { behindBreakers } from './guarded-parts.ts'
 import { HandlerDirectory } from './handler-directory.ts'
 import { HeldSteps } from './held-steps.ts'
 import { HiddenMessages } from './hidden-messages.ts'
@@ -29,11 +36,12 @@ import { RuntimeTurns } from './runtime-turns.ts'
 import { Semaphore } from './semaphore.ts'
 import { ServedNamespaces } from './served-namespaces.ts'
 import { StepCheckpoints } from './step-checkpoints.ts'
-import { StepCompleter, type StepCompleterOptions } from './step-completer.ts'
+import { completerOptions, StepCompleter } from './step-completer.ts'
 import { StepConsumer } from './step-consumer.ts'
 import { type RunningStep, StepExecutor } from './step-executor.ts'
 import { StepLogs } from './step-logs.ts'
 import { StepReturns } from './step-returns.ts'
+import { TakenBack } from './taken-back.ts'
 
 export type DeploymentMode = 'Hybrid' | 'EventDrivenOnly' | 'PollingOnly'
 
@@ -80,7 +88,7 @@ export interface WorkerParts {
   readonly source: ClaimSource
   /** An adapter for the language that runs it in a process of its own, not started; null or absent: it is in processes anyway. */
   readonly isolated?: (runtime: RuntimeName) => RuntimeAdapter | null
-  readonly store: StepStore & NamedTaskSource & WorkerRegistry & WorkerAnnouncements
+  readonly store: StepStore & EndedClaims & NamedTaskSource & WorkerRegistry & WorkerAnnouncements
   /** null: `PollingOnly`. */
   readonly wakeUps: WakeUps | null
   readonly events: DispatchEvents
@@ -116,6 +124,7 @@ export class Worker implements Lifecycle {
   readonly #served: ServedNamespaces
   readonly #hidden: HiddenMessages
   readonly #returns: StepReturns
+  readonly #takenBack: TakenBack
 
   constructor(options: WorkerOptions, parts: WorkerParts) {
     const { store, events } = parts
@@ -166,16 +175,14 @@ export class Worker implements Lifecycle {
       stored: () => this.#roomFreed(),
     })
     this.#executor = new StepExecutor(options, {
-      directory,
-      events,
-      runnable: this.#runnable,
-      deadlines: this.#deadlines,
-      logs: this.#logs,
+      ...{ directory, events, runnable: this.#runnable },
+      ...{ deadlines: this.#deadlines, logs: this.#logs },
       checkpoints: new StepCheckpoints(store, options.resultLimits),
       hydrate: (steps) => store.hydrate(steps),
       ...{ turns, lone: this.#lone },
       finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => this.#returns.later([step], reason),
+      holds: (step) => held.has(step),
       mayStart: (step) => this.#lease.isCertain && this.#held.has(step),
     })
     this.#consumer = this.#makeConsumer(guarded.source, guarded.hydrating)
@@ -184,6 +191,7 @@ export class Worker implements Lifecycle {
       { store, held, events, counters, hidden: this.#hidden, releaseUnknown: () => this.#recovery.releaseUnknown() },
       { delayMs: options.foreignRetryMs },
     )
+    this.#takenBack = this.#newTakenBack()
     this.#lease = this.#newLease()
     this.#drain = this.#newDrain()
   }
@@ -288,7 +296,7 @@ export class Worker implements Lifecycle {
     await this.#runnable.refresh()
     await this.#lease.start()
     try {
-      await this.#served.listen()
+      await Promise.all([this.#served.listen(), this.#takenBack.listen()])
     } catch (error) {
       await this.stop()
       throw error
@@ -317,8 +325,18 @@ export class Worker implements Lifecycle {
         this.#consumer.databaseAnswered()
         await this.#hidden.tellOwed()
         await served.register()
+        await this.#takenBack.look()
         await this.#recovery.onHeartbeat(beat)
       },
+    })
+  }
+
+  #newTakenBack(): TakenBack {
+    const { events, store, wakeUps } = this.#parts
+    return new TakenBack({
+      ...{ held: this.#held, events, wakeUps },
+      ended: (claims) => store.endedClaims(claims),
+      stop: () => this.#executor.cancelUnheld(),
     })
   }
 
@@ -328,7 +346,7 @@ export class Worker implements Lifecycle {
       ...{ held: this.#held, events, storedSteps },
       ...{ consumer: this.#consumer, executor: this.#executor, completer: this.#completer },
       ...{ recovery: this.#recovery, lease: this.#lease },
-      stopListening: () => this.#served.stop(),
+      stopListening: () => Promise.all([this.#served.stop(), this.#takenBack.stop()]),
       giveBack: (steps, reason) => this.#returns.giveBack(steps, { reason, delayMs: 0 }),
       givenBack: () => this.#returns.settled(),
     })
@@ -372,27 +390,5 @@ export class Worker implements Lifecycle {
     this.#held.letGoOfAll()
     this.#consumer.dropPrefetched()
     this.#executor.cancelAll('lease_lost')
-  }
-}
-
-function completerOptions(options: WorkerOptions): StepCompleterOptions {
-  return {
-    batchMax: options.completionBatchMax,
-    waitingMax: options.resultsWaitingMax,
-    waitingBytesMax: options.resultsWaitingBytesMax,
-  }
-}
-
-/** A claim and its hydration are one thing: a step that cannot be hydrated should not have been claimed. */
-function behindBreakers({ source, store, breakers }: WorkerParts): {
-  readonly source: Pick<ClaimSource, 'claim'>
-  readonly hydrating: Pick<StepStore, 'hydrate'>
-  readonly completing: Pick<StepStore, 'complete'>
-} {
-  const { claims, completions } = breakers ?? { claims: null, completions: null }
-  return {
-    source: { claim: (request) => through(claims, () => source.claim(request)) },
-    hydrating: { hydrate: (steps) => through(claims, () => store.hydrate(steps)) },
-    completing: { complete: (by, finished) => through(completions, () => store.complete(by, finished)) },
   }
 }

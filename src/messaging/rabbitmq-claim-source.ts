@@ -5,7 +5,7 @@ import { messageOf } from '../model/host-error.ts'
 import { JudgedClaim } from '../model/judged-claim.ts'
 import { requestAfter } from '../model/lanes-after.ts'
 import { type MessageJudge, stepQueueOf } from '../model/message-judge.ts'
-import type { WakeUps } from '../model/wake-ups.ts'
+import { takenBackChannel, type WakeUps } from '../model/wake-ups.ts'
 import type { RabbitmqConnection } from './rabbitmq-connection.ts'
 import { RabbitmqConsumer, seenMessage } from './rabbitmq-consumer.ts'
 import type { RabbitmqSender } from './rabbitmq-sender.ts'
@@ -64,8 +64,12 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
     return this.#connection.watch(changed)
   }
 
-  /** The broker pushes: whatever the channel is called, its listener is woken by every message, and the first listener opens the queues. */
-  async listen(_channel: string, wake: () => void): Promise<() => Promise<void>> {
+  /**
+   * The broker pushes: whatever the queue is called, its listener is woken by every message, and the first listener opens the queues. It knows
+   * nothing of steps that are taken back; a worker finds those after its next heartbeat.
+   */
+  async listen(channel: string, wake: () => void): Promise<() => Promise<void>> {
+    if (channel === takenBackChannel) return async () => {}
     const listener = { wake }
     this.#listeners.add(listener)
     if (this.#listeners.size === 1) await Promise.all(this.#sources.map(({ consumer }) => consumer.open()))

@@ -35,9 +35,15 @@ export const hostErrorHints = {
   RUNTIME_UNAVAILABLE: 'Run `stephost doctor`: it names what is missing and the command that installs it.',
   SCHEMA_MISSING: 'Run `stephost migrate`.',
   SEMAPHORE_MISUSED: 'This is a defect of stephost: a permit was released twice.',
+  STEP_ACTION_INVALID: 'Correct the action; the message names the field.',
+  STEP_NOT_FOUND: 'Check the step id, and that the step belongs to the task.',
+  STEP_TRANSITION_INVALID:
+    'Look at the state of the step: only a failed step can be reset, and a finished one stays as it is.',
   TASK_DUPLICATE: 'A task with this identity exists; change the context or send an identity of its own.',
+  TASK_FINISHED: 'Nothing to do: the task has ended; submit a new one to run it again.',
   TASK_INVALID: 'Correct the request; the message names the field.',
   TASK_NOT_FOUND: 'Check the task id.',
+  TASK_TRANSITION_INVALID: 'This is a defect of stephost: a task was to move where no move leads.',
   TEMPLATE_INVALID: 'Correct the template; the message names the place.',
   TEMPLATE_NOT_FOUND: 'Run `stephost templates` for the names and versions that exist.',
 } as const

@@ -98,6 +98,18 @@ export interface TaskMove {
   readonly enqueue: boolean
 }
 
+/** What an operator does to one step. */
+export interface StepOperation {
+  readonly stepId: string
+  readonly from: StepState
+  readonly to: StepState
+  readonly event: 'ResetForRetry' | 'ResolveManually' | 'CompleteManually'
+  readonly operator: string
+  readonly reason: string
+  /** For `CompleteManually`: what the handler would have returned, and what the operator adds; untrusted. */
+  readonly completion: { readonly result: JsonText; readonly metadata: JsonText | null } | null
+}
+
 export interface OrchestrationTransaction {
   /** Takes visible result messages for good; malformed ones are set aside with their reason. `only` limits it to those messages. */
   takeResults(options: { max: number; only: readonly string[] | null }): Promise<ResultMessages>
@@ -108,6 +120,15 @@ export interface OrchestrationTransaction {
   /** Resolves with the steps that really moved: each was still in its `from` state. */
   moveSteps(moves: readonly StepMove[]): Promise<readonly StepId[]>
   taskCounts(taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]>
+  /**
+   * Cancels what has not finished: of these tasks all steps; with `states` only those in one of them. Workers that run one are told. The
+   * tasks must be locked. Resolves with how many.
+   */
+  cancelSteps(options: { taskIds: readonly TaskId[]; states: readonly StepState[] | null }): Promise<number>
+  /** null: the task has no such step. */
+  stepState(step: { taskId: TaskId; stepId: string }): Promise<StepState | null>
+  /** One compare-and-set move by an operator, with its audit. `moved`: the step was still in `from`. */
+  operateStep(operation: StepOperation): Promise<{ readonly moved: boolean; readonly problem: string | null }>
   /** Writes the tasks' transitions and, where asked, enqueues ready steps: transition, message, wake-up. Resolves with the number enqueued. */
   moveTasks(moves: readonly TaskMove[]): Promise<number>
 }

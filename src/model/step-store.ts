@@ -66,6 +66,11 @@ export interface NamedTaskSteps {
   readonly steps: readonly NamedTaskStep[]
 }
 
+export interface EndedClaims {
+  /** Those of the claims that are over: their steps were cancelled, resolved or recovered. */
+  endedClaims(claims: readonly ClaimToken[]): Promise<readonly ClaimToken[]>
+}
+
 export interface NamedTaskSource {
   load(namespaces: readonly string[]): Promise<readonly NamedTaskSteps[]>
 }

@@ -120,6 +120,22 @@ export type StepProgress = Pick<
   | 'nextRetryAt'
 >
 
+/** What an operator may do to a step that has not finished. Tagged like the interface. Source: orchestration-semantics §2.11. */
+export type StepAction =
+  /** From `error` only: the step runs again, with all its attempts. */
+  | { readonly actionType: 'reset_for_retry'; readonly reason: string; readonly resetBy: string }
+  /** Counts as done without a result; what the step left behind stays. */
+  | { readonly actionType: 'resolve_manually'; readonly reason: string; readonly resolvedBy: string }
+  /** As if the handler had returned `result`. */
+  | {
+      readonly actionType: 'complete_manually'
+      readonly reason: string
+      readonly completedBy: string
+      readonly result: JsonText
+      /** Any JSON; what is no object is stored under `operator_metadata`. null: none. */
+      readonly metadata: JsonText | null
+    }
+
 export interface TaskService {
   /**
    * Makes a task and enqueues its first steps in one transaction. Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, TASK_INVALID or
@@ -132,4 +148,14 @@ export interface TaskService {
   steps(taskId: string): Promise<readonly StepView[]>
   /** Rejects with TASK_NOT_FOUND. */
   progress(taskId: string): Promise<TaskProgress>
+  /**
+   * Ends the task and every step that has not finished, in one transaction; handlers that run are told to stop. Rejects with TASK_NOT_FOUND,
+   * or TASK_FINISHED when it is complete, in error, cancelled or resolved.
+   */
+  cancel(taskId: string): Promise<TaskView>
+  /**
+   * Does it, writes who and why into the step's history and audit, and moves the task on, in one transaction. Rejects with TASK_NOT_FOUND,
+   * STEP_NOT_FOUND, TASK_FINISHED (a task in `error` is reopened, not refused), STEP_TRANSITION_INVALID or STEP_ACTION_INVALID.
+   */
+  actOnStep(taskId: string, stepId: string, action: StepAction): Promise<StepView>
 }

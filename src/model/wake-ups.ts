@@ -21,3 +21,6 @@ export function readyChannel(namespace: string): string {
 export function visibleChannel(namespace: string): string {
   return `stephost_visible.${namespace}`
 }
+
+/** Told when steps that are in progress were cancelled or resolved: whoever runs one should look whether it is still its own. */
+export const takenBackChannel = 'stephost_taken_back'

@@ -13,6 +13,8 @@ const toEvaluation: Partial<Record<TaskState, readonly TaskState[]>> = {
   evaluating_results: [],
   waiting_for_dependencies: ['evaluating_results'],
   waiting_for_retry: ['enqueuing_steps', 'steps_in_process', 'evaluating_results'],
+  blocked_by_failures: ['evaluating_results'],
+  error: ['pending', 'initializing', 'enqueuing_steps', 'steps_in_process', 'evaluating_results'],
 }
 
 /** The shorter ways that the table knows. */
@@ -21,12 +23,15 @@ const toEnqueuing: Partial<Record<TaskState, readonly TaskState[]>> = {
   initializing: ['enqueuing_steps'],
   enqueuing_steps: [],
   waiting_for_retry: ['enqueuing_steps'],
+  blocked_by_failures: ['enqueuing_steps'],
+  error: ['pending', 'initializing', 'enqueuing_steps'],
 }
 
-/** null: the task stays as it is. */
-export function nextMove(task: TaskCounts): TaskMove | null {
+/** null: the task stays as it is. `reopen`: an operator helped, so a task that failed goes on unless another of its steps has failed. */
+export function nextMove(task: TaskCounts, { reopen }: { reopen: boolean } = { reopen: false }): TaskMove | null {
   const { taskId, state, counts } = task
-  if (settledTaskStates.has(state)) return null
+  const failed = state === 'blocked_by_failures' || state === 'error'
+  if (failed ? !reopen || counts.failed > 0 : settledTaskStates.has(state)) return null
   const evaluated = toEvaluation[state] ?? []
   const enqueuing = toEnqueuing[state] ?? [...evaluated, 'enqueuing_steps']
   const move = (path: readonly TaskState[], enqueue = false): TaskMove | null =>

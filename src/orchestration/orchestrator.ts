@@ -6,11 +6,12 @@ import type { HealthCheck, HealthFact, HealthSource } from '../model/health.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { OrchestrationStore } from '../model/orchestration-store.ts'
-import type { StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
+import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
 import type { BackoffSettings } from './backoff.ts'
 import type { ContextLimits } from './context-limits.ts'
 import { Loop } from './loop.ts'
+import { actOnStep, cancelTask } from './operations.ts'
 import { RecoverySweep } from './recovery-sweep.ts'
 import { ResultProcessor } from './result-processor.ts'
 import { wakeRetries } from './retry-waker.ts'
@@ -115,6 +116,18 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
 
   async progress(taskId: string): Promise<TaskProgress> {
     return found(await this.#store.taskProgress(taskId), taskId)
+  }
+
+  async cancel(taskId: string): Promise<TaskView> {
+    await cancelTask(this.#store, taskId)
+    return this.task(taskId)
+  }
+
+  async actOnStep(taskId: string, stepId: string, action: StepAction): Promise<StepView> {
+    await actOnStep(this.#store, { taskId, stepId }, action)
+    const step = (await this.steps(taskId)).find((view) => view.stepId === stepId.toLowerCase())
+    if (step === undefined) throw new HostError('STEP_NOT_FOUND', `The task ${taskId} has no step ${stepId}`)
+    return step
   }
 
   async checks(): Promise<Readonly<Record<string, HealthCheck>>> {

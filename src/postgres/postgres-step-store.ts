@@ -9,6 +9,7 @@ import { type OutgoingMessages, resultQueue, type StepMessage } from '../model/s
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type {
   CompletionAnswer,
+  EndedClaims,
   FinishedStep,
   Heartbeat,
   NamedTaskSource,
@@ -25,6 +26,7 @@ import { visibleChannel } from '../model/wake-ups.ts'
 import type { Database } from './database.ts'
 import { sqlStateOf } from './database-fault.ts'
 import { completeSteps } from './queries/complete-steps.ts'
+import { endedClaims } from './queries/ended-claims.ts'
 import { forgetRejectedMessages } from './queries/forget-rejected-messages.ts'
 import { hydrateSteps } from './queries/hydrate-steps.ts'
 import { loadNamedTasks } from './queries/load-named-tasks.ts'
@@ -52,7 +54,7 @@ import { StepDefinitions } from './step-definitions.ts'
 const recoveredStepsMax = 1000
 const recoveryPassesMax = 50
 
-export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegistry, WorkerAnnouncements {
+export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSource, WorkerRegistry, WorkerAnnouncements {
   readonly #database: Database
   readonly #heartbeats: Queryable
   readonly #queues: Queryable
@@ -116,6 +118,10 @@ export class PostgresStepStore implements StepStore, NamedTaskSource, WorkerRegi
     const messages = await releaseSteps(this.#database, steps, { ...options, sends: this.#outgoing === null })
     this.#outgoing?.accept(messages, options.delayMs)
     return messages.length
+  }
+
+  endedClaims(claims: readonly ClaimToken[]): Promise<readonly ClaimToken[]> {
+    return endedClaims(this.#database, claims)
   }
 
   announceVisible(namespaces: readonly string[]): Promise<void> {

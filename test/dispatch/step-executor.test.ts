@@ -56,6 +56,7 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
         return new Map(steps.map((step) => [step.stepId, stepRequest(step)]))
       },
       runnable: new RunnableSteps(noTasks, directory, options),
+      holds: () => true,
       finished: ({ result }) => void results.push(result),
       lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {} }),
       mayStart: () => true,

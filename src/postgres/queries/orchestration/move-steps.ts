@@ -1,12 +1,18 @@
 // Moves steps from state to state, each by compare-and-set on its current transition.
 
+import { HostError } from '../../../model/host-error.ts'
 import type { StepId } from '../../../model/ids.ts'
 import type { StepMove } from '../../../model/orchestration-store.ts'
+import { eventOf, stepMoves } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
 import { stepEventMetadata } from '../step-event.ts'
 
 /** Resolves with the steps that moved. The columns of the step follow in the same statement. Source: orchestration-semantics §2.4. */
 export async function moveSteps(transaction: Queryable, moves: readonly StepMove[]): Promise<readonly StepId[]> {
+  for (const { stepId, from, to } of moves) {
+    if (eventOf(stepMoves, from, to) !== null) continue
+    throw new HostError('STEP_TRANSITION_INVALID', `No move leads step ${stepId} from ${from} to ${to}`)
+  }
   const rows = await transaction.query<{ step_uuid: StepId }>({
     name: 'move-steps',
     text: moveText,

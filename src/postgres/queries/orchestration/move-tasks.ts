@@ -1,6 +1,8 @@
 // Moves tasks along their states and enqueues the steps that are ready, with messages and wake-ups, in one statement.
 
+import { HostError } from '../../../model/host-error.ts'
 import type { TaskMove } from '../../../model/orchestration-store.ts'
+import { eventOf, taskMoves } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
 import { stepEventMetadata } from '../step-event.ts'
 import { readyToEnqueue, stepReadiness } from './step-readiness.ts'
@@ -40,23 +42,35 @@ export async function moveTasks(
       moves.map((move) => move.path.join(',')),
       moves.map((move) => move.enqueue),
       orchestratorId,
+      moves.map((move) => eventsOf(move).join(',')),
     ],
   })
   return row?.enqueued ?? 0
+}
+
+/** One event per move of the walk. Rejects what the table of moves does not have. */
+function eventsOf({ taskId, from, path }: TaskMove): readonly string[] {
+  return path.map((to, index) => {
+    const before = path[index - 1] ?? from
+    const event = eventOf(taskMoves, before, to)
+    if (event === null)
+      throw new HostError('TASK_TRANSITION_INVALID', `No move leads task ${taskId} from ${before} to ${to}`)
+    return event
+  })
 }
 
 // One message per notification for foreign workers, which handle only what they are told of; one bare wake-up while our own workers serve
 // the namespace (design D2). A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
 const moveText = `
 WITH moves AS MATERIALIZED (
-  SELECT m.task_uuid, m.from_state, string_to_array(m.path, ',') AS path, m.enqueue
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[]) AS m(task_uuid, from_state, path, enqueue)
+  SELECT m.task_uuid, m.from_state, string_to_array(m.path, ',') AS path, m.enqueue, string_to_array(m.events, ',') AS events
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $6::text[]) AS m(task_uuid, from_state, path, enqueue, events)
 ), closed AS (
   UPDATE tasker.task_transitions t SET most_recent = false, updated_at = now()
     FROM moves m WHERE t.task_uuid = m.task_uuid AND t.most_recent AND t.to_state = m.from_state
   RETURNING t.task_uuid, t.sort_key
 ), begun AS MATERIALIZED (
-  SELECT m.task_uuid, m.from_state, m.path, m.enqueue, coalesce(c.sort_key, 0) AS sort_key
+  SELECT m.task_uuid, m.from_state, m.path, m.enqueue, m.events, coalesce(c.sort_key, 0) AS sort_key
     FROM moves m LEFT JOIN closed c USING (task_uuid)
    WHERE c.task_uuid IS NOT NULL
       OR (m.from_state = 'pending' AND NOT EXISTS (SELECT FROM tasker.task_transitions t WHERE t.task_uuid = m.task_uuid AND t.most_recent))
@@ -64,11 +78,7 @@ WITH moves AS MATERIALIZED (
   INSERT INTO tasker.task_transitions
          (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
   SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = 1 THEN b.from_state ELSE b.path[p.n - 1] END, $5::uuid,
-         jsonb_build_object('event', CASE b.path[p.n]
-           WHEN 'initializing' THEN 'Start' WHEN 'enqueuing_steps' THEN 'ReadyStepsFound' WHEN 'steps_in_process' THEN 'StepsEnqueued'
-           WHEN 'evaluating_results' THEN CASE WHEN b.from_state LIKE 'waiting%' THEN 'DependenciesReady' ELSE 'StepCompleted' END
-           WHEN 'waiting_for_dependencies' THEN 'NoDependenciesReady' WHEN 'blocked_by_failures' THEN 'PermanentFailure'
-           WHEN 'complete' THEN 'AllStepsSuccessful' ELSE b.path[p.n] END),
+         jsonb_build_object('event', b.events[p.n]),
          b.sort_key + p.n, p.n = cardinality(b.path), now(), now()
     FROM begun b CROSS JOIN LATERAL generate_series(1, cardinality(b.path)) AS p(n)
    ORDER BY b.task_uuid, p.n

@@ -5,11 +5,13 @@ import type { OrchestrationStore, OrchestrationTransaction } from '../../../mode
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
 import type { Queryable } from '../../statement.ts'
+import { cancelSteps } from './cancel-steps.ts'
 import { insertTask } from './create-task.ts'
 import { dueRetries } from './due-retries.ts'
 import { loadTemplate, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
 import { moveTasks } from './move-tasks.ts'
+import { operateStep, stepState } from './operate-step.ts'
 import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
 import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
 import { createQueues, registerTemplates } from './register-templates.ts'
@@ -70,6 +72,9 @@ function orchestrationTransaction(q: Queryable, orchestratorId: string): Orchest
     outcomes: (stepIds) => stepOutcomes(q, stepIds),
     moveSteps: (moves) => moveSteps(q, moves),
     taskCounts: (taskIds) => taskCounts(q, taskIds),
+    cancelSteps: (options) => cancelSteps(q, options),
+    stepState: (step) => stepState(q, step),
+    operateStep: (operation) => operateStep(q, operation),
     moveTasks: (moves) => moveTasks(q, moves, orchestratorId),
   }
 }
