@@ -4,6 +4,7 @@ import type { Config } from './config/config.ts'
 import { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { HostLog } from './host-health.ts'
 import type { CircuitBreaker } from './model/circuit-breaker.ts'
+import type { OrchestrationReads } from './model/orchestration-reads.ts'
 import type { TaskService } from './model/task.ts'
 
 export function makeCircuits(config: Config, log: HostLog): CircuitBreakers {
@@ -23,5 +24,25 @@ export function guardedTasks(tasks: TaskService, breaker: CircuitBreaker): TaskS
     progress: (taskId) => breaker.run(() => tasks.progress(taskId)),
     cancel: (taskId) => breaker.run(() => tasks.cancel(taskId)),
     actOnStep: (taskId, stepId, action) => breaker.run(() => tasks.actOnStep(taskId, stepId, action)),
+  }
+}
+
+export function guardedReads(reads: OrchestrationReads, breaker: CircuitBreaker): OrchestrationReads {
+  return {
+    tasks: (filter, page) => breaker.run(() => reads.tasks(filter, page)),
+    step: (stepId) => breaker.run(() => reads.step(stepId)),
+    taskBackground: (taskId) => breaker.run(() => reads.taskBackground(taskId)),
+    stepAudit: (stepId) => breaker.run(() => reads.stepAudit(stepId)),
+    templates: (namespace) => breaker.run(() => reads.templates(namespace)),
+    template: (key) => breaker.run(() => reads.template(key)),
+    performance: (hours) => breaker.run(() => reads.performance(hours)),
+    bottlenecks: (options) => breaker.run(() => reads.bottlenecks(options)),
+    dlqEntries: (options) => breaker.run(() => reads.dlqEntries(options)),
+    dlqEntryOf: (taskId) => breaker.run(() => reads.dlqEntryOf(taskId)),
+    changeDlqEntry: (entryId, change) => breaker.run(() => reads.changeDlqEntry(entryId, change)),
+    dlqStats: () => breaker.run(() => reads.dlqStats()),
+    investigationQueue: (limit) => breaker.run(() => reads.investigationQueue(limit)),
+    staleness: (options) => breaker.run(() => reads.staleness(options)),
+    queueDepth: (max) => breaker.run(() => reads.queueDepth(max)),
   }
 }

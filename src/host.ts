@@ -3,17 +3,19 @@
 import type { RestServer } from './api/rest/rest-server.ts'
 import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
+import { packageVersion } from './config/package-root.ts'
 import { loadTemplates } from './config/templates/load-templates.ts'
 import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
-import { guardedTasks, makeCircuits } from './host-circuits.ts'
+import { guardedReads, guardedTasks, makeCircuits } from './host-circuits.ts'
 import { checkDatabase, makeDatabase, makeLeaseDatabase, makeStepDatabase, poolFacts } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
 import { HostSettings } from './host-settings.ts'
+import { shownConfig } from './host-shown-config.ts'
 import { HostTemplates } from './host-templates.ts'
 import { makeTransport, modeInForce, resendEveryDefaultMs, type Transport } from './host-transport.ts'
 import { adjustable, makeWorker, namespacesOf, servedNamespaces } from './host-worker.ts'
@@ -31,6 +33,7 @@ import { endsWithin } from './model/time-limit.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
 import type { Database } from './postgres/database.ts'
 import type { Listener } from './postgres/listener.ts'
+import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
 
 export interface HostOptions {
@@ -283,7 +286,10 @@ export class Host implements Lifecycle {
 
   async #serve(): Promise<void> {
     const { config, parts, log } = this.#options
-    const facts = { environment: config.environment, database_pool_size: config.database.connectionsMax }
+    const facts = {
+      ...{ version: packageVersion(), environment: config.environment },
+      database_pool_size: config.database.connectionsMax,
+    }
     const onFault = (error: unknown) => log.error({ err: error }, 'a request failed')
     const onWarning = (message: string) => log.warn({}, message)
     const open = async (server: RestServer) => {
@@ -298,6 +304,12 @@ export class Host implements Lifecycle {
               ...web.address,
               auth: web.auth,
               tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
+              reads: guardedReads(
+                orchestrationReads(this.#database, this.#queueDatabase ?? this.#database),
+                this.#webCircuit,
+              ),
+              config: web.configEndpoint ? shownConfig(config) : null,
+              poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
               health: this.#orchestrator,
               ...{ facts, onFault, onWarning },
             }),

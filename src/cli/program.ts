@@ -1,8 +1,6 @@
 // The command line: its commands, what they share, and how they end.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { packageRoot } from '../config/package-root.ts'
+import { packageVersion } from '../config/package-root.ts'
 import { benchCommand } from './bench.ts'
 import { buildCommand } from './build.ts'
 import type { CliCommand } from './cli-command.ts'
@@ -67,9 +65,4 @@ export async function runProgram(argv: readonly string[], environment: NodeJS.Pr
     process.stderr.write(failure.text)
     return failure.exitCode
   }
-}
-
-function packageVersion(): string {
-  const document: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
-  return typeof document === 'object' && document !== null && 'version' in document ? String(document.version) : '0.0.0'
 }

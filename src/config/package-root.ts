@@ -1,5 +1,5 @@
 // Where the files that ship with stephost lie, whether this runs from src/ or from dist/src/.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,4 +9,9 @@ export function packageRoot(): string {
   while (!existsSync(join(directory, 'package.json')) && directory !== dirname(directory))
     directory = dirname(directory)
   return directory
+}
+
+export function packageVersion(): string {
+  const document: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
+  return typeof document === 'object' && document !== null && 'version' in document ? String(document.version) : '0.0.0'
 }

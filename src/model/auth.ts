@@ -3,6 +3,13 @@
 export const jwtAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384'] as const
 export type JwtAlgorithm = (typeof jwtAlgorithms)[number]
 
+/** Who a caller turned out to be. */
+export interface Principal {
+  /** `sub` of the token, or the description of the API key. */
+  readonly subject: string
+  readonly permissions: readonly string[]
+}
+
 export interface ApiKey {
   readonly key: string
   readonly permissions: readonly string[]

@@ -4,6 +4,7 @@ import type { RestServer } from '../../src/api/rest/rest-server.ts'
 import { orchestratorRest } from '../../src/api/rest/servers.ts'
 import { settledTaskStates } from '../../src/model/task-state.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
+import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
 import { type Bench, openBench, sketch } from '../orchestration/orchestration-bench.ts'
 
 let bench: Bench
@@ -22,6 +23,7 @@ beforeAll(async () => {
   server = orchestratorRest({
     port: 0,
     tasks: orchestrator,
+    reads: orchestrationReads(bench.database),
     health: orchestrator,
     facts: { version: '0.1.0', environment: 'test' },
     onFault: (error) => faults.push(error),

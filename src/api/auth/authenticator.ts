@@ -1,7 +1,7 @@
 // Tells who a caller is and whether he may: a token first, then an API key. REST and gRPC ask the same one.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { ApiKey, AuthSettings } from '../../model/auth.ts'
+import type { ApiKey, AuthSettings, Principal } from '../../model/auth.ts'
 import { allPermissions, grants, isPermission, type Permission } from '../../model/permission.ts'
 import { AuthFailure } from './auth-failure.ts'
 import { TokenVerifier } from './token-verifier.ts'
@@ -11,12 +11,6 @@ export interface Credentials {
   readonly authorization: string | null
   /** The header that `apiKeyHeader` names; null: none. */
   readonly apiKey: string | null
-}
-
-export interface Principal {
-  /** `sub` of the token, or the description of the API key. */
-  readonly subject: string
-  readonly permissions: readonly string[]
 }
 
 const anonymous: Principal = { subject: 'anonymous', permissions: allPermissions }

@@ -3,10 +3,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
-import type { AuthSettings, JwtAlgorithm } from '../../model/auth.ts'
+import type { AuthSettings, JwtAlgorithm, Principal } from '../../model/auth.ts'
 import { HostError, isHostError, messageOf } from '../../model/host-error.ts'
 import { AuthFailure } from './auth-failure.ts'
-import type { Principal } from './authenticator.ts'
 import { PublishedKeys } from './published-keys.ts'
 
 interface Keys {

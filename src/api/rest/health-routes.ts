@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { HealthCheck, HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
 import { Refusal } from './refusal.ts'
+import { route } from './route.ts'
 
 type Facts = Readonly<Record<string, HealthFact>>
 type Checks = Readonly<Record<string, HealthCheck>>
@@ -16,20 +17,28 @@ const orchestratorReadiness = [
 ]
 const workerReadiness = ['database', 'command_processor', 'queue_processing']
 
+const open = { permission: null, tag: 'health' } as const
+
 /** `facts` go into `info` beside those of the source: version, environment, pool sizes. */
 export function orchestratorHealthRoutes(
   app: FastifyInstance,
   { health, facts }: { health: HealthSource; facts: Facts },
 ): void {
-  app.get('/health', async () => ({ status: 'healthy', timestamp: now() }))
-  app.get('/health/live', async () => ({ status: 'alive', timestamp: now() }))
-  app.get('/health/ready', async () => {
+  app.get('/health', route({ ...open, summary: 'The process answers' }), async () => ({
+    status: 'healthy',
+    timestamp: now(),
+  }))
+  app.get('/health/live', route({ ...open, summary: 'The process answers' }), async () => ({
+    status: 'alive',
+    timestamp: now(),
+  }))
+  app.get('/health/ready', route({ ...open, summary: 'Whether it can work', errors: [503] }), async () => {
     const checks = only(await health.checks(), orchestratorReadiness)
     const reason = firstProblem(checks)
     if (reason !== null) throw new Refusal(503, 'SERVICE_UNAVAILABLE', `Not ready: ${reason}`)
     return { status: 'ready', timestamp: now(), checks: shown(checks), info: { ...facts, ...health.info() } }
   })
-  app.get('/health/detailed', async () => {
+  app.get('/health/detailed', route({ ...open, summary: 'All checks' }), async () => {
     const checks = await health.checks()
     const status = firstProblem(checks) === null ? 'healthy' : 'degraded'
     return { status, timestamp: now(), checks: shown(checks), info: { ...facts, ...health.info() } }

@@ -1,7 +1,11 @@
-// What the worker counted, in Tasker's shapes. Source: worker-api-and-config §1.3.
+// What worker and orchestrator measure, in Tasker's shapes. Source: worker-api-and-config §1.3, orchestration-semantics §9.3.
 
 import type { FastifyInstance } from 'fastify'
+import { Gauge, Registry } from 'prom-client'
 import type { EventCountSource } from '../../model/domain-event.ts'
+import type { HealthSource } from '../../model/health.ts'
+import type { Backpressure } from './backpressure.ts'
+import { route } from './route.ts'
 
 export interface MetricsSources {
   /** Asked each time: a worker that was declared dead goes on under another id. */
@@ -37,3 +41,49 @@ export function metricsRoutes(app: FastifyInstance, { worker, domainEvents }: Me
     }
   })
 }
+
+export interface OrchestratorMetricsParts {
+  readonly health: HealthSource
+  readonly version: string
+  readonly poolUse: () => { readonly active: number; readonly idle: number; readonly max: number }
+  readonly backpressure: Backpressure
+}
+
+const circuitStates: Readonly<Record<string, number>> = { Closed: 0, HalfOpen: 1, Open: 2 }
+
+/** Prometheus text. A check that is healthy is 1. */
+export function orchestratorMetricsRoutes(app: FastifyInstance, parts: OrchestratorMetricsParts): void {
+  const registry = new Registry()
+  const gauge = (name: string, help: string, labelNames: string[] = []) =>
+    new Gauge({ name: `tasker_${name}`, help, labelNames, registers: [registry] })
+  const info = gauge('orchestration_info', 'Version of the server', ['version'])
+  const running = gauge('orchestration_running', '1 while the loops run')
+  const poolSize = gauge('orchestration_db_pool_size', 'Connections of the pool at most')
+  const circuit = gauge('orchestration_circuit_breaker_state', '0 closed, 1 half open, 2 open')
+  const channel = gauge('orchestration_channel_health', '1 while results are read without faults')
+  const depth = gauge(
+    'orchestration_queue_depth',
+    'Messages in the fullest queue of orchestration, at most what stops new tasks',
+  )
+  const connections = gauge('db_pool_connections', 'Connections of the pool', ['state'])
+  app.get('/metrics', metricsRoute, async (_request, reply) => {
+    const { health, version, poolUse, backpressure } = parts
+    const facts = health.info()
+    const [checks] = await Promise.all([health.checks(), backpressure.look()])
+    const { active, idle, max } = poolUse()
+    info.set({ version }, 1)
+    running.set(facts['operational_state'] === 'Normal' ? 1 : 0)
+    poolSize.set(max)
+    circuit.set(circuitStates[String(facts['circuit_breaker_state'])] ?? 0)
+    channel.set(checks['command_processor']?.status === 'healthy' ? 1 : 0)
+    depth.set(backpressure.depth)
+    connections.set({ state: 'active' }, active)
+    connections.set({ state: 'idle' }, idle)
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
+
+const metricsRoute = route({
+  ...{ permission: null, tag: 'metrics', summary: 'Prometheus text' },
+  ...{ answer: { type: 'string' }, answerType: 'text/plain' },
+})

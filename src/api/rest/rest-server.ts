@@ -13,7 +13,7 @@ export interface RestServerOptions {
   readonly host?: string
   /** 0: the system chooses; see `address`. */
   readonly port: number
-  readonly routes: (app: FastifyInstance) => void
+  readonly routes: (app: FastifyInstance) => void | Promise<void>
   /** Told of answers with a status of 500 and above. */
   readonly onFault: (error: unknown) => void
   /** A sentence about something that works and should not be left so. */
@@ -50,7 +50,7 @@ export class RestServer implements Lifecycle {
   async start(): Promise<void> {
     if (this.#app !== null) return
     const { host = '127.0.0.1', port, auth = authOff, onWarning = () => {} } = this.#options
-    const app = this.#build(await Authenticator.open(auth, onWarning))
+    const app = await this.#build(await Authenticator.open(auth, onWarning))
     if (!auth.enabled && !isLoopback(host)) {
       const address = `${host}:${port}`
       onWarning(
@@ -78,13 +78,16 @@ export class RestServer implements Lifecycle {
     clearTimeout(cut)
   }
 
-  #build(authenticator: Authenticator): FastifyInstance {
+  async #build(authenticator: Authenticator): Promise<FastifyInstance> {
     const { routes, onFault } = this.#options
     const answer = (error: unknown, reply: FastifyReply): FastifyReply => {
       const refusal = refusalOf(error)
       if (refusal.statusCode >= 500) onFault(error)
       if (refusal.retryAfterS !== null) void reply.header('Retry-After', refusal.retryAfterS)
-      return reply.code(refusal.statusCode).send({ error: { code: refusal.code, message: refusal.message } })
+      const { code, message, retryAfterS } = refusal
+      // Source: orchestration-semantics §6.1.
+      const wait = code === 'BACKPRESSURE' ? { retry_after_seconds: retryAfterS } : {}
+      return reply.code(refusal.statusCode).send({ error: { code, message, ...wait } })
     }
     const app = fastify({
       bodyLimit: this.#options.bodyBytesMax ?? bodyBytesMaxDefault,
@@ -98,8 +101,11 @@ export class RestServer implements Lifecycle {
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
     app.setErrorHandler((error, _request, reply) => answer(error, reply))
     app.setNotFoundHandler((_request, reply) => answer(new Refusal(404, 'NOT_FOUND', 'Resource not found'), reply))
+    // Schemas describe; requests are checked by the routes, which say what is wrong in our own shape, and documents go out as they are.
+    app.setValidatorCompiler(() => () => true)
+    app.setSerializerCompiler(() => (value) => JSON.stringify(value))
     requirePermissions(app, authenticator)
-    routes(app)
+    await routes(app)
     return app
   }
 }

@@ -1,23 +1,49 @@
 // The two REST APIs that the host serves, each as one part with a lifecycle.
 
+import { authOff } from '../../model/auth.ts'
 import type { EventCountSource } from '../../model/domain-event.ts'
 import type { HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
+import type { OrchestrationReads, StalenessLimits } from '../../model/orchestration-reads.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
+import { analyticsRoutes } from './analytics-routes.ts'
+import { Backpressure, type BackpressureLimits, backpressureDefaults } from './backpressure.ts'
+import { configRoutes, type ShownConfig } from './config-routes.ts'
+import { dlqRoutes } from './dlq-routes.ts'
 import { orchestratorHealthRoutes, workerHealthRoutes } from './health-routes.ts'
-import { metricsRoutes } from './metrics-routes.ts'
+import { metricsRoutes, orchestratorMetricsRoutes } from './metrics-routes.ts'
+import { openApiDocument, openApiRoute } from './openapi.ts'
 import { RestServer, type RestServerOptions } from './rest-server.ts'
+import { stepRoutes } from './step-routes.ts'
 import { taskRoutes } from './task-routes.ts'
+import { templateRoutes } from './template-routes.ts'
 
 type ServerOptions = Omit<RestServerOptions, 'routes'>
 
+export type PoolUseSource = () => { readonly active: number; readonly idle: number; readonly max: number }
+
 export interface OrchestratorRestOptions extends ServerOptions {
   readonly tasks: TaskService
+  readonly reads: OrchestrationReads
   readonly health: HealthSource
   /** Shown in `info`: version, environment, pool sizes. */
   readonly facts: Readonly<Record<string, HealthFact>>
   /** Default `warn`: Tasker's clients expect that any context is accepted. */
   readonly inputSchema?: InputSchemaCheck
+  /** null: GET /config is not served. Default null. */
+  readonly config?: ShownConfig | null
+  readonly poolUse?: PoolUseSource
+  readonly backpressure?: BackpressureLimits
+  readonly stalenessLimits?: StalenessLimits
 }
+
+/** Source: orchestration-semantics §8.3. */
+const stalenessDefaults: StalenessLimits = {
+  waitingForDependenciesMinutes: 60,
+  waitingForRetryMinutes: 30,
+  stepsInProcessMinutes: 30,
+}
+
+const noPool: PoolUseSource = () => ({ active: 0, idle: 0, max: 0 })
 
 export interface WorkerRestOptions extends ServerOptions {
   readonly health: WorkerHealthSource
@@ -28,14 +54,28 @@ export interface WorkerRestOptions extends ServerOptions {
 
 /** Tasker's port for it is 8080. */
 export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
-  const { tasks, health, facts, inputSchema = 'warn', ...server } = options
+  const { tasks, reads, health, facts, inputSchema = 'warn', config = null, poolUse = noPool } = options
+  const { stalenessLimits = stalenessDefaults, auth = authOff } = options
+  const backpressure = new Backpressure(reads, options.backpressure ?? backpressureDefaults)
   return new RestServer({
-    ...server,
-    routes: (app) => {
+    ...options,
+    routes: async (app) => {
+      await openApiDocument(app)
       orchestratorHealthRoutes(app, { health, facts })
-      taskRoutes(app, { tasks, inputSchema })
+      orchestratorMetricsRoutes(app, { health, version: String(facts['version'] ?? ''), poolUse, backpressure })
+      taskRoutes(app, { tasks, reads, inputSchema, backpressure })
+      stepRoutes(app, { tasks, reads })
+      templateRoutes(app, { reads })
+      analyticsRoutes(app, { reads, poolUse: () => shareOf(poolUse()) })
+      dlqRoutes(app, { reads, stalenessLimits })
+      if (config !== null) configRoutes(app, { shown: config, auth })
+      openApiRoute(app)
     },
   })
+}
+
+function shareOf({ active, max }: ReturnType<PoolUseSource>): number {
+  return max === 0 ? 0 : Math.round((active / max) * 100) / 100
 }
 
 /** Tasker's port for it is 8081. */

@@ -5,7 +5,7 @@ import type { StepView, TaskView } from '../../model/task.ts'
 import { summarize } from '../../model/task-summary.ts'
 
 /** Source: orchestration-semantics §6.2. */
-export function taskDocument(task: TaskView): JsonText {
+export function taskDocument(task: TaskView, status: string = task.state): JsonText {
   const { counts } = task
   const summary = summarize(counts)
   return splice(
@@ -14,7 +14,7 @@ export function taskDocument(task: TaskView): JsonText {
       name: task.name,
       namespace: task.namespace,
       version: task.version,
-      status: task.state,
+      status,
       created_at: task.createdAt,
       updated_at: task.updatedAt,
       completed_at: task.completedAt,
@@ -40,12 +40,19 @@ export function taskDocument(task: TaskView): JsonText {
   )
 }
 
+/** In a list the status is one of two words, and the steps are left out. Source: orchestration-semantics §6.3. */
+export function taskListDocument(tasks: readonly TaskView[], pagination: object): JsonText {
+  const entries = tasks.map((task) => taskDocument(task, task.state === 'complete' ? 'completed' : 'pending'))
+  return `{"tasks":[${entries.join(',')}],"pagination":${JSON.stringify(pagination)}}` as JsonText
+}
+
 /** Source: orchestration-semantics §6.6. */
 export function stepListDocument(steps: readonly StepView[]): JsonText {
   return `[${steps.map(stepDocument).join(',')}]` as JsonText
 }
 
-function stepDocument(step: StepView): JsonText {
+/** One step of the list. */
+export function stepDocument(step: StepView): JsonText {
   return splice(
     {
       step_uuid: step.stepId,

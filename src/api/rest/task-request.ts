@@ -5,7 +5,7 @@ import { rawMember } from '../../model/raw-member.ts'
 import type { InputSchemaCheck, TaskRequest } from '../../model/task.ts'
 import { Refusal } from './refusal.ts'
 
-type Fields = Readonly<Record<string, unknown>>
+export type Fields = Readonly<Record<string, unknown>>
 
 /** Throws a Refusal: 400 when the body is no JSON, 422 when a field is missing or of another type. Unknown fields are ignored. */
 export function readTaskRequest(body: unknown, inputSchema: InputSchemaCheck): TaskRequest {
@@ -30,7 +30,8 @@ export function readTaskRequest(body: unknown, inputSchema: InputSchemaCheck): T
   }
 }
 
-function parseObject(text: string): Fields {
+/** Throws a Refusal: 400 when it is no JSON, 422 when it is no object. */
+export function parseObject(text: string): Fields {
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -43,7 +44,7 @@ function parseObject(text: string): Fields {
   return parsed as Fields
 }
 
-const unprocessable = 'UNPROCESSABLE_ENTITY'
+export const unprocessable = 'UNPROCESSABLE_ENTITY'
 
 function missing(field: string): Refusal {
   return new Refusal(422, unprocessable, `The field ${field} is missing`)
@@ -62,6 +63,17 @@ function requiredText(fields: Fields, field: string): string {
   const value = fieldOf(fields, field)
   if (value === undefined) throw missing(field)
   if (typeof value !== 'string') throw illTyped(field, 'a string')
+  return value
+}
+
+/** null: missing. */
+export function optionalString(fields: Fields, field: string): string | null {
+  const value = fieldOf(fields, field) ?? null
+  if (value === null) return null
+  if (typeof value !== 'string') throw illTyped(field, 'a string')
+  if (/\p{Surrogate}|\0/u.test(value)) {
+    throw new Refusal(400, 'BAD_REQUEST', `${field} holds characters that PostgreSQL cannot store`)
+  }
   return value
 }
 

@@ -9,20 +9,23 @@ import { type CountsRow, clientCounts, stepCounts } from './task-counts.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
-type TaskRow = Omit<TaskView, 'counts' | 'steps'> & CountsRow
+export type TaskRow = Omit<TaskView, 'counts' | 'steps'> & CountsRow
 
 /** null: there is no such task. */
 export async function taskView(database: Queryable, taskId: string): Promise<TaskView | null> {
   if (!uuidPattern.test(taskId)) return null
   const [row] = await database.query<TaskRow>({ name: 'task-view', text: taskText, values: [taskId] })
   if (row === undefined) return null
+  return { ...taskOf(row), steps: await stepViews(database, taskId) }
+}
+
+export function taskOf(row: TaskRow): Omit<TaskView, 'steps'> {
   const { taskId: id, namespace, name, version, state, createdAt, updatedAt, completedAt, context } = row
   const { initiator, sourceSystem, reason, priority, tags, correlationId, parentCorrelationId } = row
   return {
     ...{ taskId: id, namespace, name, version, state, createdAt, updatedAt, completedAt, context },
     ...{ initiator, sourceSystem, reason, priority, tags, correlationId, parentCorrelationId },
     counts: stepCounts(row),
-    steps: await stepViews(database, taskId),
   }
 }
 
@@ -30,6 +33,13 @@ export async function taskView(database: Queryable, taskId: string): Promise<Tas
 export async function stepViews(database: Queryable, taskId: string): Promise<readonly StepView[]> {
   if (!uuidPattern.test(taskId)) return []
   return database.query<StepView>({ name: 'step-views', text: stepsText, values: [taskId] })
+}
+
+/** null: there is no such step. */
+export async function stepView(database: Queryable, stepId: string): Promise<StepView | null> {
+  if (!uuidPattern.test(stepId)) return null
+  const [row] = await database.query<StepView>({ name: 'step-view', text: stepText, values: [stepId] })
+  return row ?? null
 }
 
 interface ProgressRow extends Omit<StepProgress, 'stepId'> {
@@ -57,7 +67,8 @@ function columns<View>(of: { readonly [Name in keyof View]: string }): string {
     .join(',\n       ')
 }
 
-const taskText = `
+/** SQL: tasks `t` with template `nt`, namespace `ns`, state `tt` and counts `c`; a WHERE may follow. */
+export const tasksText = `
 SELECT ${columns<Omit<TaskView, 'counts' | 'steps'>>({
   taskId: 't.task_uuid',
   namespace: 'ns.name',
@@ -81,7 +92,9 @@ SELECT ${columns<Omit<TaskView, 'counts' | 'steps'>>({
   JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
   LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
-  ${clientCounts.join}
+  ${clientCounts.join}`
+
+const taskText = `${tasksText}
  WHERE t.task_uuid = $1::uuid`
 
 const progressColumns = {
@@ -108,7 +121,7 @@ const stepSources = `
       FROM tasker.workflow_step_transitions w WHERE w.workflow_step_uuid = s.workflow_step_uuid
   ) h`
 
-const stepsText = `
+const stepColumnsText = `
 SELECT ${columns<StepView>({
   stepId: 's.workflow_step_uuid',
   taskId: 's.task_uuid',
@@ -135,9 +148,14 @@ SELECT ${columns<StepView>({
   FROM tasker.workflow_steps s
   JOIN tasker.tasks t ON t.task_uuid = s.task_uuid
   JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
-  ${stepSources}
+  ${stepSources}`
+
+const stepsText = `${stepColumnsText}
  WHERE s.task_uuid = $1::uuid
  ORDER BY s.workflow_step_uuid`
+
+const stepText = `${stepColumnsText}
+ WHERE s.workflow_step_uuid = $1::uuid`
 
 const progressText = `
 SELECT t.task_uuid AS "taskId", coalesce(tt.to_state, 'pending') AS "taskState", step.*

@@ -1,0 +1,63 @@
+// Refuses new tasks while orchestration has more results waiting than it can judge. Source: orchestration-semantics §6.1.
+
+import { isHostError } from '../../model/host-error.ts'
+import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
+import { Refusal } from './refusal.ts'
+
+export interface BackpressureLimits {
+  readonly queueDepthCritical: number
+  readonly queueDepthOverflow: number
+}
+
+export const backpressureDefaults: BackpressureLimits = { queueDepthCritical: 5_000, queueDepthOverflow: 10_000 }
+
+/** How long a look at the queues counts. */
+const freshMs = 5_000
+const criticalRetryS = 30
+const overflowRetryS = 60
+
+export class Backpressure {
+  readonly #reads: Pick<OrchestrationReads, 'queueDepth'>
+  readonly #limits: BackpressureLimits
+  #depth = 0
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  #looking: Promise<void> | null = null
+
+  constructor(reads: Pick<OrchestrationReads, 'queueDepth'>, limits: BackpressureLimits = backpressureDefaults) {
+    this.#reads = reads
+    this.#limits = limits
+  }
+
+  /** Of the last look. */
+  get depth(): number {
+    return this.#depth
+  }
+
+  /** Throws a Refusal (503). While the database is away it says nothing: the request itself will tell. */
+  async check(): Promise<void> {
+    await this.look()
+    const { queueDepthCritical, queueDepthOverflow } = this.#limits
+    if (this.#depth < queueDepthCritical) return
+    const retryS = this.#depth >= queueDepthOverflow ? overflowRetryS : criticalRetryS
+    throw new Refusal(503, 'BACKPRESSURE', `Too many results wait to be judged (${this.#depth} or more)`, retryS)
+  }
+
+  /** One look for all who ask within a few seconds. */
+  async look(): Promise<void> {
+    if (performance.now() - this.#lookedAtMs < freshMs) return
+    this.#looking ??= this.#lookNow().finally(() => {
+      this.#looking = null
+    })
+    await this.#looking
+  }
+
+  async #lookNow(): Promise<void> {
+    try {
+      this.#depth = await this.#reads.queueDepth(this.#limits.queueDepthOverflow)
+      this.#lookedAtMs = performance.now()
+    } catch (error) {
+      if (!isHostError(error)) throw error
+      this.#depth = 0
+    }
+  }
+}

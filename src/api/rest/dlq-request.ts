@@ -1,0 +1,38 @@
+// Reads the change of a dead letter entry out of the raw body of PATCH /v1/dlq/entry/{uuid}.
+
+import { type DlqChange, type DlqResolution, dlqResolutions } from '../../model/orchestration-reads.ts'
+import { rawMember } from '../../model/raw-member.ts'
+import { Refusal } from './refusal.ts'
+import { optionalString, parseObject, unprocessable } from './task-request.ts'
+
+const resolvedByCharsMax = 255
+
+/** Throws a Refusal. A field that is missing or null stays as it is. */
+export function readDlqChange(body: unknown): DlqChange {
+  const text = typeof body === 'string' ? body : ''
+  const fields = parseObject(text)
+  const status = optionalString(fields, 'resolution_status')
+  const resolvedBy = optionalString(fields, 'resolved_by')
+  if (resolvedBy !== null && [...resolvedBy].length > resolvedByCharsMax) {
+    throw new Refusal(400, 'BAD_REQUEST', `resolved_by has more than ${resolvedByCharsMax} characters`)
+  }
+  const metadata = Object.hasOwn(fields, 'metadata') ? (fields['metadata'] ?? null) : null
+  if (metadata !== null && (typeof metadata !== 'object' || Array.isArray(metadata))) {
+    throw new Refusal(422, unprocessable, 'The field metadata must be an object')
+  }
+  return {
+    resolutionStatus: status === null ? null : resolutionOf(status, 422),
+    resolutionNotes: optionalString(fields, 'resolution_notes'),
+    resolvedBy,
+    metadata: metadata === null ? null : rawMember(text, 'metadata'),
+  }
+}
+
+/** Tasker's JSON says `ManuallyResolved`, its client sends `manually_resolved`: both are understood. */
+export function resolutionOf(text: string, refusedWith: 400 | 422): DlqResolution {
+  const plain = text.replaceAll('_', '').toLowerCase()
+  const known = dlqResolutions.find((name) => name.replaceAll('_', '') === plain)
+  if (known !== undefined) return known
+  const code = refusedWith === 400 ? 'BAD_REQUEST' : unprocessable
+  throw new Refusal(refusedWith, code, `resolution_status must be one of ${dlqResolutions.join(', ')}`)
+}

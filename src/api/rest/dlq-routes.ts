@@ -1,0 +1,100 @@
+// Dead letters: reads, and what an investigation notes down. Nothing here changes the task itself. Source: orchestration-semantics §6.9.
+
+import type { FastifyInstance } from 'fastify'
+import {
+  type DlqResolution,
+  dlqResolutions,
+  type OrchestrationReads,
+  type StalenessLimits,
+} from '../../model/orchestration-reads.ts'
+import { readDlqChange, resolutionOf } from './dlq-request.ts'
+import { integer, type Parameter, readQuery } from './query-string.ts'
+import { Refusal } from './refusal.ts'
+import { checkedUuid, route, sendDocument, sendFound } from './route.ts'
+
+const offsetMax = 100_000_000
+
+export interface DlqParts {
+  readonly reads: OrchestrationReads
+  readonly stalenessLimits: StalenessLimits
+}
+
+export function dlqRoutes(app: FastifyInstance, { reads, stalenessLimits }: DlqParts): void {
+  app.get('/v1/dlq', listRoute, async (request, reply) => {
+    const shape = { resolution_status: resolution, limit: integer(1, 1000, 50), offset: integer(0, offsetMax, 0) }
+    const { resolution_status: status, limit, offset } = readQuery(request.query, shape)
+    return sendDocument(reply, await reads.dlqEntries({ status, limit, offset }))
+  })
+  app.get<{ Params: { task: string } }>('/v1/dlq/task/:task', taskRoute, async (request, reply) =>
+    sendFound(reply, await reads.dlqEntryOf(checkedUuid(request.params.task))),
+  )
+  app.patch<{ Params: { entry: string } }>('/v1/dlq/entry/:entry', changeRoute, async (request) => {
+    const entry = checkedUuid(request.params.entry)
+    const answer = await reads.changeDlqEntry(entry, readDlqChange(request.body))
+    if (answer === 'missing') throw new Refusal(404, 'NOT_FOUND', 'Resource not found')
+    if (answer === 'invalid') throw new Refusal(400, 'BAD_REQUEST', 'metadata holds what PostgreSQL cannot store')
+    if (answer === 'pending') throw new Refusal(409, 'CONFLICT', 'The task has another entry that is pending')
+    return { success: true, message: 'The entry was updated', dlq_entry_uuid: entry }
+  })
+  app.get('/v1/dlq/stats', statsRoute, async (request, reply) => {
+    readQuery(request.query, {})
+    return sendDocument(reply, await reads.dlqStats())
+  })
+  app.get('/v1/dlq/investigation-queue', queueRoute, async (request, reply) => {
+    const { limit } = readQuery(request.query, { limit: integer(1, 1000, 100) })
+    return sendDocument(reply, await reads.investigationQueue(limit))
+  })
+  app.get('/v1/dlq/staleness', stalenessRoute, async (request, reply) => {
+    const { limit } = readQuery(request.query, { limit: integer(1, 1000, 100) })
+    return sendDocument(reply, await reads.staleness({ limit, limits: stalenessLimits }))
+  })
+}
+
+const resolution: Parameter<DlqResolution | null> = (text) => (text === null ? null : resolutionOf(text, 400))
+
+const common = { permission: 'dlq:read', tag: 'dlq' } as const
+const limit = { type: 'integer', minimum: 1, maximum: 1000 }
+const list = { type: 'array', items: { type: 'object' } }
+const listRoute = route({
+  ...common,
+  summary: 'Entries, newest first',
+  query: {
+    resolution_status: { type: 'string', enum: dlqResolutions },
+    limit,
+    offset: { type: 'integer', minimum: 0 },
+  },
+  ...{ answer: list, errors: [400] },
+})
+const taskRoute = route({ ...common, summary: 'The latest entry of a task', errors: [400, 404] })
+const changeRoute = route({
+  ...{
+    permission: 'dlq:update',
+    tag: 'dlq',
+    summary: 'Note down what an investigation found',
+    errors: [400, 404, 409, 422],
+  },
+  body: {
+    type: 'object',
+    properties: {
+      resolution_status: { type: 'string' },
+      resolution_notes: { type: 'string' },
+      resolved_by: { type: 'string', maxLength: 255 },
+      metadata: { type: 'object' },
+    },
+  },
+})
+const statsRoute = route({ permission: 'dlq:stats', tag: 'dlq', summary: 'Counts by reason', answer: list })
+const queueRoute = route({
+  ...common,
+  summary: 'Pending entries, the most urgent first',
+  query: { limit },
+  answer: list,
+  errors: [400],
+})
+const stalenessRoute = route({
+  ...common,
+  summary: 'Tasks by how near they are to their limit',
+  query: { limit },
+  answer: list,
+  errors: [400],
+})
