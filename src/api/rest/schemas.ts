@@ -93,3 +93,14 @@ export const auditListSchema = list(
     ],
   ),
 )
+
+export const stepActionSchema: Schema = {
+  oneOf: [
+    object({ action_type: { type: 'string', enum: ['reset_for_retry'] }, reason: text, reset_by: text }),
+    object({ action_type: { type: 'string', enum: ['resolve_manually'] }, reason: text, resolved_by: text }),
+    object({
+      ...{ action_type: { type: 'string', enum: ['complete_manually'] }, reason: text, completed_by: text },
+      completion_data: object({ result: json, metadata: json }, ['result']),
+    }),
+  ],
+}

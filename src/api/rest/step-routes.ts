@@ -5,7 +5,8 @@ import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
 import type { StepView, TaskService } from '../../model/task.ts'
 import { Refusal } from './refusal.ts'
 import { checkedUuid, route, sendDocument } from './route.ts'
-import { auditListSchema, stepListSchema, stepSchema } from './schemas.ts'
+import { auditListSchema, stepActionSchema, stepListSchema, stepSchema } from './schemas.ts'
+import { readStepAction } from './step-action-request.ts'
 import { stepDocument, stepListDocument } from './task-documents.ts'
 
 type StepParameters = { Params: { uuid: string; step: string } }
@@ -20,6 +21,11 @@ export function stepRoutes(
   app.get<StepParameters>('/v1/tasks/:uuid/workflow_steps/:step', getRoute, async (request, reply) =>
     sendDocument(reply, stepDocument(await foundStep(reads, request.params))),
   )
+  app.patch<StepParameters>('/v1/tasks/:uuid/workflow_steps/:step', actRoute, async (request, reply) => {
+    const { taskId, stepId } = await foundStep(reads, request.params)
+    const step = await tasks.actOnStep(taskId, stepId, readStepAction(request.body))
+    return sendDocument(reply, stepDocument(step))
+  })
   app.get<StepParameters>('/v1/tasks/:uuid/workflow_steps/:step/audit', auditRoute, async (request, reply) => {
     const { stepId } = await foundStep(reads, request.params)
     return sendDocument(reply, await reads.stepAudit(stepId))
@@ -41,4 +47,8 @@ const auditRoute = route({
   ...common,
   summary: 'The results of a step, newest first',
   ...{ answer: auditListSchema, errors: [400, 404] },
+})
+const actRoute = route({
+  ...{ permission: 'steps:resolve', tag: 'steps', summary: 'Run a step again, resolve it, or complete it by hand' },
+  ...{ body: stepActionSchema, answer: stepSchema, errors: [400, 404, 415, 422] },
 })

@@ -46,7 +46,7 @@ export function parseObject(text: string): Fields {
 
 export const unprocessable = 'UNPROCESSABLE_ENTITY'
 
-function missing(field: string): Refusal {
+export function missing(field: string): Refusal {
   return new Refusal(422, unprocessable, `The field ${field} is missing`)
 }
 
@@ -59,7 +59,7 @@ function fieldOf(fields: Fields, field: string): unknown {
   return Object.hasOwn(fields, field) ? fields[field] : undefined
 }
 
-function requiredText(fields: Fields, field: string): string {
+export function requiredText(fields: Fields, field: string): string {
   const value = fieldOf(fields, field)
   if (value === undefined) throw missing(field)
   if (typeof value !== 'string') throw illTyped(field, 'a string')

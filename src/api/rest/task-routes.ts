@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { isHostError } from '../../model/host-error.ts'
 import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
 import type { InputSchemaCheck, TaskService, TaskView } from '../../model/task.ts'
+import { summarize } from '../../model/task-summary.ts'
 import type { Backpressure } from './backpressure.ts'
 import { Refusal } from './refusal.ts'
 import { checkedUuid, route, sendDocument } from './route.ts'
@@ -36,6 +37,11 @@ export function taskRoutes(app: FastifyInstance, { tasks, reads, inputSchema, ba
   app.get<TaskParameters>('/v1/tasks/:uuid', getRoute, async (request, reply) =>
     sendDocument(reply, taskDocument(await foundTask(tasks, request.params.uuid))),
   )
+  // Unlike everywhere else the status is what the task is doing. Source: orchestration-semantics §2.12.
+  app.delete<TaskParameters>('/v1/tasks/:uuid', cancelRoute, async (request, reply) => {
+    const task = await known(tasks.cancel(checkedUuid(request.params.uuid)))
+    return sendDocument(reply, taskDocument(task, summarize(task.counts).executionStatus))
+  })
   app.get<TaskParameters>('/v1/tasks/:uuid/summary', summaryRoute, async (request, reply) => {
     const task = await foundTask(tasks, request.params.uuid)
     const background = await reads.taskBackground(task.taskId)
@@ -45,7 +51,11 @@ export function taskRoutes(app: FastifyInstance, { tasks, reads, inputSchema, ba
 }
 
 async function foundTask(tasks: TaskService, uuid: string): Promise<TaskView> {
-  return tasks.task(checkedUuid(uuid)).catch((error: unknown) => {
+  return known(tasks.task(checkedUuid(uuid)))
+}
+
+function known(task: Promise<TaskView>): Promise<TaskView> {
+  return task.catch((error: unknown) => {
     throw isHostError(error, 'TASK_NOT_FOUND') ? new Refusal(404, 'NOT_FOUND', 'Resource not found') : error
   })
 }
@@ -73,4 +83,8 @@ const summaryRoute = route({
     summary: 'One task with its template, steps and dead letter',
     errors: [400, 404],
   },
+})
+const cancelRoute = route({
+  ...{ permission: 'tasks:cancel', tag, summary: 'Cancel a task and all its steps', answer: taskSchema },
+  errors: [400, 404],
 })

@@ -92,7 +92,7 @@ WITH given AS MATERIALIZED (
            'step_uuid', h.step_uuid, 'success', true, 'status', 'completed', 'result', h.result::jsonb, 'error', NULL,
            'orchestration_metadata', NULL,
            'metadata', jsonb_build_object(
-             'execution_time_ms', 0, 'handler_version', NULL, 'retryable', false, 'completed_at', ${nowOnce}, 'worker_id', NULL,
+             'execution_time_ms', 0, 'handler_version', NULL, 'retryable', false, 'completed_at', ${nowOnce}, 'worker_id', 'operator',
              'worker_hostname', NULL, 'started_at', NULL, 'error_code', NULL, 'error_type', NULL, 'context', '{}'::jsonb,
              'custom', CASE WHEN h.metadata IS NULL THEN '{}'::jsonb WHEN jsonb_typeof(h.metadata::jsonb) = 'object' THEN h.metadata::jsonb
                             ELSE jsonb_build_object('operator_metadata', h.metadata::jsonb) END
