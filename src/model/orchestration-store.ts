@@ -14,6 +14,8 @@ export interface StoredStep {
   readonly attemptsMax: number
   /** `handler.initialization`; null when it is empty. */
   readonly initialization: JsonText | null
+  /** `batch_config` of a batch worker; null when there is none. */
+  readonly batch: { readonly cursorField: string | null; readonly failureStrategy: string | null } | null
 }
 
 /** A registered template as creation needs it. */
@@ -24,6 +26,47 @@ export interface StoredTemplate {
   readonly version: string
   readonly steps: readonly StoredStep[]
   readonly inputSchema: JsonText | null
+}
+
+/** A template as its row was when it was read: `revision` changes with the row. */
+export interface TemplateRevision {
+  readonly namedTaskId: NamedTaskId
+  readonly revision: string
+}
+
+/** What a decision or an analyzer asks for; null: the result has no such key. `cursors`: the raw text of each of its `cursor_configs`. */
+export interface OutcomeDocument {
+  readonly stepId: StepId
+  readonly decision: JsonText | null
+  readonly batch: JsonText | null
+  readonly cursors: readonly JsonText[]
+}
+
+export interface TaskStep {
+  readonly taskId: TaskId
+  readonly stepId: StepId
+  readonly name: string
+  /** Another than `name` for the workers of a batch. */
+  readonly templateStep: string
+  readonly state: StepState
+}
+
+/** A step to be made in a task that runs. */
+export interface NewStep {
+  readonly taskId: TaskId
+  readonly name: string
+  readonly retryable: boolean
+  readonly attemptsMax: number
+  readonly initialization: JsonText | null
+  /** For a worker of a batch: its cursor as the analyzer gave it, and what else its inputs have. */
+  readonly batch: { readonly cursor: JsonText; readonly extra: JsonText } | null
+}
+
+export interface NewEdge {
+  readonly taskId: TaskId
+  readonly from: string
+  readonly to: string
+  readonly name: 'provides' | 'batch_dependency' | 'worker_to_convergence'
 }
 
 /** What is written for one task, beyond its template. */
@@ -65,6 +108,10 @@ export interface StepOutcome {
   readonly resultRetryable: boolean
   /** `workflow_steps.retryable`. */
   readonly stepRetryable: boolean
+  readonly template: TemplateRevision
+  readonly templateStep: string
+  /** Of a batch worker whose result is a failure; null for all others. */
+  readonly failureStrategy: string | null
   readonly attempts: number
   readonly attemptsMax: number
   readonly retryAfter: string | null
@@ -81,6 +128,8 @@ export interface StepMove {
   readonly event: JsonText
   /** For `waiting_for_retry`: how long from now. */
   readonly backoffMs: number | null
+  /** Why a result that came as a success is none after all; it becomes the error of the stored result. null: it stays as it is. */
+  readonly failure: string | null
 }
 
 export interface TaskCounts {
@@ -110,6 +159,19 @@ export interface StepOperation {
   readonly completion: { readonly result: JsonText; readonly metadata: JsonText | null } | null
 }
 
+export interface CancelOptions {
+  readonly taskIds: readonly TaskId[]
+  readonly stepIds: readonly StepId[] | null
+  readonly states: readonly StepState[] | null
+}
+
+export interface StepPlace {
+  readonly stepId: StepId
+  readonly taskId: TaskId
+  readonly template: TemplateRevision
+  readonly templateStep: string
+}
+
 export interface OrchestrationTransaction {
   /** Takes visible result messages for good; malformed ones are set aside with their reason. `only` limits it to those messages. */
   takeResults(options: { max: number; only: readonly string[] | null }): Promise<ResultMessages>
@@ -121,10 +183,19 @@ export interface OrchestrationTransaction {
   moveSteps(moves: readonly StepMove[]): Promise<readonly StepId[]>
   taskCounts(taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]>
   /**
-   * Cancels what has not finished: of these tasks all steps; with `states` only those in one of them. Workers that run one are told. The
-   * tasks must be locked. Resolves with how many.
+   * Cancels what has not finished: of these tasks all steps; with `stepIds` only those, with `states` only those in one of them. Workers
+   * that run one are told. The tasks must be locked. Resolves with how many.
    */
-  cancelSteps(options: { taskIds: readonly TaskId[]; states: readonly StepState[] | null }): Promise<number>
+  cancelSteps(options: CancelOptions): Promise<number>
+  /** The other workers of the same batches. */
+  batchSiblings(stepIds: readonly StepId[]): Promise<readonly StepId[]>
+  templates(ids: readonly NamedTaskId[]): Promise<readonly (StoredTemplate & TemplateRevision)[]>
+  outcomeDocuments(stepIds: readonly StepId[]): Promise<readonly OutcomeDocument[]>
+  taskSteps(taskIds: readonly TaskId[]): Promise<readonly TaskStep[]>
+  /** Which template entry the step is of; null: there is no such step. */
+  stepPlace(stepId: string): Promise<StepPlace | null>
+  /** The tasks must be locked. Edges name steps that are there or among the new ones; those that are there already stay as they are. */
+  createSteps(steps: readonly NewStep[], edges: readonly NewEdge[]): Promise<void>
   /** null: the task has no such step. */
   stepState(step: { taskId: TaskId; stepId: string }): Promise<StepState | null>
   /** One compare-and-set move by an operator, with its audit. `moved`: the step was still in `from`. */

@@ -12,21 +12,36 @@ const successWords = new Set(['completed', 'complete', 'success', 'succeeded', '
  * it from waiting for a retry that the readiness rule would never grant.
  */
 export function judge(outcome: StepOutcome, settings: BackoffSettings, random: () => number): StepMove {
-  const move = { stepId: outcome.stepId, from: outcome.state }
+  const move = { stepId: outcome.stepId, from: outcome.state, failure: null }
   if (outcome.state === 'enqueued_for_orchestration') {
     const succeeded = outcome.success ?? successWords.has((outcome.status ?? '').toLowerCase())
     return succeeded
       ? { ...move, to: 'complete', event: stepEvent('Complete', null), backoffMs: null }
-      : { ...move, to: 'error', event: stepEvent('Fail', failureText(outcome)), backoffMs: null }
+      : failedMove(outcome, failureText(outcome), null)
   }
   const again = outcome.resultRetryable && outcome.stepRetryable && outcome.attempts < outcome.attemptsMax
-  if (!again) return { ...move, to: 'error', event: stepEvent('Fail', failureText(outcome)), backoffMs: null }
+  if (!again) {
+    // The batch goes on without it: what converges sees the failure among the results of the workers.
+    if (outcome.failureStrategy === 'continue_on_failure') {
+      return { ...move, to: 'complete', event: stepEvent('Complete', null), backoffMs: null }
+    }
+    return failedMove(outcome, failureText(outcome), null)
+  }
   return {
     ...move,
     to: 'waiting_for_retry',
     event: stepEvent('WaitForRetry', failureText(outcome)),
     backoffMs: backoffMs(outcome, settings, random),
   }
+}
+
+/** `failure`: becomes the error of the stored result, which says that it is a success. */
+export function failedMove(
+  { stepId, state }: Pick<StepOutcome, 'stepId' | 'state'>,
+  message: string,
+  failure: string | null,
+): StepMove {
+  return { stepId, from: state, to: 'error', event: stepEvent('Fail', message), backoffMs: null, failure }
 }
 
 /** The event text of a step transition. Source: wire-protocol §2.3. */

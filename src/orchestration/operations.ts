@@ -12,6 +12,7 @@ import {
   type TaskState,
   taskMoves,
 } from '../model/task-state.ts'
+import type { Expander } from './expansion.ts'
 import { settleTasks } from './settlement.ts'
 
 const textCharsMax = 4_000
@@ -32,7 +33,7 @@ export async function cancelTask(store: OrchestrationStore, taskId: string): Pro
     if (eventOf(taskMoves, task.state, 'cancelled') === null) {
       throw new HostError('TASK_FINISHED', `Cannot cancel a completed task: it is ${task.state}`)
     }
-    await transaction.cancelSteps({ taskIds: [task.taskId], states: null })
+    await transaction.cancelSteps({ taskIds: [task.taskId], stepIds: null, states: null })
     await transaction.moveTasks([{ taskId: task.taskId, from: task.state, path: ['cancelled'], enqueue: false }])
   })
 }
@@ -42,6 +43,7 @@ export async function actOnStep(
   store: OrchestrationStore,
   place: { readonly taskId: string; readonly stepId: string },
   action: StepAction,
+  expander: Expander,
 ): Promise<void> {
   checkAction(action)
   await store.transaction(async (transaction) => {
@@ -52,8 +54,20 @@ export async function actOnStep(
       throw new HostError('TASK_FINISHED', `Cannot ${verbs[action.actionType]}: the task is ${state}`)
     }
     await operate(transaction, { ...step, before }, action)
+    if (action.actionType === 'complete_manually') await expand(transaction, expander, step.stepId)
     await settleTasks(transaction, [taskId], { reopen: true })
   })
+}
+
+/** A decision or an analyzer that is completed by hand may say what its handler would have said; without it nothing is made. */
+async function expand(transaction: OrchestrationTransaction, expander: Expander, stepId: string): Promise<void> {
+  const place = await transaction.stepPlace(stepId)
+  const [document] = place === null ? [] : await transaction.outcomeDocuments([place.stepId])
+  if (place === null || document === undefined || (document.decision === null && document.batch === null)) return
+  const { problems, steps, edges } = await expander.plan(transaction, [place])
+  const problem = problems.get(place.stepId)
+  if (problem !== undefined) throw new HostError('STEP_ACTION_INVALID', `completion_data: ${problem}`)
+  await transaction.createSteps(steps, edges)
 }
 
 async function lockedTask(

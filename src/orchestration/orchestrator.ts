@@ -10,8 +10,10 @@ import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, Task
 import type { WakeUps } from '../model/wake-ups.ts'
 import type { BackoffSettings } from './backoff.ts'
 import type { ContextLimits } from './context-limits.ts'
+import { Expander } from './expansion.ts'
 import { Loop } from './loop.ts'
 import { actOnStep, cancelTask } from './operations.ts'
+import { type OutcomeLimits, outcomeLimitDefaults } from './outcomes.ts'
 import { RecoverySweep } from './recovery-sweep.ts'
 import { ResultProcessor } from './result-processor.ts'
 import { wakeRetries } from './retry-waker.ts'
@@ -27,6 +29,7 @@ export interface OrchestratorOptions {
   readonly breakers?: { readonly loops: CircuitBreaker; readonly web: CircuitBreaker }
   readonly backoff?: BackoffSettings
   readonly contextLimits?: ContextLimits
+  readonly outcomeLimits?: Partial<OutcomeLimits>
   readonly timing?: Partial<OrchestratorTiming>
 }
 
@@ -60,6 +63,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
   readonly #wakeUps: WakeUps | null
   readonly #breakers: OrchestratorOptions['breakers']
   readonly #initializer: TaskInitializer
+  readonly #expander: Expander
   readonly #loops: Readonly<Record<OrchestratorPart, Loop>>
   readonly #faults = new Map<OrchestratorPart, HostError>()
   #nextRetryAt = Number.POSITIVE_INFINITY
@@ -75,6 +79,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
       onWarning: options.onWarning,
       ...(options.contextLimits === undefined ? {} : { limits: options.contextLimits }),
     })
+    this.#expander = new Expander({ ...outcomeLimitDefaults, ...options.outcomeLimits })
     this.#loops = this.#makeLoops(options)
   }
 
@@ -124,7 +129,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
   }
 
   async actOnStep(taskId: string, stepId: string, action: StepAction): Promise<StepView> {
-    await actOnStep(this.#store, { taskId, stepId }, action)
+    await actOnStep(this.#store, { taskId, stepId }, action, this.#expander)
     const step = (await this.steps(taskId)).find((view) => view.stepId === stepId.toLowerCase())
     if (step === undefined) throw new HostError('STEP_NOT_FOUND', `The task ${taskId} has no step ${stepId}`)
     return step
@@ -154,6 +159,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     const timing = { ...timingDefaults, ...options.timing }
     const results = new ResultProcessor({
       store: this.#store,
+      expander: this.#expander,
       ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
       onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
     })

@@ -2,20 +2,31 @@
 
 import { messageOf } from '../model/host-error.ts'
 import type { StepId, TaskId } from '../model/ids.ts'
-import type { OrchestrationStore, OrchestrationTransaction } from '../model/orchestration-store.ts'
+import type {
+  OrchestrationStore,
+  OrchestrationTransaction,
+  StepMove,
+  StepOutcome,
+} from '../model/orchestration-store.ts'
 import { type BackoffSettings, backoffDefaults } from './backoff.ts'
-import { judge } from './judgement.ts'
+import { Expander } from './expansion.ts'
+import { failedMove, judge } from './judgement.ts'
+import { outcomeLimitDefaults } from './outcomes.ts'
 import { settleTasks } from './settlement.ts'
 
 export interface ResultProcessorOptions {
   readonly store: OrchestrationStore
   readonly backoff?: BackoffSettings
   readonly batchMax?: number
+  readonly expander?: Expander
   /** Called after a commit in which steps began to wait, with the shortest wait. */
   readonly onRetryWait?: (backoffMs: number) => void
 }
 
 const batchMaxDefault = 200
+
+/** Steps that no worker runs. */
+const notStarted = ['pending', 'enqueued', 'waiting_for_retry'] as const
 
 interface Batch {
   readonly taken: number
@@ -27,11 +38,13 @@ export class ResultProcessor {
   readonly #backoff: BackoffSettings
   readonly #batchMax: number
   readonly #onRetryWait: (backoffMs: number) => void
+  readonly #expander: Expander
 
   constructor(options: ResultProcessorOptions) {
     this.#store = options.store
     this.#backoff = options.backoff ?? backoffDefaults
     this.#batchMax = options.batchMax ?? batchMaxDefault
+    this.#expander = options.expander ?? new Expander(outcomeLimitDefaults)
     this.#onRetryWait = options.onRetryWait ?? (() => {})
   }
 
@@ -95,10 +108,33 @@ export class ResultProcessor {
     if (taskIds.length === 0) return null
     await transaction.lockTasks(taskIds)
     const outcomes = await transaction.outcomes(stepIds)
-    const moves = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
+    const judged = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
+    const succeeded = outcomes.filter(
+      ({ state }, index) => state === 'enqueued_for_orchestration' && judged[index]?.to === 'complete',
+    )
+    const { problems, steps, edges } = await this.#expander.plan(transaction, succeeded)
+    const moves = judged.map((move, index) => {
+      const [outcome, problem] = [outcomes[index], problems.get(move.stepId)]
+      return outcome === undefined || problem === undefined ? move : failedMove(outcome, problem, problem)
+    })
     if (moves.length > 0) await transaction.moveSteps(moves)
+    await transaction.createSteps(steps, edges)
+    await cancelSiblings(transaction, outcomes, moves)
     await settleTasks(transaction, taskIds)
     const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
     return waits.length === 0 ? null : waits.reduce((shortest, waitMs) => Math.min(shortest, waitMs))
   }
+}
+
+/** `fail_fast`: with one worker of a batch for good, those that no worker runs are not worth starting. */
+async function cancelSiblings(
+  transaction: OrchestrationTransaction,
+  outcomes: readonly StepOutcome[],
+  moves: readonly StepMove[],
+): Promise<void> {
+  const failed = outcomes.filter((one, i) => one.failureStrategy === 'fail_fast' && moves[i]?.to === 'error')
+  if (failed.length === 0) return
+  const stepIds = await transaction.batchSiblings(failed.map(({ stepId }) => stepId))
+  const taskIds = [...new Set(failed.map(({ taskId }) => taskId))]
+  if (stepIds.length > 0) await transaction.cancelSteps({ taskIds, stepIds, states: notStarted })
 }

@@ -21,6 +21,7 @@ export async function wakeRetries(store: OrchestrationStore): Promise<number | n
         to: 'pending',
         event: stepEvent('Retry'),
         backoffMs: null,
+        failure: null,
       })),
     )
     await settleTasks(transaction, taskIds)

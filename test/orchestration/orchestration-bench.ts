@@ -5,7 +5,7 @@ import type { OrchestrationStore } from '../../src/model/orchestration-store.ts'
 import type { TaskRequest } from '../../src/model/task.ts'
 import type { RetryPolicy, StepType, TaskTemplate } from '../../src/model/template.ts'
 import { type BackoffSettings, backoffDefaults } from '../../src/orchestration/backoff.ts'
-import { Orchestrator, type OrchestratorTiming } from '../../src/orchestration/orchestrator.ts'
+import { Orchestrator, type OrchestratorOptions } from '../../src/orchestration/orchestrator.ts'
 import { Database } from '../../src/postgres/database.ts'
 import { orchestrationStore } from '../../src/postgres/queries/orchestration/orchestration-store.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
@@ -21,6 +21,8 @@ interface StepSketch {
   readonly type?: StepType
   readonly retry?: Partial<RetryPolicy>
   readonly initialization?: string
+  /** A batch worker's `failure_strategy`. */
+  readonly strategy?: string
 }
 
 /** A template from its steps' names and parents. */
@@ -31,7 +33,7 @@ export function sketch(
 ): TaskTemplate {
   const version = extra.version ?? '1.0.0'
   const definitions = Object.entries(steps).map(
-    ([step, { after = [], type = 'standard', retry, initialization = '{}' }]) => {
+    ([step, { after = [], type = 'standard', retry, initialization = '{}', strategy }]) => {
       const policy = JSON.stringify({
         retryable: retry?.retryable ?? true,
         max_attempts: retry?.attemptsMax ?? 3,
@@ -39,8 +41,10 @@ export function sketch(
         backoff_base_ms: retry?.backoffBaseMs ?? null,
         max_backoff_ms: retry?.backoffMaxMs ?? null,
       })
+      const batch =
+        strategy === undefined ? '' : `,"batch_config":{"cursor_field":"id","failure_strategy":"${strategy}"}`
       return `{"name":"${step}","type":"${type}","dependencies":${JSON.stringify(after)},"retry":${policy},
-             "handler":{"callable":"${step}_handler","initialization":${initialization}}}`
+             "handler":{"callable":"${step}_handler","initialization":${initialization}}${batch}}`
     },
   )
   const schema = extra.inputSchema === undefined ? 'null' : JSON.stringify(extra.inputSchema)
@@ -68,6 +72,8 @@ export function request(name: string, changes: Partial<TaskRequest> = {}): TaskR
   }
 }
 
+type BenchOptions = Pick<Partial<OrchestratorOptions>, 'backoff' | 'timing' | 'outcomeLimits'>
+
 export interface Bench {
   readonly url: string
   readonly database: Database
@@ -76,7 +82,7 @@ export interface Bench {
   readonly faults: Error[]
   readonly warnings: string[]
   /** Not started; stopped with the bench. */
-  orchestrator(options?: { backoff?: BackoffSettings; timing?: Partial<OrchestratorTiming> }): Orchestrator
+  orchestrator(options?: BenchOptions): Orchestrator
   /** One row of text columns per row. */
   rows(text: string, ...values: unknown[]): Promise<readonly Record<string, unknown>[]>
   close(): Promise<void>
@@ -99,7 +105,7 @@ export async function openBench(templates: readonly TaskTemplate[]): Promise<Ben
   return {
     ...{ url: testDatabase.url, database, store, faults, warnings },
     worker: new FakeWorker(database, namespace),
-    orchestrator: ({ backoff = noBackoff, timing = {} } = {}) => {
+    orchestrator: ({ backoff = noBackoff, timing = {}, ...more } = {}) => {
       const orchestrator = new Orchestrator({
         store: orchestrationStore(database),
         wakeUps: null,
@@ -107,6 +113,7 @@ export async function openBench(templates: readonly TaskTemplate[]): Promise<Ben
         onWarning: (message) => warnings.push(message),
         backoff,
         timing: { resultPollMs: 5, ...timing },
+        ...more,
       })
       orchestrators.push(orchestrator)
       return orchestrator

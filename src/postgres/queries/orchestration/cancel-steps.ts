@@ -1,7 +1,8 @@
 // Cancels the steps of tasks that have not finished, and tells the workers that run one.
 
-import type { TaskId } from '../../../model/ids.ts'
-import { finishedStepStates, type StepState } from '../../../model/task-state.ts'
+import type { StepId } from '../../../model/ids.ts'
+import type { CancelOptions } from '../../../model/orchestration-store.ts'
+import { finishedStepStates } from '../../../model/task-state.ts'
 import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
 import { stepEventMetadata } from '../step-event.ts'
@@ -20,19 +21,33 @@ const passesMax = 100
  */
 export async function cancelSteps(
   transaction: Queryable,
-  { taskIds, states }: { taskIds: readonly TaskId[]; states: readonly StepState[] | null },
+  { taskIds, stepIds, states }: CancelOptions,
 ): Promise<number> {
   let cancelled = 0
   for (let passes = 0; passes < passesMax; passes += 1) {
     const [pass] = await transaction.query<PassRow>({
       name: 'cancel-steps',
       text: cancelText,
-      values: [taskIds, states, [...finishedStepStates]],
+      values: [taskIds, states, [...finishedStepStates], stepIds],
     })
     cancelled += pass?.cancelled ?? 0
     if (pass === undefined || pass.cancelled === pass.open) break
   }
   return cancelled
+}
+
+/** The other workers of the batches of these. */
+export async function batchSiblings(transaction: Queryable, stepIds: readonly StepId[]): Promise<readonly StepId[]> {
+  const rows = await transaction.query<{ step_uuid: StepId }>({
+    name: 'batch-siblings',
+    text: `
+SELECT DISTINCT sibling.to_step_uuid AS step_uuid
+  FROM tasker.workflow_step_edges own
+  JOIN tasker.workflow_step_edges sibling ON sibling.from_step_uuid = own.from_step_uuid AND sibling.name = 'batch_dependency'
+ WHERE own.to_step_uuid = ANY ($1::uuid[]) AND own.name = 'batch_dependency' AND sibling.to_step_uuid <> ALL ($1::uuid[])`,
+    values: [stepIds],
+  })
+  return rows.map((row) => row.step_uuid)
 }
 
 // Locks in step order (design D5). A step without a transition is pending.
@@ -43,6 +58,7 @@ WITH open AS MATERIALIZED (
     LEFT JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent
    WHERE s.task_uuid = ANY ($1::uuid[]) AND coalesce(w.to_state, 'pending') <> ALL ($3::text[])
      AND ($2::text[] IS NULL OR coalesce(w.to_state, 'pending') = ANY ($2::text[]))
+     AND ($4::uuid[] IS NULL OR s.workflow_step_uuid = ANY ($4::uuid[]))
 ), held AS MATERIALIZED (
   SELECT o.step_uuid, o.transition_uuid, o.state, w.sort_key
     FROM open o JOIN tasker.workflow_step_transitions w ON w.workflow_step_transition_uuid = o.transition_uuid

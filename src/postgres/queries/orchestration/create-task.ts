@@ -74,7 +74,7 @@ checked AS MATERIALIZED (
 SELECT c.problem, (SELECT task_uuid FROM inserted) AS task_uuid FROM checked c`
 
 // Step names are shared by all templates. Sorted, so that two creations of one new template cannot wait for each other in a ring.
-const namedStepsText = `
+export const namedStepsText = `
 INSERT INTO tasker.named_steps (name, description, created_at, updated_at)
 SELECT n, 'Step ' || n, now(), now()
   FROM unnest($1::text[]) AS n

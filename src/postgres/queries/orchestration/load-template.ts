@@ -2,7 +2,7 @@
 
 import type { NamedTaskId } from '../../../model/ids.ts'
 import type { JsonText } from '../../../model/json-text.ts'
-import type { StoredStep, StoredTemplate } from '../../../model/orchestration-store.ts'
+import type { StoredStep, StoredTemplate, TemplateRevision } from '../../../model/orchestration-store.ts'
 import { type StepType, stepTypes } from '../../../model/template.ts'
 import type { Queryable } from '../../statement.ts'
 
@@ -21,6 +21,7 @@ interface StepRow {
   readonly retryable: boolean
   readonly attempts_max: number
   readonly initialization: string | null
+  readonly batch: { readonly cursor_field: string | null; readonly failure_strategy: string | null } | null
 }
 
 export interface LoadedTemplateRow {
@@ -52,6 +53,24 @@ export async function loadTemplate(
   }
 }
 
+interface RevisionRow extends Omit<TemplateRow, 'queue_exists'> {
+  readonly revision: string
+  readonly namespace: string
+  readonly name: string
+}
+
+export async function loadTemplates(
+  database: Queryable,
+  ids: readonly NamedTaskId[],
+): Promise<readonly (StoredTemplate & TemplateRevision)[]> {
+  const rows = await database.query<RevisionRow>({ name: 'load-templates', text: byIdText, values: [ids] })
+  return rows.map(({ named_task_uuid, revision, namespace, name, version, steps, input_schema }) => ({
+    ...{ namedTaskId: named_task_uuid, revision, namespace, name, version },
+    steps: (JSON.parse(steps) as StepRow[]).map(storedStep),
+    inputSchema: input_schema as JsonText | null,
+  }))
+}
+
 /** At most 20, those of the namespace first. */
 export async function templateKeys(database: Queryable, namespace: string): Promise<readonly string[]> {
   const rows = await database.query<{ key: string }>({
@@ -73,15 +92,14 @@ function storedStep(row: StepRow): StoredStep {
     retryable: row.retryable,
     attemptsMax: row.attempts_max,
     initialization: row.initialization as JsonText | null,
+    batch:
+      row.batch === null ? null : { cursorField: row.batch.cursor_field, failureStrategy: row.batch.failure_strategy },
   }
 }
 
 // A configuration may have been written by anybody: every field is tested before it is used. #>> keeps documents as their text, so the
 // numbers in an initialization stay exact on their way into the step's inputs.
-const templateText = `
-SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
-       EXISTS (SELECT FROM pgmq.meta m WHERE lower(m.queue_name) = lower('worker_' || ns.name || '_queue')) AS queue_exists,
-       coalesce((
+const stepsColumn = `coalesce((
          SELECT jsonb_agg(jsonb_build_object(
                   'name', d ->> 'name', 'type', d ->> 'type',
                   'dependencies', CASE WHEN jsonb_typeof(d -> 'dependencies') = 'array' THEN d -> 'dependencies' ELSE '[]' END,
@@ -90,10 +108,25 @@ SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS 
                                        THEN (d #>> '{retry,max_attempts}')::int ELSE 3 END,
                   'initialization', CASE WHEN jsonb_typeof(d #> '{handler,initialization}') = 'object'
                                           AND d #> '{handler,initialization}' <> '{}'
-                                         THEN d #>> '{handler,initialization}' END) ORDER BY given.position)
+                                         THEN d #>> '{handler,initialization}' END,
+                  'batch', CASE WHEN jsonb_typeof(d -> 'batch_config') = 'object' THEN jsonb_build_object(
+                    'cursor_field', d #>> '{batch_config,cursor_field}',
+                    'failure_strategy', d #>> '{batch_config,failure_strategy}') END) ORDER BY given.position)
            FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array'
                                           THEN nt.configuration -> 'steps' ELSE '[]' END) WITH ORDINALITY AS given(d, position)
-          WHERE jsonb_typeof(d -> 'name') = 'string'), '[]') AS steps
+          WHERE jsonb_typeof(d -> 'name') = 'string'), '[]') AS steps`
+
+const byIdText = `
+SELECT nt.named_task_uuid, nt.xmin::text AS revision, ns.name AS namespace, nt.name, nt.version,
+       nt.configuration #>> '{input_schema}' AS input_schema, ${stepsColumn}
+  FROM tasker.named_tasks nt
+  JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+ WHERE nt.named_task_uuid = ANY ($1::uuid[])`
+
+const templateText = `
+SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
+       EXISTS (SELECT FROM pgmq.meta m WHERE lower(m.queue_name) = lower('worker_' || ns.name || '_queue')) AS queue_exists,
+       ${stepsColumn}
   FROM tasker.named_tasks nt
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
  WHERE ns.name = $1::text AND nt.name = $2::text AND ($3::text IS NULL OR nt.version = $3::text)

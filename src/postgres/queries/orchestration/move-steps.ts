@@ -22,6 +22,7 @@ export async function moveSteps(transaction: Queryable, moves: readonly StepMove
       moves.map((move) => move.to),
       moves.map((move) => move.event),
       moves.map((move) => (move.backoffMs === null ? null : Math.round(move.backoffMs))),
+      moves.map((move) => move.failure),
     ],
   })
   return rows.map((row) => row.step_uuid)
@@ -31,7 +32,8 @@ export async function moveSteps(transaction: Queryable, moves: readonly StepMove
 // computes the next retry from, is exact to the millisecond.
 const moveText = `
 WITH wanted AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::float8[]) AS m(step_uuid, from_state, to_state, event, backoff_ms)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::text[])
+                  AS m(step_uuid, from_state, to_state, event, backoff_ms, failure)
 ), held AS MATERIALIZED (
   SELECT w.workflow_step_transition_uuid AS transition_uuid, w.sort_key, m.*
     FROM wanted m
@@ -55,6 +57,10 @@ UPDATE tasker.workflow_steps s
    SET in_process = false,
        processed = s.processed OR m.to_state = 'complete',
        processed_at = CASE WHEN m.to_state = 'complete' THEN now() ELSE s.processed_at END,
+       results = CASE WHEN m.failure IS NULL THEN s.results ELSE coalesce(s.results, '{}') || jsonb_build_object(
+         'success', false, 'status', 'failed', 'error', jsonb_build_object(
+           'message', m.failure, 'error_type', 'invalid_outcome', 'error_code', NULL, 'backtrace', '[]'::jsonb, 'retryable', false,
+           'context', '{}'::jsonb)) END,
        backoff_request_seconds = CASE WHEN m.backoff_ms IS NULL THEN s.backoff_request_seconds ELSE ceil(m.backoff_ms / 1000) END,
        last_attempted_at = CASE WHEN m.backoff_ms IS NULL THEN s.last_attempted_at
                                 ELSE now() - make_interval(secs => ceil(m.backoff_ms / 1000) - m.backoff_ms / 1000) END,

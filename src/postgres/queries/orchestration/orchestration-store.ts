@@ -5,10 +5,12 @@ import type { OrchestrationStore, OrchestrationTransaction } from '../../../mode
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
 import type { Queryable } from '../../statement.ts'
-import { cancelSteps } from './cancel-steps.ts'
+import { batchSiblings, cancelSteps } from './cancel-steps.ts'
+import { createSteps } from './create-steps.ts'
 import { insertTask } from './create-task.ts'
 import { dueRetries } from './due-retries.ts'
-import { loadTemplate, templateKeys } from './load-template.ts'
+import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
+import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
 import { moveTasks } from './move-tasks.ts'
 import { operateStep, stepState } from './operate-step.ts'
@@ -72,6 +74,12 @@ function orchestrationTransaction(q: Queryable, orchestratorId: string): Orchest
     outcomes: (stepIds) => stepOutcomes(q, stepIds),
     moveSteps: (moves) => moveSteps(q, moves),
     taskCounts: (taskIds) => taskCounts(q, taskIds),
+    batchSiblings: (stepIds) => batchSiblings(q, stepIds),
+    templates: (ids) => loadTemplates(q, ids),
+    outcomeDocuments: (stepIds) => outcomeDocuments(q, stepIds),
+    taskSteps: (taskIds) => taskSteps(q, taskIds),
+    stepPlace: (stepId) => stepPlace(q, stepId),
+    createSteps: (steps, edges) => createSteps(q, steps, edges),
     cancelSteps: (options) => cancelSteps(q, options),
     stepState: (step) => stepState(q, step),
     operateStep: (operation) => operateStep(q, operation),

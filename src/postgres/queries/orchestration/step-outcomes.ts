@@ -1,6 +1,6 @@
 // Reads what the judgement of results depends on, for steps whose result waits.
 
-import type { StepId, TaskId } from '../../../model/ids.ts'
+import type { NamedTaskId, StepId, TaskId } from '../../../model/ids.ts'
 import type { StepOutcome } from '../../../model/orchestration-store.ts'
 import { type BackoffKind, backoffKinds } from '../../../model/template.ts'
 import type { Queryable } from '../../statement.ts'
@@ -14,6 +14,10 @@ interface OutcomeRow {
   readonly error_message: string | null
   readonly result_retryable: boolean
   readonly step_retryable: boolean
+  readonly named_task_uuid: NamedTaskId
+  readonly revision: string
+  readonly template_step: string
+  readonly failure_strategy: string | null
   readonly attempts: number
   readonly attempts_max: number
   readonly retry_after: string | null
@@ -38,6 +42,9 @@ export async function stepOutcomes(
     errorMessage: row.error_message,
     resultRetryable: row.result_retryable,
     stepRetryable: row.step_retryable,
+    template: { namedTaskId: row.named_task_uuid, revision: row.revision },
+    templateStep: row.template_step,
+    failureStrategy: row.failure_strategy,
     attempts: row.attempts,
     attemptsMax: row.attempts_max,
     retryAfter: row.retry_after,
@@ -57,7 +64,10 @@ SELECT s.workflow_step_uuid AS step_uuid, s.task_uuid, w.to_state AS state,
        s.results ->> 'status' AS status,
        left(s.results #>> '{error,message}', 1000) AS error_message,
        coalesce(s.results #> '{metadata,retryable}' = 'true', false) AS result_retryable,
-       s.retryable AS step_retryable,
+       s.retryable AS step_retryable, nt.named_task_uuid, nt.xmin::text AS revision,
+       coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
+       CASE WHEN w.to_state = 'enqueued_as_error_for_orchestration' AND s.inputs ? '__template_step_name'
+            THEN s.inputs #>> '{batch_metadata,failure_strategy}' END AS failure_strategy,
        coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS attempts_max,
        (SELECT h.value
           FROM jsonb_each_text(CASE jsonb_typeof(s.results #> '{orchestration_metadata,headers}')

@@ -1,0 +1,76 @@
+// Makes steps in tasks that run, with their edges and first transitions; the number of statements does not depend on how many.
+
+import type { NewEdge, NewStep } from '../../../model/orchestration-store.ts'
+import type { Queryable } from '../../statement.ts'
+import { namedStepsText } from './create-task.ts'
+
+/** Must run in a transaction that holds the tasks' locks. */
+export async function createSteps(
+  transaction: Queryable,
+  steps: readonly NewStep[],
+  edges: readonly NewEdge[],
+): Promise<void> {
+  if (steps.length > 0) {
+    const names = [...new Set(steps.map((step) => step.name))]
+    await transaction.query({ name: 'insert-named-steps', text: namedStepsText, values: [names] })
+    await transaction.query({
+      name: 'create-steps',
+      text: stepsText,
+      values: [
+        steps.map((step) => step.taskId),
+        steps.map((step) => step.name),
+        steps.map((step) => step.retryable),
+        steps.map((step) => step.attemptsMax),
+        steps.map((step) => step.initialization),
+        steps.map((step) => step.batch?.cursor ?? null),
+        steps.map((step) => step.batch?.extra ?? null),
+      ],
+    })
+  }
+  if (edges.length === 0) return
+  await transaction.query({
+    name: 'create-edges',
+    text: edgesText,
+    values: [
+      edges.map((edge) => edge.taskId),
+      edges.map((edge) => edge.from),
+      edges.map((edge) => edge.to),
+      edges.map((edge) => edge.name),
+    ],
+  })
+}
+
+const stepsText = `
+WITH placed AS (
+  INSERT INTO tasker.workflow_steps
+         (task_uuid, named_step_uuid, retryable, max_attempts, in_process, processed, inputs, created_at, updated_at)
+  SELECT w.task_uuid, n.named_step_uuid, w.retryable, w.attempts_max, false, false,
+         CASE WHEN w.cursor IS NULL THEN w.initialization::jsonb
+              ELSE coalesce(w.initialization::jsonb, '{}') || jsonb_build_object('cursor', w.cursor::jsonb) || w.extra::jsonb END,
+         now(), now()
+    FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::int[], $5::text[], $6::text[], $7::text[])
+         WITH ORDINALITY AS w(task_uuid, name, retryable, attempts_max, initialization, cursor, extra, position)
+    JOIN tasker.named_steps n ON n.name = w.name
+   ORDER BY w.position
+  RETURNING workflow_step_uuid
+)
+INSERT INTO tasker.workflow_step_transitions
+       (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+SELECT workflow_step_uuid, 'pending', NULL,
+       jsonb_build_object('initial_state', 'pending', 'from_service', 'stephost_orchestrator'), 1, true, now(), now()
+  FROM placed`
+
+const edgesText = `
+WITH wanted AS MATERIALIZED (
+  SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e(task_uuid, parent, child, name)
+), steps AS MATERIALIZED (
+  SELECT s.task_uuid, s.workflow_step_uuid, n.name
+    FROM tasker.workflow_steps s JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
+   WHERE s.task_uuid = ANY ($1::uuid[])
+)
+INSERT INTO tasker.workflow_step_edges (from_step_uuid, to_step_uuid, name, created_at, updated_at)
+SELECT parent.workflow_step_uuid, child.workflow_step_uuid, w.name, now(), now()
+  FROM wanted w
+  JOIN steps parent ON parent.task_uuid = w.task_uuid AND parent.name = w.parent
+  JOIN steps child ON child.task_uuid = w.task_uuid AND child.name = w.child
+ON CONFLICT (from_step_uuid, to_step_uuid, name) DO NOTHING`
