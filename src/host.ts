@@ -122,6 +122,7 @@ export class Host implements Lifecycle {
         jitterEnabled: config.backoff.jitterRatio > 0,
         jitterShareMax: config.backoff.jitterRatio,
       },
+      outcomeLimits: config.orchestration,
       timing: {
         resultPollMs: config.orchestration.resultPollIntervalMs,
         retryPollMs: config.orchestration.readinessPollIntervalMs,

@@ -14,6 +14,10 @@ export const orchestrationSettings = {
     },
     task_readiness: { timing: { fallback_polling_interval_seconds: pollInterval } },
   },
+  decision_points: {
+    max_steps_per_decision: setting(integerBetween(1, 10_000), 'Branches that one decision may choose'),
+    max_decision_depth: setting(integerBetween(1, 1_000), 'Decisions below decisions, the first included'),
+  },
   web: {
     ...webSettings,
     bind_address: setting(address, 'Where REST listens'),
@@ -26,6 +30,8 @@ export interface OrchestrationConfig {
   readonly resultBatchMax: number
   /** How often tasks with retries that are due are looked for. */
   readonly readinessPollIntervalMs: number
+  readonly decisionStepsMax: number
+  readonly decisionDepthMax: number
   readonly shutdownTimeoutMs: number
   readonly web: WebConfig
 }
@@ -37,6 +43,8 @@ export function orchestrationConfig(values: Values<typeof orchestrationSettings>
     resultPollIntervalMs: systems.orchestration.timing.fallback_polling_interval_seconds * 1000,
     resultBatchMax: systems.orchestration.processing.batch_size,
     readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
+    decisionStepsMax: values.decision_points.max_steps_per_decision,
+    decisionDepthMax: values.decision_points.max_decision_depth,
     shutdownTimeoutMs: values.shutdown_timeout_ms,
     web: webConfig(values.web, 'orchestration.web'),
   }
