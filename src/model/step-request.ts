@@ -26,6 +26,18 @@ export interface ClaimedStep extends StepMessage {
   readonly runnable: boolean
   /** From how many dead workers it was taken back. */
   readonly recoveries: number
+  /** What the claim read of the step and its task; absent or null: they are read when the step is hydrated. */
+  readonly documents?: StepDocuments | null
+}
+
+/** Of a step that depends on none, as they were before the claim. */
+export interface StepDocuments {
+  readonly stepName: string
+  /** Changes whenever somebody registers the template anew. */
+  readonly templateVersion: string
+  /** `task.task` and `workflow_step` of wire-protocol §4.3. */
+  readonly task: JsonText
+  readonly workflowStep: JsonText
 }
 
 /** A step that was taken back from so many dead workers runs alone on its worker; with the next death it fails. */

@@ -12,8 +12,10 @@ export interface TemplateVersion {
   readonly version: string
 }
 
-interface Kept {
+export interface KeptTemplate {
   readonly version: string
+  /** The rest of the document that handlers get of a task: its names, and the brace that closes it. */
+  readonly names: string
   readonly steps: ReadonlyMap<string, StepDefinition>
 }
 
@@ -22,7 +24,7 @@ const templatesMax = 1_000
 
 export class StepDefinitions {
   readonly #database: Queryable
-  readonly #kept = new Map<NamedTaskId, Kept>()
+  readonly #kept = new Map<NamedTaskId, KeptTemplate>()
 
   constructor(database: Queryable) {
     this.#database = database
@@ -33,9 +35,10 @@ export class StepDefinitions {
     const stale = new Set<NamedTaskId>()
     for (const { id, version } of templates) if (this.#kept.get(id)?.version !== version) stale.add(id)
     if (stale.size === 0) return
-    for (const { id, version, steps } of await loadStepDefinitions(this.#database, [...stale])) {
+    for (const { id, version, names, steps } of await loadStepDefinitions(this.#database, [...stale])) {
       this.#kept.delete(id)
-      this.#kept.set(id, { version, steps: new Map(steps.map((step) => [step.name, step])) })
+      const rest = JSON.stringify(names).slice(1)
+      this.#kept.set(id, { version, names: rest, steps: new Map(steps.map((step) => [step.name, step])) })
     }
     while (this.#kept.size > templatesMax) {
       const [first] = this.#kept.keys()
@@ -43,8 +46,8 @@ export class StepDefinitions {
     }
   }
 
-  /** null: the template has no such step, or the step names no callable. */
-  of(template: NamedTaskId, step: string): StepDefinition | null {
-    return this.#kept.get(template)?.steps.get(step) ?? null
+  /** Its steps that name a callable. null: there is no such template. */
+  template(id: NamedTaskId): KeptTemplate | null {
+    return this.#kept.get(id) ?? null
   }
 }

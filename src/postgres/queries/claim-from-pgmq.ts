@@ -2,6 +2,7 @@
 
 import type { ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
+import type { JsonText } from '../../model/json-text.ts'
 import type { ClaimedStep } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
 import { laneRows } from './choose-in-lanes.ts'
@@ -41,6 +42,11 @@ export interface ClaimedRow {
   retryable: boolean
   runnable: boolean
   recoveries: number
+  template_version: string
+  step_name: string
+  /** null: the step depends on others, or is large. */
+  task: JsonText | null
+  workflow_step: JsonText | null
 }
 
 /** Of a message, in the order in which windows go through a queue. */
@@ -158,5 +164,11 @@ export function claimedStep(
     retryable: row.retryable,
     runnable: row.runnable,
     recoveries: row.recoveries,
+    documents: documentsOf(row),
   }
+}
+
+function documentsOf({ template_version: templateVersion, step_name: stepName, task, workflow_step }: ClaimedRow) {
+  if (task === null || workflow_step === null) return null
+  return { templateVersion, stepName, task, workflowStep: workflow_step }
 }

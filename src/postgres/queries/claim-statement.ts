@@ -2,6 +2,7 @@
 
 import { deathsUntilAlone } from '../../model/step-request.ts'
 import { chooseInLanes } from './choose-in-lanes.ts'
+import { stepDocument, taskDocument } from './step-documents.ts'
 import { recoveriesOf, stepEventMetadata } from './step-event.ts'
 
 export type OnClaim = 'archive' | 'delete'
@@ -62,7 +63,7 @@ WITH looked AS MATERIALIZED (
  */
 export const judge = `judged AS MATERIALIZED (
   SELECT l.msg_id, l.step_uuid, s.task_uuid, k.named_task_uuid, k.correlation_id, k.priority,
-         coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
+         n.name AS step_name, coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
          coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable,
          t.workflow_step_transition_uuid AS transition_uuid,
          r.step_name IS NOT NULL AS runnable,
@@ -154,11 +155,34 @@ function settle(queue: string, onClaim: OnClaim): string {
 `
 }
 
-/** Of a row `c` of `closed`. */
+/**
+ * Of a row `c` of `closed` with the rows `s`, `k` and `nt` of its step, task and template. They are read again by their keys, as the
+ * statement's snapshot has them, so they show the values from before the claim. The documents of a step without parents come with the claim,
+ * unless they are large: a round trip less for most, and the answer of a claim stays small.
+ */
 export const claimedColumns = `c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
        c.token, c.attempts, c.max_attempts, c.retryable, c.runnable,
        -- Each of them has spent an attempt, so few steps are asked.
-       CASE WHEN c.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries`
+       CASE WHEN c.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries,
+       nt.xmin::text AS template_version, c.step_name,
+       CASE WHEN documents.come THEN ${taskDocument} END AS task,
+       CASE WHEN documents.come THEN ${stepDocument({
+         ...{ name: 'c.step_name', templateStep: 'c.template_step', attempts: 'nullif(s.attempts, 0)' },
+         lastAttemptedAt: 's.last_attempted_at',
+       })} END AS workflow_step`
+
+const documentBytesMax = 65_536
+
+/** The rows beside `closed c` that `claimedColumns` reads. */
+export const claimedRows = `
+  LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = c.step_uuid
+  LEFT JOIN tasker.tasks k ON k.task_uuid = c.task_uuid
+  LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = c.named_task_uuid
+  LEFT JOIN LATERAL (
+    SELECT coalesce(pg_column_size(k.context), 0) + coalesce(pg_column_size(k.tags), 0) + coalesce(pg_column_size(s.inputs), 0)
+             + coalesce(pg_column_size(s.results), 0) + coalesce(pg_column_size(s.checkpoint), 0) <= ${documentBytesMax}
+           AND NOT EXISTS (SELECT FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = c.step_uuid) AS come
+  ) AS documents ON true`
 
 /** One row for each claimed step, and one row without a step when there is none; the counts stand in every row. */
 const answer = (more: string) => `SELECT seen.*, ${more}${claimedColumns}
@@ -169,5 +193,5 @@ const answer = (more: string) => `SELECT seen.*, ${more}${claimedColumns}
                count(*) FILTER (WHERE verdict = 'stale')::int AS stale,
                (count(DISTINCT step_uuid) FILTER (WHERE verdict = 'claim'))::int - (SELECT count(*) FROM chosen)::int AS left_behind
           FROM judged) AS seen
-  LEFT JOIN closed c ON true
+  LEFT JOIN closed c ON true${claimedRows}
  ORDER BY c.place`

@@ -1,22 +1,22 @@
-// Loads all that handlers need for a batch of claimed steps, as JSON text made by PostgreSQL, in one round trip.
+// Gives all that handlers need for a batch of claimed steps, as JSON text made by PostgreSQL: from the claim's answer, else in one round trip.
 
-import type { CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
+import type { StepId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
-import type { ClaimedStep, StepRequest } from '../../model/step-request.ts'
+import type { ClaimedStep, StepDocuments, StepRequest } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
 import type { StepDefinitions } from '../step-definitions.ts'
+import { stepDocument, taskDocument } from './step-documents.ts'
 
 interface HydratedRow {
   step_uuid: StepId
-  task_uuid: TaskId
-  correlation_id: CorrelationId
-  named_task_uuid: NamedTaskId
   template_version: string
   step_name: string
   task: JsonText
   workflow_step: JsonText
   dependency_results: JsonText | null
 }
+
+type Hydrated = StepDocuments & { readonly dependencyResults: JsonText }
 
 const noDependencies = '{}' as JsonText
 
@@ -26,49 +26,69 @@ export async function hydrateSteps(
   steps: readonly ClaimedStep[],
   definitions: StepDefinitions,
 ): Promise<ReadonlyMap<StepId, StepRequest>> {
+  const loaded = await loadDocuments(
+    database,
+    steps.filter(({ documents }) => documents === undefined || documents === null),
+  )
+  const hydrated = steps.flatMap((step) => {
+    const documents = loaded.get(step.stepId) ?? (step.documents && { ...step.documents, dependencyResults: noDependencies })
+    return documents === undefined || documents === null ? [] : [{ step, documents }]
+  })
+  await definitions.prepare(
+    hydrated.map(({ step, documents }) => ({ id: step.namedTaskId, version: documents.templateVersion })),
+  )
+  const requests = new Map<StepId, StepRequest>()
+  for (const { step, documents } of hydrated) {
+    const request = requestOf(step, documents, definitions)
+    if (request !== null) requests.set(step.stepId, request)
+  }
+  return requests
+}
+
+function requestOf(step: ClaimedStep, documents: Hydrated, definitions: StepDefinitions): StepRequest | null {
+  const template = definitions.template(step.namedTaskId)
+  const definition = template?.steps.get(step.templateStep)
+  if (template === null || definition === undefined) return null
+  return {
+    stepId: step.stepId,
+    taskId: step.taskId,
+    correlationId: step.correlationId,
+    stepName: documents.stepName,
+    handler: definition.handler,
+    attempts: step.attempts,
+    timeoutMs: definition.timeoutMs,
+    // Both parts are whole JSON documents of this host's own making: PostgreSQL wrote the one, JSON.stringify the other.
+    task: `{"task":${documents.task},${template.names}` as JsonText,
+    workflowStep: documents.workflowStep,
+    dependencyResults: documents.dependencyResults,
+    stepDefinition: definition.body,
+  }
+}
+
+async function loadDocuments(database: Queryable, steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, Hydrated>> {
+  if (steps.length === 0) return new Map()
   const rows = await database.query<HydratedRow>({
     name: 'hydrate-steps',
     text: hydrateText,
     values: [steps.map((step) => step.stepId), steps.map((step) => step.templateStep)],
   })
-  await definitions.prepare(rows.map((row) => ({ id: row.named_task_uuid, version: row.template_version })))
-  const claimed = new Map(steps.map((step) => [step.stepId, step]))
-  const requests = new Map<StepId, StepRequest>()
-  for (const row of rows) {
-    const step = claimed.get(row.step_uuid)
-    const definition = step === undefined ? null : definitions.of(row.named_task_uuid, step.templateStep)
-    if (step === undefined || definition === null) continue
-    requests.set(row.step_uuid, {
-      stepId: row.step_uuid,
-      taskId: row.task_uuid,
-      correlationId: row.correlation_id,
-      stepName: row.step_name,
-      handler: definition.handler,
-      attempts: step.attempts,
-      timeoutMs: definition.timeoutMs,
-      task: row.task,
-      workflowStep: row.workflow_step,
-      dependencyResults: row.dependency_results ?? noDependencies,
-      stepDefinition: definition.body,
-    })
-  }
-  return requests
+  return new Map(
+    rows.map((row) => {
+      const { template_version: templateVersion, step_name: stepName, task, workflow_step: workflowStep } = row
+      const dependencyResults = row.dependency_results ?? noDependencies
+      return [row.step_uuid, { templateVersion, stepName, task, workflowStep, dependencyResults }]
+    }),
+  )
 }
 
-/**
- * Handlers see the values from before the claim (wire-protocol §4.2): attempts without this run, not in process.
- * All ancestors that are done are in `dependency_results`, not only the parents; a step without parents costs one look.
- */
+/** All ancestors that are done are in `dependency_results`, not only the parents; a step without parents costs one look. */
 const hydrateText = `
-SELECT s.workflow_step_uuid AS step_uuid, s.task_uuid, k.correlation_id, k.named_task_uuid, nt.xmin::text AS template_version, n.name AS step_name,
-       jsonb_build_object(
-         'task', to_jsonb(k) - 'completed_at',
-         'task_name', nt.name, 'task_version', nt.version, 'namespace_name', ns.name) AS task,
-       (to_jsonb(s) - 'priority') || jsonb_build_object(
-         'name', n.name, 'template_step_name', given.template_step,
-         'in_process', false,
-         'attempts', nullif(coalesce(s.attempts, 1) - 1, 0),
-         'last_attempted_at', CASE WHEN s.attempts > 1 THEN s.last_attempted_at END) AS workflow_step,
+SELECT s.workflow_step_uuid AS step_uuid, nt.xmin::text AS template_version, n.name AS step_name,
+       ${taskDocument} AS task,
+       ${stepDocument({
+         ...{ name: 'n.name', templateStep: 'given.template_step', attempts: 'nullif(coalesce(s.attempts, 1) - 1, 0)' },
+         lastAttemptedAt: 'CASE WHEN s.attempts > 1 THEN s.last_attempted_at END',
+       })} AS workflow_step,
        CASE WHEN EXISTS (SELECT FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = s.workflow_step_uuid) THEN
          (SELECT jsonb_object_agg(d.step_name, d.results)
             FROM tasker.get_step_transitive_dependencies(s.workflow_step_uuid) d
@@ -77,5 +97,4 @@ SELECT s.workflow_step_uuid AS step_uuid, s.task_uuid, k.correlation_id, k.named
   JOIN tasker.workflow_steps s ON s.workflow_step_uuid = given.step_uuid
   JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
   JOIN tasker.tasks k ON k.task_uuid = s.task_uuid
-  JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
-  JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid`
+  JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid`
