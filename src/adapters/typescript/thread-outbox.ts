@@ -13,8 +13,8 @@ export class ThreadOutbox {
 
   send(message: HostMessage): void {
     this.#waiting.push(message)
-    // After all promises that are settled in this turn: what they start belongs to the same hand-over.
-    if (this.#waiting.length === 1) process.nextTick(() => this.#flush())
+    // After all that arrived in this turn: what it starts belongs to the same hand-over.
+    if (this.#waiting.length === 1) setImmediate(() => this.#flush())
   }
 
   #flush(): void {
