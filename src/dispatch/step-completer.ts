@@ -1,4 +1,4 @@
-// Brings every result back on one path: gathers the results of a tick and stores them in one statement, or in two side by side under load.
+// Brings every result back on one path: gathers the results of a tick and stores them in one statement.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { CircuitOpenError } from '../model/circuit-breaker.ts'
@@ -46,21 +46,16 @@ export function completerOptions(settings: {
 
 /** Text of one statement; a batch of large results is cut there. */
 const batchCharactersMax = 32 * 1024 * 1024
-/** A second statement goes beside the first only with a whole batch: then neither PostgreSQL nor the host waits for the other. */
-const statementsMax = 2
 const retryBaseMs = 50
 const retryMaxMs = 2_000
 
 export class StepCompleter {
   readonly #options: StepCompleterOptions
   readonly #parts: StepCompleterParts
-  readonly #waiting: WaitingResult[] = []
-  /** Those on their way to the database included. */
-  #unstored = 0
-  #unstoredBytes = 0
+  readonly #waiting: FinishedStep[] = []
+  #waitingBytes = 0
   readonly #abandon = new AbortController()
-  readonly #flushes = new Set<Promise<void>>()
-  #flushing = 0
+  #flushing: Promise<void> | null = null
 
   constructor(options: StepCompleterOptions, parts: StepCompleterParts) {
     this.#options = options
@@ -69,7 +64,7 @@ export class StepCompleter {
 
   /** False while so many results wait that no further step may be claimed. */
   get hasRoom(): boolean {
-    return this.#unstored < this.#options.waitingMax && this.#unstoredBytes < this.#options.waitingBytesMax
+    return this.#waiting.length < this.#options.waitingMax && this.#waitingBytes < this.#options.waitingBytesMax
   }
 
   /** At once when nothing is on its way; behind the statement under way otherwise, together with all that finish meanwhile. */
@@ -79,17 +74,16 @@ export class StepCompleter {
       return
     }
     this.#add(finished)
-    if (!this.#mayFlush(this.#flushing + 1)) return
-    this.#flushing += 1
-    const flush = Promise.resolve()
+    this.#flushing ??= Promise.resolve()
       .then(() => this.#flush())
-      .finally(() => this.#flushes.delete(flush))
-    this.#flushes.add(flush)
+      .finally(() => {
+        this.#flushing = null
+      })
   }
 
   /** Resolves when every accepted result is stored or refused. */
   async drained(): Promise<void> {
-    while (this.#flushes.size > 0) await Promise.all(this.#flushes)
+    while (this.#flushing !== null) await this.#flushing
   }
 
   /** Gives up on results that PostgreSQL does not take; their steps are recovered with their attempt spent. */
@@ -98,25 +92,15 @@ export class StepCompleter {
   }
 
   #add(finished: FinishedStep): void {
-    const bytes = bytesOf(finished)
-    this.#waiting.push({ finished, bytes })
-    this.#unstored += 1
-    this.#unstoredBytes += bytes
-  }
-
-  /** Whether so many statements may be under way with what waits now. */
-  #mayFlush(statements: number): boolean {
-    const { length } = this.#waiting
-    return statements === 1 ? length > 0 : statements <= statementsMax && length >= this.#options.batchMax
+    this.#waiting.push(finished)
+    this.#waitingBytes += bytesOf(finished)
   }
 
   async #flush(): Promise<void> {
-    while (this.#mayFlush(this.#flushing)) {
-      const taken = this.#takeBatch()
-      const batch = taken.map(({ finished }) => finished)
+    while (this.#waiting.length > 0) {
+      const batch = this.#nextBatch()
       const answers = await this.#storeUntilAnswered(batch)
-      for (const { bytes } of taken) this.#unstoredBytes -= bytes
-      this.#unstored -= taken.length
+      for (const finished of this.#waiting.splice(0, batch.length)) this.#waitingBytes -= bytesOf(finished)
       if (answers === null) {
         this.#parts.counters.dropped.stopped += batch.length
         continue
@@ -125,21 +109,17 @@ export class StepCompleter {
       for (const finished of batch) this.#settle(finished, byStep.get(finished.step.stepId) ?? null)
       this.#parts.stored()
     }
-    // In the same turn as the look at what waits: the last one never leaves anything behind.
-    this.#flushing -= 1
   }
 
   /** At least one result, however large it is. */
-  #takeBatch(): readonly WaitingResult[] {
+  #nextBatch(): readonly FinishedStep[] {
+    const candidates = this.#waiting.slice(0, this.#options.batchMax)
     let characters = 0
-    let end = 0
-    for (const { finished } of this.#waiting.slice(0, this.#options.batchMax)) {
-      const { result } = finished
+    const end = candidates.findIndex(({ result }, index) => {
       characters += result.metadata.length + (result.success ? result.result.length : result.context.length)
-      if (end > 0 && characters > batchCharactersMax) break
-      end += 1
-    }
-    return this.#waiting.splice(0, end)
+      return index > 0 && characters > batchCharactersMax
+    })
+    return end === -1 ? candidates : candidates.slice(0, end)
   }
 
   /** Repeats until the database says what became of the batch: a lost answer is not a lost result. null: abandoned. */
@@ -183,15 +163,9 @@ export class StepCompleter {
   }
 }
 
-interface WaitingResult {
-  readonly finished: FinishedStep
-  readonly bytes: number
-}
-
 /** What waits in memory: the result, and what the handler was given where somebody wants to hear of it. */
 function bytesOf({ result, request }: FinishedStep): number {
-  const own = Buffer.byteLength(result.metadata) + Buffer.byteLength(result.success ? result.result : result.context)
-  if (request === null) return own
-  const given = [request.task, request.workflowStep, request.dependencyResults]
-  return given.reduce((bytes, text) => bytes + Buffer.byteLength(text), own)
+  const own = [result.metadata, result.success ? result.result : result.context]
+  const given = request === null ? [] : [request.task, request.workflowStep, request.dependencyResults]
+  return [...own, ...given].reduce((bytes, text) => bytes + Buffer.byteLength(text), 0)
 }

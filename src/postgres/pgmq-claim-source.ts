@@ -4,7 +4,7 @@ import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
 import { requestAfter } from '../model/lanes-after.ts'
 import { NamespaceShares } from '../model/namespace-shares.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
-import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq, isLarge } from './queries/claim-from-pgmq.ts'
+import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
 import { type LookedInQueue, QueueLooks } from './queue-looks.ts'
 import type { Queryable } from './statement.ts'
@@ -27,7 +27,6 @@ export class PgmqClaimSource implements ClaimSource {
   readonly #options: PgmqClaimSourceOptions
   readonly #looks: QueueLooks
   readonly #shares = new NamespaceShares()
-  readonly #mayDivide: boolean
   #namespaces: readonly string[]
 
   /** `database` has the queues. `claimWindow`: how one of them is claimed from where the steps are elsewhere; default: in one statement. */
@@ -35,7 +34,6 @@ export class PgmqClaimSource implements ClaimSource {
     this.#database = database
     this.#options = options
     this.#looks = new QueueLooks(claimWindow ?? ((...look) => claimFromPgmq(database, ...look)))
-    this.#mayDivide = claimWindow === undefined
     this.#namespaces = options.namespaces
   }
 
@@ -49,7 +47,7 @@ export class PgmqClaimSource implements ClaimSource {
     const ready = await this.#ready()
     const [only] = ready
     if (only !== undefined && ready.length === 1) {
-      await Promise.all(this.#sideBySide(request).map((part) => this.#look(only, part, all)))
+      await this.#look(only, request, all)
       return all
     }
     const shares = this.#shares.divide(request.free + request.prefetch, ready)
@@ -83,20 +81,6 @@ export class PgmqClaimSource implements ClaimSource {
     const moved = claimed.steps.length + claimed.foreign + malformed + gone + stale > 0
     all.more ||= claimed.more || (claimed.windowFull && moved)
     return claimed
-  }
-
-  /**
-   * A large claim is two statements on two connections: one alone would be what the whole worker waits for. They lock the messages that they
-   * look at, so they look at different ones.
-   */
-  #sideBySide(request: ClaimRequest): readonly ClaimRequest[] {
-    const { free, prefetch } = request
-    if (!this.#mayDivide || !isLarge({ ...request, free: Math.floor(free / 2), prefetch: Math.floor(prefetch / 2) })) return [request]
-    const half = { free: Math.ceil(free / 2), prefetch: Math.floor(prefetch / 2) }
-    return [
-      { ...request, ...half },
-      { ...request, free: free - half.free, prefetch: prefetch - half.prefetch },
-    ]
   }
 
   /** The namespaces that have something. One namespace is not asked first: the claim itself tells. */

@@ -123,7 +123,7 @@ export function windowOf(request: Pick<ClaimRequest, 'free' | 'prefetch' | 'lane
  * Such a claim wants nearly all of its window. So it locks the messages while it looks, and claimers beside it look at others, instead of
  * each deciding on four times what it gets.
  */
-export function isLarge({ free, prefetch, lanes }: Pick<ClaimRequest, 'free' | 'prefetch' | 'lanes'>): boolean {
+function isLarge({ free, prefetch, lanes }: Pick<ClaimRequest, 'free' | 'prefetch' | 'lanes'>): boolean {
   return free + prefetch >= largeClaim && (lanes === null || lanes === undefined)
 }
 
