@@ -97,7 +97,7 @@ describe('the step path', () => {
     await finished(step)
     const [request] = adapter.seen
     expect(request?.attempts).toBe(0)
-    expect(request?.task).toContain('"context": {"name": "Zoë", "rate": 1.0, "amount": 9223372036854775807}')
+    expect(request?.task).toContain('"context":{"name": "Zoë", "rate": 1.0, "amount": 9223372036854775807}')
     expect(JSON.parse(request?.workflowStep ?? '')).toMatchObject({
       attempts: null,
       in_process: false,

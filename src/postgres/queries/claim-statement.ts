@@ -15,7 +15,7 @@ export type OnClaim = 'archive' | 'delete'
  */
 export function claimStatement(queue: string, onClaim: OnClaim, locksMessages = false): string {
   const lock = locksMessages ? 'FOR UPDATE OF q SKIP LOCKED' : ''
-  return `${look(queue, { lock })}), ${take}), ${settle(queue, onClaim)})\n${answer('')}`
+  return `${look(queue, { lock })}), ${take}), ${settle(queue, onClaim, locksMessages)})\n${answer('')}`
 }
 
 /**
@@ -127,14 +127,16 @@ export function takeInLanes(lanes: string): string {
   return `${chooseInLanes(lanes)}, ${write}`
 }
 
-/** Messages of claimed and of dead steps leave the queue; those of foreign steps are hidden for a while. */
-function settle(queue: string, onClaim: OnClaim): string {
-  return `finished AS MATERIALIZED (
+/** Messages of claimed and of dead steps leave the queue; those of foreign steps are hidden for a while. What is `locked` already is not locked again. */
+function settle(queue: string, onClaim: OnClaim, locked = false): string {
+  const settled = `SELECT j.msg_id FROM judged j
+                                WHERE j.verdict IN ('malformed', 'gone', 'stale') OR j.step_uuid IN (SELECT step_uuid FROM chosen)`
+  const lock = `
   SELECT q.msg_id FROM pgmq."q_${queue}" q
-   WHERE q.msg_id = ANY (ARRAY(SELECT j.msg_id FROM judged j
-                                WHERE j.verdict IN ('malformed', 'gone', 'stale') OR j.step_uuid IN (SELECT step_uuid FROM chosen)))
+   WHERE q.msg_id = ANY (ARRAY(${settled}))
    ORDER BY q.msg_id
-     FOR UPDATE OF q SKIP LOCKED
+     FOR UPDATE OF q SKIP LOCKED`
+  return `finished AS MATERIALIZED (${locked ? settled : lock}
 ), consumed AS (
   DELETE FROM pgmq."q_${queue}" q WHERE q.msg_id = ANY (ARRAY(SELECT msg_id FROM finished))
   RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers

@@ -31,7 +31,8 @@ export async function hydrateSteps(
     steps.filter(({ documents }) => documents === undefined || documents === null),
   )
   const hydrated = steps.flatMap((step) => {
-    const documents = loaded.get(step.stepId) ?? (step.documents && { ...step.documents, dependencyResults: noDependencies })
+    const documents =
+      loaded.get(step.stepId) ?? (step.documents && { ...step.documents, dependencyResults: noDependencies })
     return documents === undefined || documents === null ? [] : [{ step, documents }]
   })
   await definitions.prepare(
@@ -65,7 +66,10 @@ function requestOf(step: ClaimedStep, documents: Hydrated, definitions: StepDefi
   }
 }
 
-async function loadDocuments(database: Queryable, steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, Hydrated>> {
+async function loadDocuments(
+  database: Queryable,
+  steps: readonly ClaimedStep[],
+): Promise<ReadonlyMap<StepId, Hydrated>> {
   if (steps.length === 0) return new Map()
   const rows = await database.query<HydratedRow>({
     name: 'hydrate-steps',

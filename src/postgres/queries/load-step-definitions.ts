@@ -46,7 +46,10 @@ export async function loadStepDefinitions(
     text: definitionsText,
     values: [templates],
   })
-  const found = new Map<NamedTaskId, Omit<TemplateDefinitions, 'id' | 'steps'> & { steps: Map<string, StepDefinition> }>()
+  const found = new Map<
+    NamedTaskId,
+    Omit<TemplateDefinitions, 'id' | 'steps'> & { steps: Map<string, StepDefinition> }
+  >()
   for (const row of rows) {
     const { task_name, task_version, namespace_name } = row
     const names = { task_name, task_version, namespace_name }
