@@ -4,7 +4,7 @@ import type { NamedTaskId, StepId, TaskId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
 import type { StepState, TaskState } from './task-state.ts'
-import type { BackoffKind, StepType, TaskTemplate } from './template.ts'
+import type { BackoffKind, IdentityStrategy, StepType, TaskTemplate } from './template.ts'
 
 export interface StoredStep {
   readonly name: string
@@ -26,6 +26,7 @@ export interface StoredTemplate {
   readonly version: string
   readonly steps: readonly StoredStep[]
   readonly inputSchema: JsonText | null
+  readonly identityStrategy: IdentityStrategy
 }
 
 /** A template as its row was when it was read: `revision` changes with the row. */

@@ -22,6 +22,8 @@ export interface TaskRequest {
   /** null: one is made. */
   readonly correlationId: string | null
   readonly parentCorrelationId: string | null
+  /** The caller's own name for the task: with one, it is the identity instead of the context, whatever the template says. */
+  readonly idempotencyKey?: string | null
   /** True: a task of its own even when one with this context exists; the context stays as it is. */
   readonly freshIdentity: boolean
   readonly inputSchema: InputSchemaCheck

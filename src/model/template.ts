@@ -8,6 +8,10 @@ export type StepType = (typeof stepTypes)[number]
 export const backoffKinds = ['none', 'linear', 'exponential', 'fibonacci'] as const
 export type BackoffKind = (typeof backoffKinds)[number]
 
+/** When two tasks of a template are the same. Source: orchestration-semantics §1.5. */
+export const identityStrategies = ['strict', 'caller_provided', 'always_unique'] as const
+export type IdentityStrategy = (typeof identityStrategies)[number]
+
 export interface RetryPolicy {
   readonly retryable: boolean
   readonly attemptsMax: number

@@ -37,6 +37,7 @@ export class TaskInitializer {
   async create(request: TaskRequest): Promise<TaskId> {
     checkFields(request)
     const template = await this.#template(request)
+    checkIdentity(request, template)
     this.#checkContext(request, template)
     const answer = await this.#store.createTask({ template, request, steps: initialSteps(template.steps) })
     switch (answer.status) {
@@ -79,6 +80,19 @@ export class TaskInitializer {
     if (request.inputSchema === 'enforce') throw new HostError('TASK_INVALID', message)
     this.#onWarning(`${template.namespace}/${template.name}@${template.version}: ${message}`)
   }
+}
+
+/** A fresh identity is the caller's word as well. */
+function checkIdentity(request: TaskRequest, template: StoredTemplate): void {
+  const key = request.idempotencyKey ?? null
+  if (key === '') throw new HostError('TASK_INVALID', 'idempotency_key must not be empty')
+  if (key !== null) checkText('idempotency_key', key)
+  if (key !== null || request.freshIdentity || template.identityStrategy !== 'caller_provided') return
+  const name = `${template.namespace}/${template.name}@${template.version}`
+  throw new HostError(
+    'TASK_INVALID',
+    `idempotency_key is missing: the identity_strategy of the template ${name} is caller_provided`,
+  )
 }
 
 /** For looking only; what is stored is the text itself (design D13). */

@@ -25,6 +25,7 @@ export function readTaskRequest(body: unknown, inputSchema: InputSchemaCheck): T
     priority: optionalInteger(fields, 'priority'),
     correlationId: optionalUuid(fields, 'correlation_id'),
     parentCorrelationId: optionalUuid(fields, 'parent_correlation_id'),
+    idempotencyKey: optionalString(fields, 'idempotency_key'),
     freshIdentity: false,
     inputSchema,
   }

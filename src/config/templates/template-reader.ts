@@ -1,7 +1,7 @@
 // One template file: YAML to a checked template in its stored form, or problems with their places.
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import { emptyObject, type JsonText, nullDocument, toJsonText } from '../../model/json-text.ts'
-import type { TaskTemplate, TemplateProblem } from '../../model/template.ts'
+import { identityStrategies, type TaskTemplate, type TemplateProblem } from '../../model/template.ts'
 import { checkSteps } from '../../model/template-check.ts'
 import { inputSchemaFault } from './input-schema.ts'
 import { jsonArray, jsonObject } from './json-writer.ts'
@@ -28,6 +28,7 @@ const templateKeys = [
   'steps',
   'environments',
   'lifecycle',
+  'identity_strategy',
 ]
 const definingKeys = ['steps', 'name', 'namespace_name']
 const namespaceRule = {
@@ -99,6 +100,7 @@ interface Stored extends Pick<TaskTemplate, 'namespace' | 'name' | 'version' | '
 
 /** Source: wire-protocol §9.1. */
 function storedTemplate(root: YamlField, read: Stored): JsonText {
+  const identity = root.field('identity_strategy').word(identityStrategies)
   const dependencies = toJsonText({ primary: 'default', secondary: [] })
   return jsonObject({
     name: toJsonText(read.name),
@@ -115,6 +117,8 @@ function storedTemplate(root: YamlField, read: Stored): JsonText {
     ),
     input_schema: read.inputSchema ?? nullDocument,
     steps: jsonArray(read.steps.map(({ stored }) => stored)),
+    // Ours: only where an author wrote it.
+    ...(identity === null ? {} : { identity_strategy: toJsonText(identity) }),
     environments: root.field('environments').jsonObject() ?? emptyObject,
     lifecycle: root.field('lifecycle').jsonObject() ?? nullDocument,
   })

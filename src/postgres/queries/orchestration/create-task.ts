@@ -6,7 +6,7 @@ import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.
 import type { Queryable } from '../../statement.ts'
 
 /**
- * Must run in a transaction; the task is `pending` afterwards. The identity is SHA-256 over template and normalised context: jsonb has one
+ * Must run in a transaction; the task is `pending` afterwards. The identity is SHA-256 over template and the caller's key, or without one the normalised context: jsonb has one
  * text for all spellings of a document, so key order and blanks do not matter.
  */
 export async function insertTask(transaction: Queryable, task: NewTask): Promise<NewTaskAnswer> {
@@ -17,7 +17,8 @@ export async function insertTask(transaction: Queryable, task: NewTask): Promise
     values: [
       template.namedTaskId,
       request.context,
-      request.freshIdentity,
+      request.freshIdentity ||
+        (template.identityStrategy === 'always_unique' && (request.idempotencyKey ?? null) === null),
       request.initiator,
       request.sourceSystem,
       request.reason,
@@ -25,6 +26,7 @@ export async function insertTask(transaction: Queryable, task: NewTask): Promise
       request.priority ?? 0,
       request.correlationId,
       request.parentCorrelationId,
+      request.idempotencyKey ?? null,
     ],
   })
   if (row === undefined || row.problem !== null) {
@@ -65,7 +67,8 @@ checked AS MATERIALIZED (
          (named_task_uuid, complete, requested_at, initiator, source_system, reason, tags, context, identity_hash,
           priority, correlation_id, parent_correlation_id, created_at, updated_at)
   SELECT $1::uuid, false, now(), $4::text, $5::text, $6::text, $7::jsonb, c.context,
-         encode(sha256(convert_to(CASE WHEN $3::bool THEN gen_random_uuid()::text ELSE $1::uuid || ':' || c.context::text END, 'UTF8')), 'hex'),
+         encode(sha256(convert_to(CASE WHEN $3::bool THEN gen_random_uuid()::text WHEN $11::text IS NOT NULL THEN $1::uuid || ':key:' || $11::text
+                                       ELSE $1::uuid || ':' || c.context::text END, 'UTF8')), 'hex'),
          $8::int, coalesce($9::uuid, uuidv7()), $10::uuid, now(), now()
     FROM checked c WHERE c.problem IS NULL
   ON CONFLICT (identity_hash) DO NOTHING

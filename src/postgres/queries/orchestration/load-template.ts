@@ -3,7 +3,7 @@
 import type { NamedTaskId } from '../../../model/ids.ts'
 import type { JsonText } from '../../../model/json-text.ts'
 import type { StoredStep, StoredTemplate, TemplateRevision } from '../../../model/orchestration-store.ts'
-import { type StepType, stepTypes } from '../../../model/template.ts'
+import { type IdentityStrategy, type StepType, stepTypes } from '../../../model/template.ts'
 import type { Queryable } from '../../statement.ts'
 
 interface TemplateRow {
@@ -11,6 +11,7 @@ interface TemplateRow {
   readonly version: string
   readonly steps: string
   readonly input_schema: string | null
+  readonly identity_strategy: IdentityStrategy
   readonly queue_exists: boolean
 }
 
@@ -49,6 +50,7 @@ export async function loadTemplate(
       version: row.version,
       steps: (JSON.parse(row.steps) as StepRow[]).map(storedStep),
       inputSchema: row.input_schema as JsonText | null,
+      identityStrategy: row.identity_strategy,
     },
   }
 }
@@ -64,11 +66,14 @@ export async function loadTemplates(
   ids: readonly NamedTaskId[],
 ): Promise<readonly (StoredTemplate & TemplateRevision)[]> {
   const rows = await database.query<RevisionRow>({ name: 'load-templates', text: byIdText, values: [ids] })
-  return rows.map(({ named_task_uuid, revision, namespace, name, version, steps, input_schema }) => ({
-    ...{ namedTaskId: named_task_uuid, revision, namespace, name, version },
-    steps: (JSON.parse(steps) as StepRow[]).map(storedStep),
-    inputSchema: input_schema as JsonText | null,
-  }))
+  return rows.map(
+    ({ named_task_uuid, revision, namespace, name, version, steps, input_schema, identity_strategy }) => ({
+      ...{ namedTaskId: named_task_uuid, revision, namespace, name, version },
+      steps: (JSON.parse(steps) as StepRow[]).map(storedStep),
+      inputSchema: input_schema as JsonText | null,
+      identityStrategy: identity_strategy,
+    }),
+  )
 }
 
 /** At most 20, those of the namespace first. */
@@ -118,13 +123,13 @@ const stepsColumn = `coalesce((
 
 const byIdText = `
 SELECT nt.named_task_uuid, nt.xmin::text AS revision, ns.name AS namespace, nt.name, nt.version,
-       nt.configuration #>> '{input_schema}' AS input_schema, ${stepsColumn}
+       nt.configuration #>> '{input_schema}' AS input_schema, nt.identity_strategy::text, ${stepsColumn}
   FROM tasker.named_tasks nt
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
  WHERE nt.named_task_uuid = ANY ($1::uuid[])`
 
 const templateText = `
-SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
+SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema, nt.identity_strategy::text,
        EXISTS (SELECT FROM pgmq.meta m WHERE lower(m.queue_name) = lower('worker_' || ns.name || '_queue')) AS queue_exists,
        ${stepsColumn}
   FROM tasker.named_tasks nt

@@ -94,13 +94,16 @@ const templatesText = `
 WITH written AS (
 INSERT INTO tasker.named_tasks AS t
        (task_namespace_uuid, name, description, version, configuration, created_at, updated_at, identity_strategy)
-SELECT ns.task_namespace_uuid, g.name, g.description, g.version, g.configuration::jsonb, now(), now(), 'strict'
+SELECT ns.task_namespace_uuid, g.name, g.description, g.version, g.configuration::jsonb, now(), now(),
+       CASE WHEN g.configuration::jsonb ->> 'identity_strategy' IN ('caller_provided', 'always_unique')
+            THEN (g.configuration::jsonb ->> 'identity_strategy')::tasker.identity_strategy ELSE 'strict' END
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
        WITH ORDINALITY AS g(namespace, name, version, description, configuration, position)
   JOIN tasker.task_namespaces ns ON ns.name = g.namespace
  ORDER BY g.position
 ON CONFLICT (task_namespace_uuid, name, version) DO UPDATE
    SET description = coalesce(excluded.description, t.description), configuration = excluded.configuration,
+       identity_strategy = excluded.identity_strategy,
        updated_at = greatest(now()::timestamp, t.updated_at + interval '1 microsecond')
  WHERE t.configuration IS DISTINCT FROM excluded.configuration OR t.description IS DISTINCT FROM coalesce(excluded.description, t.description)
 RETURNING t.task_namespace_uuid, t.name, t.version
