@@ -28,13 +28,16 @@ import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
 import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
+import type { TaskEventSource } from './model/task-events.ts'
 import type { LoadedTemplate, TemplateProblem } from './model/template.ts'
 import { endsWithin } from './model/time-limit.ts'
 import { Orchestrator } from './orchestration/orchestrator.ts'
+import { TaskEvents } from './orchestration/task-events.ts'
 import type { Database } from './postgres/database.ts'
 import type { Listener } from './postgres/listener.ts'
 import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
+import { transitionReads } from './postgres/queries/orchestration/read-transitions.ts'
 
 export interface HostOptions {
   readonly config: Config
@@ -69,6 +72,7 @@ export class Host implements Lifecycle {
   readonly #listener: Listener | null
   readonly #store: OrchestrationStore
   readonly #orchestrator: Orchestrator
+  readonly #taskEvents: TaskEvents
   readonly #languages: HostLanguages
   readonly #templates: HostTemplates
   readonly #settings: HostSettings
@@ -109,6 +113,10 @@ export class Host implements Lifecycle {
       register: (templates) => this.#store.registerTemplates(templates),
       changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),
     })
+    this.#taskEvents = new TaskEvents({
+      reads: transitionReads(this.#database),
+      onFault: (error) => log.warn({ code: error.code }, error.message),
+    })
     this.#orchestrator = new Orchestrator({
       store: this.#store,
       wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
@@ -133,6 +141,11 @@ export class Host implements Lifecycle {
   /** The embedded orchestrator's; usable once the host has started, whether or not its loops run here. */
   get tasks(): TaskService {
     return this.#orchestrator
+  }
+
+  /** Usable once the host has started, where an orchestrator runs in it. */
+  get taskEvents(): TaskEventSource {
+    return this.#taskEvents
   }
 
   get templates(): readonly LoadedTemplate[] {
@@ -179,7 +192,10 @@ export class Host implements Lifecycle {
       this.#templates.load()
       await this.#templates.register()
       await this.#store.createQueues(config.dispatch.namespaces)
-      if (this.#options.parts.orchestrator) await this.#begin(this.#orchestrator)
+      if (this.#options.parts.orchestrator) {
+        await this.#begin(this.#orchestrator)
+        await this.#begin(this.#taskEvents)
+      }
       if (this.#options.parts.worker) await this.#startWorker()
       if (this.#options.parts.rest) await this.#serve()
       this.#languages.follow()
@@ -309,6 +325,7 @@ export class Host implements Lifecycle {
                 orchestrationReads(this.#database, this.#queueDatabase ?? this.#database),
                 this.#webCircuit,
               ),
+              events: this.#taskEvents,
               config: web.configEndpoint ? shownConfig(config) : null,
               poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
               health: this.#orchestrator,

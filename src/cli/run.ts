@@ -98,6 +98,7 @@ async function submitAndFollow(
   const { timeoutMs } = run
   const end = await followTask({
     tasks: host.tasks,
+    events: host.taskEvents,
     taskId,
     timeoutMs,
     stopping: signals.stopping,

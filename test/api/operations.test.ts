@@ -8,6 +8,8 @@ import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
 import { type Bench, openBench, request, sketch } from '../orchestration/orchestration-bench.ts'
 
+const noEvents = { watch: () => null }
+
 let bench: Bench
 let orchestrator: Orchestrator
 let server: RestServer
@@ -19,7 +21,14 @@ beforeAll(async () => {
   orchestrator = bench.orchestrator()
   await orchestrator.start()
   server = orchestratorRest({
-    ...{ port: 0, tasks: orchestrator, reads: orchestrationReads(bench.database), health: orchestrator, facts: {} },
+    ...{
+      port: 0,
+      tasks: orchestrator,
+      reads: orchestrationReads(bench.database),
+      events: noEvents,
+      health: orchestrator,
+      facts: {},
+    },
     onFault: (error) => faults.push(error),
   })
   await server.start()

@@ -10,6 +10,8 @@ import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
 import { type Bench, openBench, request, sketch } from '../orchestration/orchestration-bench.ts'
 
+const noEvents = { watch: () => null }
+
 let bench: Bench
 let orchestrator: Orchestrator
 let server: RestServer
@@ -42,7 +44,7 @@ beforeAll(async () => {
   waiting = await task({ initiator: 'cli' })
   server = orchestratorRest({
     port: 0,
-    ...{ tasks: orchestrator, reads: orchestrationReads(bench.database), health: orchestrator },
+    ...{ tasks: orchestrator, reads: orchestrationReads(bench.database), events: noEvents, health: orchestrator },
     facts: { version: '0.1.0', environment: 'test' },
     onFault: (error) => faults.push(error),
     poolUse: () => ({ active: 9, idle: 1, max: 10 }),
@@ -353,7 +355,15 @@ describe('the server itself', () => {
   it('turns new tasks away while too many results wait', async () => {
     const full = { ...orchestrationReads(bench.database), queueDepth: async () => 10_000 }
     const busy = orchestratorRest({
-      ...{ port: 0, tasks: orchestrator, reads: full, health: orchestrator, facts: {}, onFault: () => {} },
+      ...{
+        port: 0,
+        tasks: orchestrator,
+        reads: full,
+        events: noEvents,
+        health: orchestrator,
+        facts: {},
+        onFault: () => {},
+      },
     })
     await busy.start()
     try {

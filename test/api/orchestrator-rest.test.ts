@@ -7,6 +7,8 @@ import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
 import { type Bench, openBench, sketch } from '../orchestration/orchestration-bench.ts'
 
+const noEvents = { watch: () => null }
+
 let bench: Bench
 let orchestrator: Orchestrator
 let server: RestServer
@@ -24,6 +26,7 @@ beforeAll(async () => {
     port: 0,
     tasks: orchestrator,
     reads: orchestrationReads(bench.database),
+    events: noEvents,
     health: orchestrator,
     facts: { version: '0.1.0', environment: 'test' },
     onFault: (error) => faults.push(error),

@@ -14,7 +14,7 @@ export interface RestServerOptions {
   /** 0: the system chooses; see `address`. */
   readonly port: number
   readonly routes: (app: FastifyInstance) => void | Promise<void>
-  /** Told of answers with a status of 500 and above. */
+  /** Told of answers with a status of 500 and above; not of those that say that there is too much to do. */
   readonly onFault: (error: unknown) => void
   /** A sentence about something that works and should not be left so. */
   readonly onWarning?: (message: string) => void
@@ -82,7 +82,7 @@ export class RestServer implements Lifecycle {
     const { routes, onFault } = this.#options
     const answer = (error: unknown, reply: FastifyReply): FastifyReply => {
       const refusal = refusalOf(error)
-      if (refusal.statusCode >= 500) onFault(error)
+      if (refusal.statusCode >= 500 && refusal.code !== 'BACKPRESSURE') onFault(error)
       if (refusal.retryAfterS !== null) void reply.header('Retry-After', refusal.retryAfterS)
       const { code, message, retryAfterS } = refusal
       // Source: orchestration-semantics §6.1.

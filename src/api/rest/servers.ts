@@ -5,10 +5,12 @@ import type { EventCountSource } from '../../model/domain-event.ts'
 import type { HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
 import type { OrchestrationReads, StalenessLimits } from '../../model/orchestration-reads.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
+import type { TaskEventSource } from '../../model/task-events.ts'
 import { analyticsRoutes } from './analytics-routes.ts'
 import { Backpressure, type BackpressureLimits, backpressureDefaults } from './backpressure.ts'
 import { configRoutes, type ShownConfig } from './config-routes.ts'
 import { dlqRoutes } from './dlq-routes.ts'
+import { eventRoutes } from './event-routes.ts'
 import { orchestratorHealthRoutes, workerHealthRoutes } from './health-routes.ts'
 import { metricsRoutes, orchestratorMetricsRoutes } from './metrics-routes.ts'
 import { openApiDocument, openApiRoute } from './openapi.ts'
@@ -24,6 +26,7 @@ export type PoolUseSource = () => { readonly active: number; readonly idle: numb
 export interface OrchestratorRestOptions extends ServerOptions {
   readonly tasks: TaskService
   readonly reads: OrchestrationReads
+  readonly events: TaskEventSource
   readonly health: HealthSource
   /** Shown in `info`: version, environment, pool sizes. */
   readonly facts: Readonly<Record<string, HealthFact>>
@@ -32,6 +35,8 @@ export interface OrchestratorRestOptions extends ServerOptions {
   /** null: GET /config is not served. Default null. */
   readonly config?: ShownConfig | null
   readonly poolUse?: PoolUseSource
+  /** Between two comments on a stream of events. Default 15 s. */
+  readonly heartbeatMs?: number
   readonly backpressure?: BackpressureLimits
   readonly stalenessLimits?: StalenessLimits
 }
@@ -54,8 +59,8 @@ export interface WorkerRestOptions extends ServerOptions {
 
 /** Tasker's port for it is 8080. */
 export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
-  const { tasks, reads, health, facts, inputSchema = 'warn', config = null, poolUse = noPool } = options
-  const { stalenessLimits = stalenessDefaults, auth = authOff } = options
+  const { tasks, reads, events, health, facts, inputSchema = 'warn', config = null, poolUse = noPool } = options
+  const { stalenessLimits = stalenessDefaults, auth = authOff, heartbeatMs = 15_000 } = options
   const backpressure = new Backpressure(reads, options.backpressure ?? backpressureDefaults)
   return new RestServer({
     ...options,
@@ -64,6 +69,7 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
       orchestratorHealthRoutes(app, { health, facts })
       orchestratorMetricsRoutes(app, { health, version: String(facts['version'] ?? ''), poolUse, backpressure })
       taskRoutes(app, { tasks, reads, inputSchema, backpressure })
+      eventRoutes(app, { tasks, events, heartbeatMs })
       stepRoutes(app, { tasks, reads })
       templateRoutes(app, { reads })
       analyticsRoutes(app, { reads, poolUse: () => shareOf(poolUse()) })
