@@ -35,11 +35,17 @@ export class Backpressure {
 
   /** Throws a Refusal (503). While the database is away it says nothing: the request itself will tell. */
   async check(): Promise<void> {
+    const problem = await this.problem()
+    if (problem === null) return
+    const retryS = this.#depth >= this.#limits.queueDepthOverflow ? overflowRetryS : criticalRetryS
+    throw new Refusal(503, 'BACKPRESSURE', problem, retryS)
+  }
+
+  /** null: there is room. */
+  async problem(): Promise<string | null> {
     await this.look()
-    const { queueDepthCritical, queueDepthOverflow } = this.#limits
-    if (this.#depth < queueDepthCritical) return
-    const retryS = this.#depth >= queueDepthOverflow ? overflowRetryS : criticalRetryS
-    throw new Refusal(503, 'BACKPRESSURE', `Too many results wait to be judged (${this.#depth} or more)`, retryS)
+    if (this.#depth < this.#limits.queueDepthCritical) return null
+    return `Too many results wait to be judged (${this.#depth} or more)`
   }
 
   /** One look for all who ask within a few seconds. */

@@ -19,10 +19,10 @@ const workerReadiness = ['database', 'command_processor', 'queue_processing']
 
 const open = { permission: null, tag: 'health' } as const
 
-/** `facts` go into `info` beside those of the source: version, environment, pool sizes. */
+/** `load`: how busy the parts are, for the detailed health. `facts` go into `info` beside those of the source: version, environment, pool sizes. */
 export function orchestratorHealthRoutes(
   app: FastifyInstance,
-  { health, facts }: { health: HealthSource; facts: Facts },
+  { health, facts, load }: { health: HealthSource; facts: Facts; load: () => Promise<Checks> },
 ): void {
   app.get('/health', route({ ...open, summary: 'The process answers' }), async () => ({
     status: 'healthy',
@@ -39,7 +39,7 @@ export function orchestratorHealthRoutes(
     return { status: 'ready', timestamp: now(), checks: shown(checks), info: { ...facts, ...health.info() } }
   })
   app.get('/health/detailed', route({ ...open, summary: 'All checks' }), async () => {
-    const checks = await health.checks()
+    const checks = { ...(await health.checks()), ...(await load()) }
     const status = firstProblem(checks) === null ? 'healthy' : 'degraded'
     return { status, timestamp: now(), checks: shown(checks), info: { ...facts, ...health.info() } }
   })

@@ -2,7 +2,7 @@
 
 import { authOff } from '../../model/auth.ts'
 import type { EventCountSource } from '../../model/domain-event.ts'
-import type { HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
+import type { HealthCheck, HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
 import type { OrchestrationReads, StalenessLimits } from '../../model/orchestration-reads.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
 import type { TaskEventSource } from '../../model/task-events.ts'
@@ -66,7 +66,7 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
     ...options,
     routes: async (app) => {
       await openApiDocument(app)
-      orchestratorHealthRoutes(app, { health, facts })
+      orchestratorHealthRoutes(app, { health, facts, load: () => loadChecks(poolUse(), backpressure) })
       orchestratorMetricsRoutes(app, { health, version: String(facts['version'] ?? ''), poolUse, backpressure })
       taskRoutes(app, { tasks, reads, inputSchema, backpressure })
       eventRoutes(app, { tasks, events, heartbeatMs })
@@ -78,6 +78,22 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
       openApiRoute(app)
     },
   })
+}
+
+/** Nothing between HTTP and the statements is a queue of its own, so no channel fills up. Source: orchestration-semantics §6.10. */
+async function loadChecks(use: ReturnType<PoolUseSource>, backpressure: Backpressure) {
+  const healthy: HealthCheck = { status: 'healthy', message: null, durationMs: 0 }
+  const isFull = use.max > 0 && use.active >= use.max
+  const tooDeep = await backpressure.problem()
+  return {
+    pool_utilization: { ...healthy, ...(isFull ? degraded(`all ${use.max} connections are in use`) : {}) },
+    queue_depth: { ...healthy, ...(tooDeep === null ? {} : degraded(tooDeep)) },
+    channel_saturation: healthy,
+  }
+}
+
+function degraded(message: string) {
+  return { status: 'degraded', message } as const
 }
 
 function shareOf({ active, max }: ReturnType<PoolUseSource>): number {

@@ -28,8 +28,7 @@ WITH period AS (
   SELECT (SELECT count(*) FROM recent) AS tasks,
          count(DISTINCT task_uuid) FILTER (WHERE state = 'complete') AS completed,
          count(DISTINCT task_uuid) FILTER (WHERE state = 'error') AS failed,
-         count(*) FILTER (WHERE state = 'complete') AS steps,
-         ${seconds(`changed_at - task_created_at`)} AS task_seconds
+         count(*) FILTER (WHERE state = 'complete') AS steps
     FROM steps
 ), timed AS (
   SELECT ${seconds('changed_at - task_created_at')} AS task_seconds, ${seconds('changed_at - created_at')} AS step_seconds
