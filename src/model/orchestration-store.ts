@@ -76,6 +76,8 @@ export interface NewTask {
   readonly request: TaskRequest
   /** The steps to create, dependencies first or not; edges among them only. */
   readonly steps: readonly StoredStep[]
+  /** What is odd about it, kept in the metadata of its first transition as `warning`; null: nothing. */
+  readonly warning: string | null
 }
 
 export type NewTaskAnswer =

@@ -38,8 +38,8 @@ export class TaskInitializer {
     checkFields(request)
     const template = await this.#template(request)
     checkIdentity(request, template)
-    this.#checkContext(request, template)
-    const answer = await this.#store.createTask({ template, request, steps: initialSteps(template.steps) })
+    const warning = this.#checkContext(request, template)
+    const answer = await this.#store.createTask({ template, request, steps: initialSteps(template.steps), warning })
     switch (answer.status) {
       case 'created':
         return answer.taskId
@@ -65,7 +65,8 @@ export class TaskInitializer {
     return template
   }
 
-  #checkContext(request: TaskRequest, template: StoredTemplate): void {
+  /** What the task is made in spite of; null: nothing. */
+  #checkContext(request: TaskRequest, template: StoredTemplate): string | null {
     const bytes = Buffer.byteLength(request.context)
     if (bytes > this.#limits.bytesMax) {
       throw new HostError('TASK_INVALID', `context has ${bytes} bytes; at most ${this.#limits.bytesMax} are allowed`)
@@ -73,12 +74,13 @@ export class TaskInitializer {
     const context = parsedCopy(request.context)
     const problem = contextProblem(context, this.#limits)
     if (problem !== null) throw new HostError('TASK_INVALID', problem)
-    if (request.inputSchema === 'off' || template.inputSchema === null) return
+    if (request.inputSchema === 'off' || template.inputSchema === null) return null
     const violations = this.#schemas.violations(template.inputSchema, context)
-    if (violations.length === 0) return
+    if (violations.length === 0) return null
     const message = `the context does not fit the template's input_schema: ${violations.join('; ')}`
     if (request.inputSchema === 'enforce') throw new HostError('TASK_INVALID', message)
     this.#onWarning(`${template.namespace}/${template.name}@${template.version}: ${message}`)
+    return message
   }
 }
 

@@ -171,6 +171,11 @@ describe('a refused task', () => {
     expect(bench.warnings).toEqual([])
     expect(await refused({ ...bad, inputSchema: 'warn' })).toBe('created')
     expect(bench.warnings.join()).toContain('context.amount must be >= 1')
+    const kept = await bench.rows(
+      `SELECT metadata ->> 'warning' AS warning FROM tasker.task_transitions WHERE metadata ? 'warning'`,
+    )
+    expect(kept).toHaveLength(1)
+    expect(kept[0]?.['warning']).toContain('context.amount must be >= 1')
     expect(await refused({ ...bad, context: json({ amount: 3 }), inputSchema: 'enforce' })).toBe('created')
     expect(await refused({ name: 'broken_schema', inputSchema: 'enforce' })).toContain(
       'input_schema of the template cannot be used',

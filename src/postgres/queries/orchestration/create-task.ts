@@ -42,7 +42,7 @@ export async function insertTask(transaction: Queryable, task: NewTask): Promise
   return { status: 'created', taskId: row.task_uuid }
 }
 
-function workflowValues(taskId: TaskId, { steps }: NewTask): readonly unknown[] {
+function workflowValues(taskId: TaskId, { steps, warning }: NewTask): readonly unknown[] {
   const edges = steps.flatMap((step) => step.dependencies.map((parent) => ({ parent, child: step.name })))
   return [
     taskId,
@@ -52,6 +52,7 @@ function workflowValues(taskId: TaskId, { steps }: NewTask): readonly unknown[] 
     steps.map((step) => step.initialization),
     edges.map((edge) => edge.parent),
     edges.map((edge) => edge.child),
+    warning?.slice(0, 2_000) ?? null,
   ]
 }
 
@@ -112,4 +113,4 @@ WITH placed AS (
 INSERT INTO tasker.task_transitions
        (task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
 VALUES ($1::uuid, 'pending', NULL,
-        jsonb_build_object('initial_state', 'pending', 'from_service', 'task_initializer'), 1, true, now(), now())`
+        jsonb_strip_nulls(jsonb_build_object('initial_state', 'pending', 'from_service', 'task_initializer', 'warning', $8::text)), 1, true, now(), now())`
