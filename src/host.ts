@@ -35,6 +35,7 @@ import { Orchestrator } from './orchestration/orchestrator.ts'
 import { TaskEvents } from './orchestration/task-events.ts'
 import type { Database } from './postgres/database.ts'
 import type { Listener } from './postgres/listener.ts'
+import { backgroundStore } from './postgres/queries/orchestration/background-store.ts'
 import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
 import { transitionReads } from './postgres/queries/orchestration/read-transitions.ts'
@@ -131,6 +132,7 @@ export class Host implements Lifecycle {
         jitterShareMax: config.backoff.jitterRatio,
       },
       outcomeLimits: config.orchestration,
+      background: { store: backgroundStore(this.#database), settings: config.orchestration.background },
       timing: {
         resultPollMs: config.orchestration.resultPollIntervalMs,
         retryPollMs: config.orchestration.readinessPollIntervalMs,
@@ -329,6 +331,7 @@ export class Host implements Lifecycle {
               config: web.configEndpoint ? shownConfig(config) : null,
               poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
               health: this.#orchestrator,
+              stalenessLimits: config.orchestration.background.stalenessLimits,
               ...{ facts, onFault, onWarning },
             }),
           )

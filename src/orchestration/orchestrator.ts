@@ -8,6 +8,7 @@ import type { Lifecycle } from '../model/lifecycle.ts'
 import type { OrchestrationStore } from '../model/orchestration-store.ts'
 import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
+import { type BackgroundOptions, type BackgroundPart, BackgroundWork } from './background-work.ts'
 import type { BackoffSettings } from './backoff.ts'
 import type { ContextLimits } from './context-limits.ts'
 import { Expander } from './expansion.ts'
@@ -31,9 +32,12 @@ export interface OrchestratorOptions {
   readonly contextLimits?: ContextLimits
   readonly outcomeLimits?: Partial<OutcomeLimits>
   readonly timing?: Partial<OrchestratorTiming>
+  /** Missing: stuck tasks and old rows stay as they are. */
+  readonly background?: BackgroundOptions
 }
 
-export type OrchestratorPart = 'results' | 'retries' | 'recovery' | 'heartbeat'
+type LoopPart = 'results' | 'retries' | 'recovery' | 'heartbeat'
+export type OrchestratorPart = LoopPart | BackgroundPart
 
 export interface OrchestratorTiming {
   /** Behind the wake-ups for results. */
@@ -64,7 +68,8 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
   readonly #breakers: OrchestratorOptions['breakers']
   readonly #initializer: TaskInitializer
   readonly #expander: Expander
-  readonly #loops: Readonly<Record<OrchestratorPart, Loop>>
+  readonly #loops: Readonly<Record<LoopPart, Loop>>
+  readonly #background: BackgroundWork | null
   readonly #faults = new Map<OrchestratorPart, HostError>()
   #nextRetryAt = Number.POSITIVE_INFINITY
   #unlisten: (() => Promise<void>) | null = null
@@ -81,6 +86,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     })
     this.#expander = new Expander({ ...outcomeLimitDefaults, ...options.outcomeLimits })
     this.#loops = this.#makeLoops(options)
+    this.#background = this.#makeBackground(options)
   }
 
   /** Rejects when the database does not answer; then nothing runs. */
@@ -91,6 +97,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
       await this.#beat()
       this.#unlisten = (await this.#wakeUps?.listen(resultChannel, () => this.#loops.results.wake())) ?? null
       await Promise.all(Object.values(this.#loops).map((loop) => loop.start()))
+      await this.#background?.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -102,7 +109,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     this.#started = false
     await this.#unlisten?.().catch(() => {})
     this.#unlisten = null
-    await Promise.all(Object.values(this.#loops).map((loop) => loop.stop()))
+    await Promise.all([this.#background, ...Object.values(this.#loops)].map((part) => part?.stop()))
     // Without the database the row stays; its heartbeat says that nobody is there.
     await this.#store.leave().catch(() => {})
   }
@@ -155,7 +162,20 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     }
   }
 
-  #makeLoops(options: OrchestratorOptions): Readonly<Record<OrchestratorPart, Loop>> {
+  #makeBackground({ background, breakers, onWarning, onFault }: OrchestratorOptions): BackgroundWork | null {
+    if (background === undefined) return null
+    return new BackgroundWork(background, {
+      ...{ breaker: breakers?.loops ?? null, onWarning },
+      onFault: (part, error) => {
+        this.#faults.delete(part)
+        if (error === null) return
+        this.#faults.set(part, error)
+        onFault({ part, error })
+      },
+    })
+  }
+
+  #makeLoops(options: OrchestratorOptions): Readonly<Record<LoopPart, Loop>> {
     const timing = { ...timingDefaults, ...options.timing }
     const results = new ResultProcessor({
       store: this.#store,
@@ -165,7 +185,7 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     })
     const { resendAfterMs, stalledAfterMs } = timing
     const recovery = new RecoverySweep({ store: this.#store, results, resendAfterMs, stalledAfterMs })
-    const loop = (part: OrchestratorPart, intervalMs: number, work: () => Promise<number | null>): Loop => {
+    const loop = (part: LoopPart, intervalMs: number, work: () => Promise<number | null>): Loop => {
       const breaker = part === 'heartbeat' ? null : (options.breakers?.loops ?? null)
       return new Loop({
         intervalMs,

@@ -1,4 +1,5 @@
 // `orchestration`: how the embedded orchestrator finds results and ready steps, and its own address.
+import { type BackgroundConfig, backgroundConfig, deadLetterSettings } from './background.ts'
 import { address, integerBetween, oneOf, setting, type Values } from './setting.ts'
 import { type DeploymentMode, deploymentModes, type WebConfig, webConfig, webSettings } from './worker.ts'
 
@@ -18,6 +19,7 @@ export const orchestrationSettings = {
     max_steps_per_decision: setting(integerBetween(1, 10_000), 'Branches that one decision may choose'),
     max_decision_depth: setting(integerBetween(1, 1_000), 'Decisions below decisions, the first included'),
   },
+  dlq: deadLetterSettings,
   web: {
     ...webSettings,
     bind_address: setting(address, 'Where REST listens'),
@@ -32,6 +34,7 @@ export interface OrchestrationConfig {
   readonly readinessPollIntervalMs: number
   readonly decisionStepsMax: number
   readonly decisionDepthMax: number
+  readonly background: BackgroundConfig
   readonly shutdownTimeoutMs: number
   readonly web: WebConfig
 }
@@ -45,6 +48,7 @@ export function orchestrationConfig(values: Values<typeof orchestrationSettings>
     readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
     decisionStepsMax: values.decision_points.max_steps_per_decision,
     decisionDepthMax: values.decision_points.max_decision_depth,
+    background: backgroundConfig(values.dlq),
     shutdownTimeoutMs: values.shutdown_timeout_ms,
     web: webConfig(values.web, 'orchestration.web'),
   }

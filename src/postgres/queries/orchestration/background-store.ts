@@ -1,0 +1,15 @@
+// Background work on PostgreSQL: each operation as the statements that do it, by one orchestrator at a time.
+
+import type { BackgroundStore } from '../../../model/background-store.ts'
+import type { Database } from '../../database.ts'
+import type { Queryable } from '../../statement.ts'
+import { tryDueSweep } from '../due-sweep.ts'
+import { staleTasks } from './stale-tasks.ts'
+
+export function backgroundStore(database: Database): BackgroundStore {
+  const whenDue = <T>(name: string, everyMs: number, work: (q: Queryable) => Promise<T>) =>
+    database.transaction(async (q) => ((await tryDueSweep(q, name, everyMs)) ? work(q) : null))
+  return {
+    staleTasks: ({ everyMs, ...options }) => whenDue('stale-tasks', everyMs, (q) => staleTasks(q, options)),
+  }
+}
