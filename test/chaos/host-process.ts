@@ -1,11 +1,11 @@
-// A real `bin/stephost worker` or `orchestrator`, from its start to its end, with the processes below it.
+// A real `bin/stephost worker`, `orchestrator` or `dev`, from its start to its end, with the processes below it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 
 export interface HostProcessOptions {
-  readonly command: 'worker' | 'orchestrator'
+  readonly command: 'worker' | 'orchestrator' | 'dev'
   readonly databaseUrl: string
   readonly handlers: string
   readonly configFile: string
@@ -23,7 +23,7 @@ export class HostProcess {
   readonly #child: ChildProcess
   /** Resolves with how it ended. */
   readonly ended: Promise<string>
-  /** Resolves with its REST address once it is ready; with null when it ends before. */
+  /** Resolves with its REST address once it is ready, of dev that of the orchestrator; with null when it ends before. */
   readonly ready: Promise<string | null>
   #isReady = false
   #hasEnded = false
@@ -52,7 +52,10 @@ export class HostProcess {
       this.#hasEnded = true
       return signal === null ? `exit code ${code}` : String(signal)
     })
-    this.ready = Promise.race([this.#announcement(options.command), this.ended.then(() => null)])
+    this.ready = Promise.race([
+      this.#announcement(options.command === 'worker' ? 'worker' : 'orchestrator'),
+      this.ended.then(() => null),
+    ])
   }
 
   get isReady(): boolean {
