@@ -5,6 +5,7 @@ import { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { HostLog } from './host-health.ts'
 import type { CircuitBreaker } from './model/circuit-breaker.ts'
 import type { OrchestrationReads } from './model/orchestration-reads.ts'
+import type { RedriveService } from './model/redrive.ts'
 import type { TaskService } from './model/task.ts'
 
 export function makeCircuits(config: Config, log: HostLog): CircuitBreakers {
@@ -25,6 +26,10 @@ export function guardedTasks(tasks: TaskService, breaker: CircuitBreaker): TaskS
     cancel: (taskId) => breaker.run(() => tasks.cancel(taskId)),
     actOnStep: (taskId, stepId, action) => breaker.run(() => tasks.actOnStep(taskId, stepId, action)),
   }
+}
+
+export function guardedRedrives(redrives: RedriveService, breaker: CircuitBreaker): RedriveService {
+  return { redrive: (entryId, change) => breaker.run(() => redrives.redrive(entryId, change)) }
 }
 
 export function guardedReads(reads: OrchestrationReads, breaker: CircuitBreaker): OrchestrationReads {

@@ -9,7 +9,7 @@ import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
-import { guardedReads, guardedTasks, makeCircuits } from './host-circuits.ts'
+import { guardedReads, guardedRedrives, guardedTasks, makeCircuits } from './host-circuits.ts'
 import { checkDatabase, makeDatabase, makeLeaseDatabase, makeStepDatabase, poolFacts } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
@@ -323,6 +323,7 @@ export class Host implements Lifecycle {
               ...web.address,
               auth: web.auth,
               tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
+              redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
               reads: guardedReads(
                 orchestrationReads(this.#database, this.#queueDatabase ?? this.#database),
                 this.#webCircuit,

@@ -2,6 +2,7 @@
 
 import type { NamedTaskId, StepId, TaskId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
+import type { DlqChange, DlqChangeAnswer, DlqResolution } from './orchestration-reads.ts'
 import type { StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
 import type { StepState, TaskState } from './task-state.ts'
 import type { BackoffKind, IdentityStrategy, StepType, TaskTemplate } from './template.ts'
@@ -168,6 +169,12 @@ export interface CancelOptions {
   readonly states: readonly StepState[] | null
 }
 
+export interface RedriveOptions {
+  readonly taskId: TaskId
+  readonly entryId: string
+  readonly operator: string | null
+}
+
 export interface StepPlace {
   readonly stepId: StepId
   readonly taskId: TaskId
@@ -203,6 +210,11 @@ export interface OrchestrationTransaction {
   stepState(step: { taskId: TaskId; stepId: string }): Promise<StepState | null>
   /** One compare-and-set move by an operator, with its audit. `moved`: the step was still in `from`. */
   operateStep(operation: StepOperation): Promise<{ readonly moved: boolean; readonly problem: string | null }>
+  /** null: there is no such entry. */
+  deadLetter(entryId: string): Promise<{ readonly taskId: TaskId; readonly resolution: DlqResolution } | null>
+  changeDlqEntry(entryId: string, change: DlqChange): Promise<DlqChangeAnswer>
+  /** Steps that have not succeeded may run again with all their attempts, but for those that a living worker runs. Resolves with how many. */
+  redriveSteps(options: RedriveOptions): Promise<number>
   /** Writes the tasks' transitions and, where asked, enqueues ready steps: transition, message, wake-up. Resolves with the number enqueued. */
   moveTasks(moves: readonly TaskMove[]): Promise<number>
 }

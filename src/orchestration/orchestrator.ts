@@ -5,7 +5,9 @@ import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import type { HealthCheck, HealthFact, HealthSource } from '../model/health.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
+import type { DlqChange } from '../model/orchestration-reads.ts'
 import type { OrchestrationStore } from '../model/orchestration-store.ts'
+import type { RedriveAnswer, RedriveService } from '../model/redrive.ts'
 import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
 import { type BackgroundOptions, type BackgroundPart, BackgroundWork } from './background-work.ts'
@@ -16,6 +18,7 @@ import { Loop } from './loop.ts'
 import { actOnStep, cancelTask } from './operations.ts'
 import { type OutcomeLimits, outcomeLimitDefaults } from './outcomes.ts'
 import { RecoverySweep } from './recovery-sweep.ts'
+import { redrive } from './redrive.ts'
 import { ResultProcessor } from './result-processor.ts'
 import { wakeRetries } from './retry-waker.ts'
 import { TaskInitializer } from './task-initializer.ts'
@@ -62,7 +65,7 @@ const timingDefaults: OrchestratorTiming = {
 /** Source: wire-protocol §3.3, the namespace of all three orchestration queues. */
 const resultChannel = 'pgmq_message_ready.orchestration'
 
-export class Orchestrator implements Lifecycle, TaskService, HealthSource {
+export class Orchestrator implements Lifecycle, TaskService, RedriveService, HealthSource {
   readonly #store: OrchestrationStore
   readonly #wakeUps: WakeUps | null
   readonly #breakers: OrchestratorOptions['breakers']
@@ -140,6 +143,10 @@ export class Orchestrator implements Lifecycle, TaskService, HealthSource {
     const step = (await this.steps(taskId)).find((view) => view.stepId === stepId.toLowerCase())
     if (step === undefined) throw new HostError('STEP_NOT_FOUND', `The task ${taskId} has no step ${stepId}`)
     return step
+  }
+
+  redrive(entryId: string, change: DlqChange): Promise<RedriveAnswer> {
+    return redrive(this.#store, entryId, change)
   }
 
   async checks(): Promise<Readonly<Record<string, HealthCheck>>> {

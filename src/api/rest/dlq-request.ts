@@ -7,8 +7,14 @@ import { optionalString, parseObject, unprocessable } from './task-request.ts'
 
 const resolvedByCharsMax = 255
 
+export interface DlqRequest {
+  readonly change: DlqChange
+  /** Ours, beside Tasker's fields: the task shall go on. */
+  readonly redrive: boolean
+}
+
 /** Throws a Refusal. A field that is missing or null stays as it is. */
-export function readDlqChange(body: unknown): DlqChange {
+export function readDlqRequest(body: unknown): DlqRequest {
   const text = typeof body === 'string' ? body : ''
   const fields = parseObject(text)
   const status = optionalString(fields, 'resolution_status')
@@ -20,12 +26,22 @@ export function readDlqChange(body: unknown): DlqChange {
   if (metadata !== null && (typeof metadata !== 'object' || Array.isArray(metadata))) {
     throw new Refusal(422, unprocessable, 'The field metadata must be an object')
   }
-  return {
+  const redrive = fields['redrive'] ?? false
+  if (typeof redrive !== 'boolean') throw new Refusal(422, unprocessable, 'The field redrive must be true or false')
+  const change: DlqChange = {
     resolutionStatus: status === null ? null : resolutionOf(status, 422),
     resolutionNotes: optionalString(fields, 'resolution_notes'),
     resolvedBy,
     metadata: metadata === null ? null : rawMember(text, 'metadata'),
   }
+  if (redrive && change.resolutionStatus !== null && change.resolutionStatus !== 'manually_resolved') {
+    throw new Refusal(
+      400,
+      'BAD_REQUEST',
+      'A redrive resolves its entry: leave resolution_status out, or say manually_resolved',
+    )
+  }
+  return { change, redrive }
 }
 
 /** Tasker's JSON says `ManuallyResolved`, its client sends `manually_resolved`: both are understood. */

@@ -1,13 +1,15 @@
-// Dead letters: reads, and what an investigation notes down. Nothing here changes the task itself. Source: orchestration-semantics §6.9.
+// Dead letters: reads, and what an investigation notes down. The task itself goes on only where `redrive` asks for it. Source: orchestration-semantics §6.9.
 
 import type { FastifyInstance } from 'fastify'
 import {
+  type DlqChangeAnswer,
   type DlqResolution,
   dlqResolutions,
   type OrchestrationReads,
   type StalenessLimits,
 } from '../../model/orchestration-reads.ts'
-import { readDlqChange, resolutionOf } from './dlq-request.ts'
+import type { RedriveAnswer, RedriveService } from '../../model/redrive.ts'
+import { readDlqRequest, resolutionOf } from './dlq-request.ts'
 import { integer, type Parameter, readQuery } from './query-string.ts'
 import { Refusal } from './refusal.ts'
 import { checkedUuid, route, sendDocument, sendFound } from './route.ts'
@@ -17,9 +19,10 @@ const offsetMax = 100_000_000
 export interface DlqParts {
   readonly reads: OrchestrationReads
   readonly stalenessLimits: StalenessLimits
+  readonly redrives: RedriveService | null
 }
 
-export function dlqRoutes(app: FastifyInstance, { reads, stalenessLimits }: DlqParts): void {
+export function dlqRoutes(app: FastifyInstance, { reads, stalenessLimits, redrives }: DlqParts): void {
   app.get('/v1/dlq', listRoute, async (request, reply) => {
     const shape = { resolution_status: resolution, limit: integer(1, 1000, 50), offset: integer(0, offsetMax, 0) }
     const { resolution_status: status, limit, offset } = readQuery(request.query, shape)
@@ -30,11 +33,11 @@ export function dlqRoutes(app: FastifyInstance, { reads, stalenessLimits }: DlqP
   )
   app.patch<{ Params: { entry: string } }>('/v1/dlq/entry/:entry', changeRoute, async (request) => {
     const entry = checkedUuid(request.params.entry)
-    const answer = await reads.changeDlqEntry(entry, readDlqChange(request.body))
-    if (answer === 'missing') throw new Refusal(404, 'NOT_FOUND', 'Resource not found')
-    if (answer === 'invalid') throw new Refusal(400, 'BAD_REQUEST', 'metadata holds what PostgreSQL cannot store')
-    if (answer === 'pending') throw new Refusal(409, 'CONFLICT', 'The task has another entry that is pending')
-    return { success: true, message: 'The entry was updated', dlq_entry_uuid: entry }
+    const { change, redrive } = readDlqRequest(request.body)
+    const message = redrive
+      ? redriven(await services(redrives).redrive(entry, change))
+      : changed(await reads.changeDlqEntry(entry, change))
+    return { success: true, message, dlq_entry_uuid: entry }
   })
   app.get('/v1/dlq/stats', statsRoute, async (request, reply) => {
     readQuery(request.query, {})
@@ -48,6 +51,40 @@ export function dlqRoutes(app: FastifyInstance, { reads, stalenessLimits }: DlqP
     const { limit } = readQuery(request.query, { limit: integer(1, 1000, 100) })
     return sendDocument(reply, await reads.staleness({ limit, limits: stalenessLimits }))
   })
+}
+
+function services(redrives: RedriveService | null): RedriveService {
+  if (redrives === null) throw new Refusal(503, 'SERVICE_UNAVAILABLE', 'This server redrives no tasks')
+  return redrives
+}
+
+function changed(answer: DlqChangeAnswer): string {
+  if (answer === 'missing' || answer === 'invalid') throw refused(answer)
+  if (answer === 'pending') throw new Refusal(409, 'CONFLICT', 'The task has another entry that is pending')
+  return 'The entry was updated'
+}
+
+function redriven(answer: RedriveAnswer): string {
+  switch (answer.status) {
+    case 'redriven':
+      return `The entry is resolved and the task goes on; steps that may run again: ${answer.steps}`
+    case 'resolved':
+      throw new Refusal(
+        409,
+        'CONFLICT',
+        'The entry is resolved already; set it to pending first if the task shall go on again',
+      )
+    case 'finished':
+      throw new Refusal(409, 'CONFLICT', `Nothing leads on: the task is ${answer.state}`)
+    default:
+      throw refused(answer.status)
+  }
+}
+
+function refused(answer: 'missing' | 'invalid'): Refusal {
+  return answer === 'missing'
+    ? new Refusal(404, 'NOT_FOUND', 'Resource not found')
+    : new Refusal(400, 'BAD_REQUEST', 'metadata holds what PostgreSQL cannot store')
 }
 
 const resolution: Parameter<DlqResolution | null> = (text) => (text === null ? null : resolutionOf(text, 400))
@@ -70,7 +107,7 @@ const changeRoute = route({
   ...{
     permission: 'dlq:update',
     tag: 'dlq',
-    summary: 'Note down what an investigation found',
+    summary: 'Note down what an investigation found, or with redrive let the task go on',
     errors: [400, 404, 409, 422],
   },
   body: {
@@ -80,6 +117,7 @@ const changeRoute = route({
       resolution_notes: { type: 'string' },
       resolved_by: { type: 'string', maxLength: 255 },
       metadata: { type: 'object' },
+      redrive: { type: 'boolean', description: 'Resolves the entry; steps that have not succeeded may run again' },
     },
   },
 })

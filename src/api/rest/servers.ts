@@ -4,6 +4,7 @@ import { authOff } from '../../model/auth.ts'
 import type { EventCountSource } from '../../model/domain-event.ts'
 import type { HealthCheck, HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
 import type { OrchestrationReads, StalenessLimits } from '../../model/orchestration-reads.ts'
+import type { RedriveService } from '../../model/redrive.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
 import type { TaskEventSource } from '../../model/task-events.ts'
 import { analyticsRoutes } from './analytics-routes.ts'
@@ -39,6 +40,8 @@ export interface OrchestratorRestOptions extends ServerOptions {
   readonly heartbeatMs?: number
   readonly backpressure?: BackpressureLimits
   readonly stalenessLimits?: StalenessLimits
+  /** Missing: dead letters can only be looked at and noted down. */
+  readonly redrives?: RedriveService
 }
 
 /** Source: orchestration-semantics §8.3. */
@@ -73,7 +76,7 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
       stepRoutes(app, { tasks, reads })
       templateRoutes(app, { reads })
       analyticsRoutes(app, { reads, poolUse: () => shareOf(poolUse()) })
-      dlqRoutes(app, { reads, stalenessLimits })
+      dlqRoutes(app, { reads, stalenessLimits, redrives: options.redrives ?? null })
       if (config !== null) configRoutes(app, { shown: config, auth })
       openApiRoute(app)
     },

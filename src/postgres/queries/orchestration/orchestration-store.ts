@@ -8,6 +8,7 @@ import type { Queryable } from '../../statement.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
 import { insertTask } from './create-task.ts'
+import { changeDlqEntry } from './dead-letters.ts'
 import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
 import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
@@ -16,6 +17,7 @@ import { moveTasks } from './move-tasks.ts'
 import { operateStep, stepState } from './operate-step.ts'
 import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
 import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
+import { deadLetter, redriveSteps } from './redrive-steps.ts'
 import { createQueues, registerTemplates } from './register-templates.ts'
 import { stepOutcomes } from './step-outcomes.ts'
 import { rejectResult, takeResults } from './take-results.ts'
@@ -82,6 +84,9 @@ function orchestrationTransaction(q: Queryable, orchestratorId: string): Orchest
     createSteps: (steps, edges) => createSteps(q, steps, edges),
     cancelSteps: (options) => cancelSteps(q, options),
     stepState: (step) => stepState(q, step),
+    deadLetter: (entryId) => deadLetter(q, entryId),
+    changeDlqEntry: (entryId, change) => changeDlqEntry(q, entryId, change),
+    redriveSteps: (options) => redriveSteps(q, options),
     operateStep: (operation) => operateStep(q, operation),
     moveTasks: (moves) => moveTasks(q, moves, orchestratorId),
   }
