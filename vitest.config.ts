@@ -11,6 +11,8 @@ const common = {
   pool: 'forks' as const,
   // Real processes on a machine that others may keep busy: what fails twice in a row has failed.
   retry: process.env['CI'] === undefined ? 0 : 1,
+  // Hosts of many tests run side by side.
+  env: { TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: '127.0.0.1:0' },
   setupFiles: ['test/fixtures/leak-check.ts'],
   testTimeout: 30_000,
   hookTimeout: 60_000,

@@ -1,6 +1,5 @@
 // The composition root: introduces the rooms to each other, starts them in order and stops them in reverse.
 
-import type { RestServer } from './api/rest/rest-server.ts'
 import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/package-root.ts'
@@ -11,6 +10,7 @@ import type { DomainEvents } from './events/domain-events.ts'
 import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
 import { guardedReads, guardedRedrives, guardedTasks, makeCircuits } from './host-circuits.ts'
 import { checkDatabase, makeDatabase, makeLeaseDatabase, makeStepDatabase, poolFacts } from './host-database.ts'
+import { makeOrchestratorGrpc } from './host-grpc.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
@@ -57,6 +57,8 @@ export interface HostOptions {
 export interface HostAddresses {
   readonly worker: string | null
   readonly orchestrator: string | null
+  /** The orchestrator's, `host:port`. */
+  readonly grpc: string | null
 }
 
 /** For each part but the worker, which has its own limits. */
@@ -82,7 +84,7 @@ export class Host implements Lifecycle {
   #transport: Transport | null = null
   #domainEvents: DomainEvents | null = null
   #isStuck = false
-  #addresses: HostAddresses = { worker: null, orchestrator: null }
+  #addresses: HostAddresses = { worker: null, orchestrator: null, grpc: null }
 
   constructor(options: HostOptions) {
     const { config, databaseUrl, log } = options
@@ -311,32 +313,35 @@ export class Host implements Lifecycle {
     }
     const onFault = (error: unknown) => log.error({ err: error }, 'a request failed')
     const onWarning = (message: string) => log.warn({}, message)
-    const open = async (server: RestServer) => {
+    const open = async (server: Lifecycle & { readonly address: string | null }) => {
       await this.#begin(server)
       return server.address
     }
-    const { web } = config.orchestration
+    const { web, grpc: grpcConfig } = config.orchestration
+    const shared = {
+      tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
+      reads: guardedReads(orchestrationReads(this.#database, this.#queueDatabase ?? this.#database), this.#webCircuit),
+      events: this.#taskEvents,
+      ...{ onFault, onWarning },
+    }
     const orchestrator =
       parts.orchestrator && web.enabled
         ? await open(
             orchestratorRest({
               ...web.address,
               auth: web.auth,
-              tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
+              ...shared,
               redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
-              reads: guardedReads(
-                orchestrationReads(this.#database, this.#queueDatabase ?? this.#database),
-                this.#webCircuit,
-              ),
-              events: this.#taskEvents,
               config: web.configEndpoint ? shownConfig(config) : null,
               poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
               health: this.#orchestrator,
               stalenessLimits: config.orchestration.background.stalenessLimits,
-              ...{ facts, onFault, onWarning },
+              facts,
             }),
           )
         : null
+    const grpc =
+      parts.orchestrator && grpcConfig.enabled ? await open(await makeOrchestratorGrpc(config, shared)) : null
     const worker =
       this.#worker !== null && this.#domainEvents !== null && config.worker.web.enabled
         ? await open(
@@ -349,7 +354,7 @@ export class Host implements Lifecycle {
             }),
           )
         : null
-    this.#addresses = { worker, orchestrator }
+    this.#addresses = { worker, orchestrator, grpc }
   }
 
   #workerHealth(worker: Worker): WorkerHealth {

@@ -46,6 +46,11 @@ export function doctorChecks(config: Config, handlerRoots: readonly string[]): P
     databaseCheck(config),
     portCheck('worker port', config.worker.web.address, 'worker.web.bind_address (TASKER_WEB_BIND_ADDRESS)'),
     portCheck('orchestrator port', config.orchestration.web.address, 'orchestration.web.bind_address'),
+    portCheck(
+      'gRPC port',
+      config.orchestration.grpc.address,
+      'orchestration.grpc.bind_address (TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS)',
+    ),
     ...handlerRoots.map(rootCheck),
   ])
 }

@@ -85,9 +85,10 @@ function tellOfLeftSteps({ log }: CommandContext, host: Host | null): void {
 }
 
 function announce({ log, output, json }: CommandContext, host: Host): void {
-  const { worker, orchestrator } = host.addresses()
+  const { worker, orchestrator, grpc } = host.addresses()
   const callables = host.handlers().length
   const templates = host.templates.length
-  log.info({ worker, orchestrator, handlers: callables, templates }, 'ready')
-  if (json) output.write(`${JSON.stringify({ ready: true, worker, orchestrator, handlers: callables, templates })}\n`)
+  log.info({ worker, orchestrator, grpc, handlers: callables, templates }, 'ready')
+  if (json)
+    output.write(`${JSON.stringify({ ready: true, worker, orchestrator, grpc, handlers: callables, templates })}\n`)
 }

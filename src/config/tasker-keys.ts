@@ -59,7 +59,9 @@ export const unusedTaskerKeys = [
   'orchestration.web.database_pools',
   'orchestration.web.auth.jwt_token_expiry_hours',
   'orchestration.web.auth.jwt_private_key',
-  'orchestration.grpc',
+  'orchestration.grpc.tls_cert_path',
+  'orchestration.grpc.tls_key_path',
+  'orchestration.grpc.max_frame_size',
 ] as const
 
 /** Tables of that name are documentation in Tasker's base files. */

@@ -42,6 +42,7 @@ export class HostProcess {
           DATABASE_URL: options.databaseUrl,
           TASKER_WEB_BIND_ADDRESS: '127.0.0.1:0',
           TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: '127.0.0.1:0',
+          TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: '127.0.0.1:0',
           LOG_LEVEL: 'info',
         },
         stdio: ['ignore', 'pipe', log],

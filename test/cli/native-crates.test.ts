@@ -110,6 +110,7 @@ describe('dev', () => {
         DATABASE_URL: database.url,
         TASKER_WEB_BIND_ADDRESS: anywhere,
         TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: anywhere,
+        TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: anywhere,
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     })

@@ -26,6 +26,7 @@ async function sentencesOf(args: readonly string[]): Promise<string[]> {
       DATABASE_URL: database.url,
       TASKER_WEB_BIND_ADDRESS: anywhere,
       TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: anywhere,
+      TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: anywhere,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

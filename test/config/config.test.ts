@@ -48,6 +48,7 @@ describe('the layers', () => {
     expect(config.worker).toMatchObject({ deploymentMode: 'Hybrid', handlersMax: 10, handlerTimeoutMs: 30_000 })
     expect(config.worker.web.address).toEqual({ host: '127.0.0.1', port: 8081 })
     expect(config.orchestration.web.address).toEqual({ host: '127.0.0.1', port: 8080 })
+    expect(config.orchestration.grpc.address).toEqual({ host: '127.0.0.1', port: 9190 })
     expect(config.dispatch).toMatchObject({ leaseMs: 15_000, foreignRetryMs: 1000 })
     expect(config.queues).toMatchObject({ onClaim: 'archive', stepResults: 'orchestration_step_results' })
     expect(config.templatePath).toBeNull()
@@ -166,6 +167,12 @@ describe('the layers', () => {
 })
 
 describe('a refusal', () => {
+  it('says that gRPC has no TLS of its own, rather than to serve plain text where TLS is asked for', () => {
+    expect(refusal('[orchestration.grpc]\ntls_enabled = true')).toContain(
+      'must be false: TLS ends in front of stephost',
+    )
+  })
+
   it('names file, key, value and the nearest key', () => {
     expect(refusal('[dispatch]\nlease_sm = 5')).toBe(
       `${join(directory, 'site.toml')}: dispatch.lease_sm = 5: unknown key (did you mean "dispatch.lease_ms"?)`,

@@ -102,6 +102,7 @@ export async function openGatedProject(dispatch = ''): Promise<GatedProject> {
             DATABASE_URL: options?.databaseUrl ?? database.url,
             TASKER_WEB_BIND_ADDRESS: '127.0.0.1:0',
             TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: address,
+            TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: '127.0.0.1:0',
             LOG_LEVEL: options?.log ?? 'fatal',
           },
           stdio: ['ignore', 'ignore', options === undefined ? 'inherit' : 'pipe'],

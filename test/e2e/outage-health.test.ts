@@ -23,6 +23,8 @@ const settings = `
 bind_address = "127.0.0.1:0"
 [orchestration.web]
 bind_address = "127.0.0.1:0"
+[orchestration.grpc]
+bind_address = "127.0.0.1:0"
 [runtimes.typescript]
 threads = 1
 [common.circuit_breakers.default_config]

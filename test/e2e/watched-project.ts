@@ -88,7 +88,11 @@ export async function openWatchedProject(languages: readonly Language[]): Promis
   const file = join(directory, 'site.toml')
   writeFileSync(file, settings)
   const anywhere = '127.0.0.1:0'
-  const environment = { TASKER_WEB_BIND_ADDRESS: anywhere, TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: anywhere }
+  const environment = {
+    TASKER_WEB_BIND_ADDRESS: anywhere,
+    TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: anywhere,
+    TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: anywhere,
+  }
   const said: string[] = []
   const say = (_details: object, sentence: string) => said.push(sentence)
   const host = new Host({

@@ -32,7 +32,10 @@ export function stepRoutes(
   })
 }
 
-async function foundStep(reads: OrchestrationReads, { uuid, step }: { uuid: string; step: string }): Promise<StepView> {
+export async function foundStep(
+  reads: OrchestrationReads,
+  { uuid, step }: { uuid: string; step: string },
+): Promise<StepView> {
   const taskId = checkedUuid(uuid).toLowerCase()
   const found = await reads.step(checkedUuid(step))
   if (found === null) throw new Refusal(404, 'NOT_FOUND', 'Resource not found')

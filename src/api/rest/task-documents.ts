@@ -6,38 +6,40 @@ import { summarize } from '../../model/task-summary.ts'
 
 /** Source: orchestration-semantics §6.2. */
 export function taskDocument(task: TaskView, status: string = task.state): JsonText {
+  return splice(taskFields(task, status), { context: task.context, tags: task.tags ?? nullDocument })
+}
+
+/** All but the documents. */
+export function taskFields(task: TaskView, status: string) {
   const { counts } = task
   const summary = summarize(counts)
-  return splice(
-    {
-      task_uuid: task.taskId,
-      name: task.name,
-      namespace: task.namespace,
-      version: task.version,
-      status,
-      created_at: task.createdAt,
-      updated_at: task.updatedAt,
-      completed_at: task.completedAt,
-      initiator: task.initiator,
-      source_system: task.sourceSystem,
-      reason: task.reason,
-      priority: task.priority,
-      correlation_id: task.correlationId,
-      parent_correlation_id: task.parentCorrelationId,
-      total_steps: counts.total,
-      pending_steps: counts.pending,
-      in_progress_steps: counts.inProgress,
-      completed_steps: counts.completed,
-      failed_steps: counts.failed,
-      ready_steps: counts.ready,
-      execution_status: summary.executionStatus,
-      recommended_action: summary.recommendedAction,
-      completion_percentage: summary.completionPercentage,
-      health_status: summary.healthStatus,
-      steps: task.steps.map(readiness),
-    },
-    { context: task.context, tags: task.tags ?? nullDocument },
-  )
+  return {
+    task_uuid: task.taskId,
+    name: task.name,
+    namespace: task.namespace,
+    version: task.version,
+    status,
+    created_at: task.createdAt,
+    updated_at: task.updatedAt,
+    completed_at: task.completedAt,
+    initiator: task.initiator,
+    source_system: task.sourceSystem,
+    reason: task.reason,
+    priority: task.priority,
+    correlation_id: task.correlationId,
+    parent_correlation_id: task.parentCorrelationId,
+    total_steps: counts.total,
+    pending_steps: counts.pending,
+    in_progress_steps: counts.inProgress,
+    completed_steps: counts.completed,
+    failed_steps: counts.failed,
+    ready_steps: counts.ready,
+    execution_status: summary.executionStatus,
+    recommended_action: summary.recommendedAction,
+    completion_percentage: summary.completionPercentage,
+    health_status: summary.healthStatus,
+    steps: task.steps.map(readiness),
+  }
 }
 
 /** In a list the status is one of two words, and the steps are left out. Source: orchestration-semantics §6.3. */
@@ -53,28 +55,30 @@ export function stepListDocument(steps: readonly StepView[]): JsonText {
 
 /** One step of the list. */
 export function stepDocument(step: StepView): JsonText {
-  return splice(
-    {
-      step_uuid: step.stepId,
-      task_uuid: step.taskId,
-      name: step.name,
-      created_at: step.createdAt,
-      updated_at: step.updatedAt,
-      completed_at: step.completedAt,
-      current_state: step.state,
-      dependencies_satisfied: step.dependenciesSatisfied,
-      retry_eligible: step.retryEligible,
-      ready_for_execution: step.ready,
-      total_parents: step.totalParents,
-      completed_parents: step.completedParents,
-      attempts: step.attempts,
-      max_attempts: step.attemptsMax,
-      last_failure_at: step.lastFailureAt,
-      next_retry_at: step.nextRetryAt,
-      last_attempted_at: step.lastAttemptedAt,
-    },
-    { results: step.results ?? nullDocument },
-  )
+  return splice(stepFields(step), { results: step.results ?? nullDocument })
+}
+
+/** All but the document. */
+export function stepFields(step: StepView) {
+  return {
+    step_uuid: step.stepId,
+    task_uuid: step.taskId,
+    name: step.name,
+    created_at: step.createdAt,
+    updated_at: step.updatedAt,
+    completed_at: step.completedAt,
+    current_state: step.state,
+    dependencies_satisfied: step.dependenciesSatisfied,
+    retry_eligible: step.retryEligible,
+    ready_for_execution: step.ready,
+    total_parents: step.totalParents,
+    completed_parents: step.completedParents,
+    attempts: step.attempts,
+    max_attempts: step.attemptsMax,
+    last_failure_at: step.lastFailureAt,
+    next_retry_at: step.nextRetryAt,
+    last_attempted_at: step.lastAttemptedAt,
+  }
 }
 
 /** An entry of a task's `steps`: its times have no zone, unlike all others. Source: orchestration-semantics §6.2. */

@@ -50,11 +50,12 @@ export function taskRoutes(app: FastifyInstance, { tasks, reads, inputSchema, ba
   })
 }
 
-async function foundTask(tasks: TaskService, uuid: string): Promise<TaskView> {
+export async function foundTask(tasks: TaskService, uuid: string): Promise<TaskView> {
   return known(tasks.task(checkedUuid(uuid)))
 }
 
-function known(task: Promise<TaskView>): Promise<TaskView> {
+/** TASK_NOT_FOUND in the words of every other thing that is not there. */
+export function known<T>(task: Promise<T>): Promise<T> {
   return task.catch((error: unknown) => {
     throw isHostError(error, 'TASK_NOT_FOUND') ? new Refusal(404, 'NOT_FOUND', 'Resource not found') : error
   })

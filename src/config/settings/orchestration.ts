@@ -1,5 +1,6 @@
-// `orchestration`: how the embedded orchestrator finds results and ready steps, and its own address.
+// `orchestration`: how the embedded orchestrator finds results and ready steps, and its own addresses.
 import { type BackgroundConfig, backgroundConfig, deadLetterSettings } from './background.ts'
+import { type GrpcConfig, grpcConfig, grpcSettings } from './grpc.ts'
 import { address, integerBetween, oneOf, setting, type Values } from './setting.ts'
 import { type DeploymentMode, deploymentModes, type WebConfig, webConfig, webSettings } from './worker.ts'
 
@@ -24,6 +25,7 @@ export const orchestrationSettings = {
     ...webSettings,
     bind_address: setting(address, 'Where REST listens'),
   },
+  grpc: grpcSettings,
 }
 
 export interface OrchestrationConfig {
@@ -37,6 +39,7 @@ export interface OrchestrationConfig {
   readonly background: BackgroundConfig
   readonly shutdownTimeoutMs: number
   readonly web: WebConfig
+  readonly grpc: GrpcConfig
 }
 
 export function orchestrationConfig(values: Values<typeof orchestrationSettings>): OrchestrationConfig {
@@ -51,5 +54,6 @@ export function orchestrationConfig(values: Values<typeof orchestrationSettings>
     background: backgroundConfig(values.dlq),
     shutdownTimeoutMs: values.shutdown_timeout_ms,
     web: webConfig(values.web, 'orchestration.web'),
+    grpc: grpcConfig(values.grpc),
   }
 }

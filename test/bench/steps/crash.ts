@@ -51,7 +51,10 @@ async function killedSidecar(bench: Bench, count: number): Promise<Measures> {
   const preloads = [{ count, templates: ['noop_python'], messages: true }]
   const place = { name: 'bench_sidecar', languages: ['python'] as const, preloads, listener: false }
   return WorkerStand.with(bench, place, async (stand) => {
-    const config = await writeSettings(bench.cluster.directory, { 'orchestration.web.enabled': false })
+    const config = await writeSettings(bench.cluster.directory, {
+      'orchestration.web.enabled': false,
+      'orchestration.grpc.enabled': false,
+    })
     const orchestrator = startStephost(['orchestrator', '--config', config, '--json'], stand.url)
     stand.adopt(orchestrator)
     await workerReady(orchestrator)
