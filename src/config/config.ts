@@ -71,7 +71,7 @@ export function loadConfig(options: ConfigOptions): Config {
     backoff: backoffConfig(values.common.backoff),
     breakers: breakersConfig(values.common.circuit_breakers),
     worker: workerConfig(values.worker),
-    orchestration: orchestrationConfig(values.orchestration),
+    orchestration: orchestrationConfig(values.orchestration, values.retention),
     runtimes: runtimesConfig(values.runtimes, namespaces),
     dispatch: dispatchConfig(values.dispatch),
     limits: limitsConfig(values.limits, permits),

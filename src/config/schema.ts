@@ -1,4 +1,5 @@
 // The tree of all settings: Tasker's tables first, then our own.
+import { retentionSettings } from './settings/background.ts'
 import { backoffSettings } from './settings/backoff.ts'
 import { breakerSettings } from './settings/breakers.ts'
 import { databaseSettings, queueDatabaseSettings, statementSettings } from './settings/database.ts'
@@ -27,6 +28,7 @@ export const schema = {
   database: statementSettings,
   queues: queueSettings,
   limits: limitSettings,
+  retention: retentionSettings,
   templates: {
     path: setting(text, 'One more directory of templates; empty: none', { env: 'TASKER_TEMPLATE_PATH' }),
   },

@@ -1,14 +1,18 @@
-// Work that no task waits for: it looks for tasks that are stuck. Any number of orchestrators run it; each time one of them does it.
+// Work that no task waits for: stuck tasks, old rows, orphaned messages. Any number of orchestrators run it; each time one of them does it.
 
 import type { BackgroundStore, StaleLimits, StaleTask } from '../model/background-store.ts'
 import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import { type HostError, isHostError } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import { Loop } from './loop.ts'
+import { dueShare, type OrphanSettings, type RetentionSettings, removeOld, setAsideOrphans } from './retention.ts'
 
 export interface BackgroundSettings {
   /** null: stuck tasks are not looked for. */
   readonly staleness: StalenessSettings | null
+  readonly retention: RetentionSettings | null
+  /** null: nobody looks for them. */
+  readonly orphans: OrphanSettings | null
 }
 
 export interface StalenessSettings extends StaleLimits {
@@ -18,7 +22,7 @@ export interface StalenessSettings extends StaleLimits {
   readonly dryRun: boolean
 }
 
-export type BackgroundPart = 'staleness'
+export type BackgroundPart = 'staleness' | 'retention' | 'orphans'
 
 export interface BackgroundOptions {
   readonly store: BackgroundStore
@@ -34,8 +38,6 @@ interface Surroundings {
 
 /** A backlog is worked off in one go, and this is where it ends until the next time. */
 const roundsMax = 100
-/** Timers and clocks differ a little: a loop must not miss its own turn. */
-const dueShare = 0.9
 
 export class BackgroundWork implements Lifecycle {
   readonly #store: BackgroundStore
@@ -46,9 +48,16 @@ export class BackgroundWork implements Lifecycle {
   constructor({ store, settings }: BackgroundOptions, around: Surroundings) {
     this.#store = store
     this.#around = around
-    const { staleness } = settings
+    const { staleness, retention, orphans } = settings
+    const isStopping = () => this.#stopping
     this.#loops = [
       ...(staleness === null ? [] : [this.#loop('staleness', staleness.intervalMs, () => this.#detect(staleness))]),
+      ...(retention === null
+        ? []
+        : [this.#loop('retention', retention.intervalMs, () => removeOld(store, retention, isStopping))]),
+      ...(orphans === null
+        ? []
+        : [this.#loop('orphans', orphans.intervalMs, () => setAsideOrphans(store, orphans, isStopping))]),
     ]
   }
 
@@ -62,7 +71,7 @@ export class BackgroundWork implements Lifecycle {
     await Promise.all(this.#loops.map((loop) => loop.stop()))
   }
 
-  #loop(part: BackgroundPart, intervalMs: number, work: () => Promise<void>): Loop {
+  #loop(part: BackgroundPart, intervalMs: number, work: () => Promise<unknown>): Loop {
     const { breaker, onFault } = this.#around
     return new Loop({
       intervalMs,

@@ -180,7 +180,10 @@ describe('the search', () => {
   const settings: StalenessSettings = { ...limits, intervalMs: 60_000, batchMax: 2, dryRun: false }
   function work(changes: Partial<StalenessSettings> = {}) {
     const [warnings, faults]: [string[], unknown[]] = [[], []]
-    const options = { store: backgroundStore(bench.database), settings: { staleness: { ...settings, ...changes } } }
+    const options = {
+      store: backgroundStore(bench.database),
+      settings: { staleness: { ...settings, ...changes }, retention: null, orphans: null },
+    }
     const around = {
       breaker: null,
       onWarning: (text: string) => warnings.push(text),

@@ -5,7 +5,7 @@ import { migrate } from '../../src/postgres/migrate.ts'
 import { requireSchema, schemaState } from '../../src/postgres/schema-state.ts'
 import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
 
-const stephostTables = ['migrations', 'orchestrators', 'rejected_messages', 'sweeps', 'workers']
+const stephostTables = ['archived_rows', 'migrations', 'orchestrators', 'rejected_messages', 'sweeps', 'workers']
 
 async function tablesOf(database: Database, schema: string): Promise<string[]> {
   const text = 'SELECT tablename::text AS name FROM pg_tables WHERE schemaname = $1 ORDER BY 1'
@@ -67,7 +67,12 @@ describe('migrate', () => {
         text: 'CREATE SCHEMA tasker; CREATE TABLE tasker.workflow_steps (workflow_step_uuid uuid); CREATE SCHEMA pgmq',
       })
       expect(await migrate(database)).toEqual({
-        applied: ['0001_stephost.sql', '0008_stephost_worker_lives.sql', '0009_stephost_sweeps.sql'],
+        applied: [
+          '0001_stephost.sql',
+          '0008_stephost_worker_lives.sql',
+          '0009_stephost_sweeps.sql',
+          '0010_stephost_archived_rows.sql',
+        ],
         tasker: 'foreign',
         pgmq: 'foreign',
       })
@@ -88,7 +93,12 @@ describe('migrate', () => {
       expect(await schemaState(database)).toMatchObject({ tasker: 'missing' })
       await database.query({ text: 'INSERT INTO public._sqlx_migrations VALUES (20260110000001)' })
       expect(await migrate(database)).toMatchObject({
-        applied: ['0001_stephost.sql', '0008_stephost_worker_lives.sql', '0009_stephost_sweeps.sql'],
+        applied: [
+          '0001_stephost.sql',
+          '0008_stephost_worker_lives.sql',
+          '0009_stephost_sweeps.sql',
+          '0010_stephost_archived_rows.sql',
+        ],
         tasker: 'foreign',
       })
     })

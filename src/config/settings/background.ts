@@ -1,5 +1,5 @@
-// `orchestration.dlq`: when a task counts as stuck, and what becomes of it. Tasker's keys.
-import { boolean, integerBetween, setting, type Values } from './setting.ts'
+// `orchestration.dlq`, with Tasker's keys, and our `retention`: what becomes of stuck tasks, old rows and orphaned messages.
+import { boolean, integerBetween, oneOf, setting, type Values } from './setting.ts'
 
 const minutes = (state: string) =>
   setting(integerBetween(1, 10_080), `How long a task may be ${state}, where its template names no limit`)
@@ -20,6 +20,44 @@ export const deadLetterSettings = {
   },
 }
 
+export const retentionSettings = {
+  interval_s: setting(
+    integerBetween(1, 86_400),
+    'How often old rows and orphaned messages are looked for, by one of all orchestrators',
+  ),
+  sweep_max_ms: setting(integerBetween(10, 600_000), 'How long one time may take; what is left is for the next'),
+  batch_rows_max: setting(integerBetween(1, 100_000), 'Rows that one transaction removes'),
+  finished_tasks_days: setting(
+    integerBetween(0, 36_500),
+    'Tasks that finished longer ago leave the tables; 0: they stay',
+  ),
+  finished_tasks_action: setting(
+    oneOf(['delete', 'archive']),
+    'archive: their rows are kept in stephost.archived_rows',
+  ),
+  queue_archives_days: setting(integerBetween(0, 36_500), 'Archived messages that are older are deleted; 0: they stay'),
+  orphans_after_s: setting(
+    integerBetween(0, 86_400),
+    'A message is set aside when its step or task is gone and it lies there for this long; 0: never',
+  ),
+}
+
+export interface RetentionConfig {
+  readonly intervalMs: number
+  readonly sweepMaxMs: number
+  readonly batchRowsMax: number
+  readonly finishedTasksDays: number | null
+  readonly archive: boolean
+  readonly queueArchivesDays: number | null
+}
+
+export interface OrphanConfig {
+  readonly intervalMs: number
+  readonly sweepMaxMs: number
+  readonly batchRowsMax: number
+  readonly olderThanMs: number
+}
+
 export interface StalenessConfig {
   readonly intervalMs: number
   readonly batchMax: number
@@ -35,12 +73,16 @@ export interface BackgroundConfig {
   readonly stalenessLimits: StalenessConfig
   /** null: stuck tasks are not looked for. */
   readonly staleness: StalenessConfig | null
+  /** null: everything stays. */
+  readonly retention: RetentionConfig | null
+  /** null: nobody looks for them. */
+  readonly orphans: OrphanConfig | null
 }
 
-export function backgroundConfig({
-  enabled,
-  staleness_detection: detection,
-}: Values<typeof deadLetterSettings>): BackgroundConfig {
+export function backgroundConfig(
+  { enabled, staleness_detection: detection }: Values<typeof deadLetterSettings>,
+  own: Values<typeof retentionSettings>,
+): BackgroundConfig {
   const { thresholds } = detection
   const limits = {
     intervalMs: detection.detection_interval_seconds * 1000,
@@ -51,5 +93,14 @@ export function backgroundConfig({
     stepsInProcessMinutes: thresholds.steps_in_process_minutes,
     taskLifetimeMaxHours: thresholds.task_max_lifetime_hours,
   }
-  return { stalenessLimits: limits, staleness: enabled && detection.enabled ? limits : null }
+  const pace = { intervalMs: own.interval_s * 1000, sweepMaxMs: own.sweep_max_ms, batchRowsMax: own.batch_rows_max }
+  const [finishedTasksDays, queueArchivesDays] = [own.finished_tasks_days || null, own.queue_archives_days || null]
+  const archive = own.finished_tasks_action === 'archive'
+  const stays = finishedTasksDays === null && queueArchivesDays === null
+  return {
+    stalenessLimits: limits,
+    staleness: enabled && detection.enabled ? limits : null,
+    retention: stays ? null : { ...pace, finishedTasksDays, queueArchivesDays, archive },
+    orphans: own.orphans_after_s === 0 ? null : { ...pace, olderThanMs: own.orphans_after_s * 1000 },
+  }
 }

@@ -1,5 +1,5 @@
 // `orchestration`: how the embedded orchestrator finds results and ready steps, and its own addresses.
-import { type BackgroundConfig, backgroundConfig, deadLetterSettings } from './background.ts'
+import { type BackgroundConfig, backgroundConfig, deadLetterSettings, type retentionSettings } from './background.ts'
 import { type GrpcConfig, grpcConfig, grpcSettings } from './grpc.ts'
 import { address, integerBetween, oneOf, setting, type Values } from './setting.ts'
 import { type DeploymentMode, deploymentModes, type WebConfig, webConfig, webSettings } from './worker.ts'
@@ -42,7 +42,10 @@ export interface OrchestrationConfig {
   readonly grpc: GrpcConfig
 }
 
-export function orchestrationConfig(values: Values<typeof orchestrationSettings>): OrchestrationConfig {
+export function orchestrationConfig(
+  values: Values<typeof orchestrationSettings>,
+  retention: Values<typeof retentionSettings>,
+): OrchestrationConfig {
   const systems = values.event_systems
   return {
     deploymentMode: systems.orchestration.deployment_mode,
@@ -51,7 +54,7 @@ export function orchestrationConfig(values: Values<typeof orchestrationSettings>
     readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
     decisionStepsMax: values.decision_points.max_steps_per_decision,
     decisionDepthMax: values.decision_points.max_decision_depth,
-    background: backgroundConfig(values.dlq),
+    background: backgroundConfig(values.dlq, retention),
     shutdownTimeoutMs: values.shutdown_timeout_ms,
     web: webConfig(values.web, 'orchestration.web'),
     grpc: grpcConfig(values.grpc),
