@@ -5,14 +5,18 @@ import type { OrchestratorGrpcOptions } from './api/grpc/orchestrator-grpc.ts'
 import type { Config } from './config/config.ts'
 import { packageRoot } from './config/package-root.ts'
 
-type Parts = Pick<OrchestratorGrpcOptions, 'tasks' | 'reads' | 'events' | 'onFault' | 'onWarning'>
+type Parts = Pick<
+  OrchestratorGrpcOptions,
+  'tasks' | 'reads' | 'events' | 'health' | 'facts' | 'poolUse' | 'onFault' | 'onWarning'
+>
 
 export async function makeOrchestratorGrpc({ orchestration }: Config, parts: Parts) {
   const { orchestratorGrpc } = await import('./api/grpc/orchestrator-grpc.ts')
-  const { address, ...settings } = orchestration.grpc
+  const { address, health: probes, ...settings } = orchestration.grpc
   return orchestratorGrpc({
     ...settings,
     ...address,
+    probes,
     ...parts,
     auth: orchestration.web.auth,
     protoRoot: join(packageRoot(), 'proto'),

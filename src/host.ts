@@ -322,7 +322,9 @@ export class Host implements Lifecycle {
       tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
       reads: guardedReads(orchestrationReads(this.#database, this.#queueDatabase ?? this.#database), this.#webCircuit),
       events: this.#taskEvents,
-      ...{ onFault, onWarning },
+      health: this.#orchestrator,
+      poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
+      ...{ facts, onFault, onWarning },
     }
     const orchestrator =
       parts.orchestrator && web.enabled
@@ -333,10 +335,7 @@ export class Host implements Lifecycle {
               ...shared,
               redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
               config: web.configEndpoint ? shownConfig(config) : null,
-              poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
-              health: this.#orchestrator,
               stalenessLimits: config.orchestration.background.stalenessLimits,
-              facts,
             }),
           )
         : null

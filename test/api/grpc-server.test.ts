@@ -8,8 +8,8 @@ import { credentials, loadPackageDefinition } from '@grpc/grpc-js'
 import { load } from '@grpc/proto-loader'
 import { protoPath as healthProto } from 'grpc-health-check'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { GrpcServer, type GrpcServerOptions } from '../../src/api/grpc/grpc-server.ts'
-import { orchestratorGrpc } from '../../src/api/grpc/orchestrator-grpc.ts'
+import { GrpcServer } from '../../src/api/grpc/grpc-server.ts'
+import { type OrchestratorGrpcOptions, orchestratorGrpc } from '../../src/api/grpc/orchestrator-grpc.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { packageRoot } from '../../src/config/package-root.ts'
 import { Host } from '../../src/host.ts'
@@ -39,10 +39,10 @@ beforeAll(async () => {
 })
 afterAll(() => bench.close())
 
-async function serve(changes: Partial<GrpcServerOptions> = {}): Promise<string> {
+async function serve(changes: Partial<OrchestratorGrpcOptions> = {}): Promise<string> {
   const server = orchestratorGrpc({
     ...{ port: 0, protoRoot, tasks: orchestrator, reads: orchestrationReads(bench.database) },
-    ...{ events: { watch: () => null }, onFault: () => {} },
+    ...{ events: { watch: () => null }, health: orchestrator, facts: {}, onFault: () => {} },
     ...changes,
   })
   await server.start()
@@ -69,6 +69,8 @@ describe('with authentication', () => {
       }
     }
     expect(await tasks.stream('StreamTaskStatus', {}).ended).toMatchObject({ code: 'UNAUTHENTICATED' })
+    const open = await GrpcClient.open(address, 'HealthService')
+    expect((await open.call('CheckLiveness')).status).toBe('alive')
     const forbidden = await tasks.refused('CreateTask', {}, reader)
     expect(forbidden).toMatchObject({ code: 'PERMISSION_DENIED', details: 'Missing required permission: tasks:create' })
     expect(forbidden.metadata).toMatchObject({ 'x-auth-failure-severity': 'medium', 'retry-after': '5' })
@@ -123,23 +125,24 @@ async function health(address: string, service: string): Promise<unknown> {
 }
 
 describe('what the server tells of itself', () => {
+  const ours = ['tasker.v1.HealthService', 'tasker.v1.StepService', 'tasker.v1.TaskService']
   const unimplemented = 12
   const notFound = 5
 
   it('lists its services and says that they serve, to everybody', async () => {
     const address = await serve({ auth })
-    expect(await listed(address)).toEqual(['grpc.health.v1.Health', 'tasker.v1.StepService', 'tasker.v1.TaskService'])
-    for (const service of ['', 'tasker.v1.TaskService', 'tasker.v1.StepService']) {
+    expect(await listed(address)).toEqual(['grpc.health.v1.Health', ...ours])
+    for (const service of ['', ...ours]) {
       expect(await health(address, service)).toBe('SERVING')
     }
     expect(await health(address, 'tasker.v1.Other')).toBe(notFound)
   })
 
   it('keeps to itself what the settings switch off', async () => {
-    const address = await serve({ reflection: false, health: false })
+    const address = await serve({ reflection: false, probes: false })
     expect(await listed(address)).toBe(unimplemented)
     expect(await health(address, '')).toBe(unimplemented)
-    expect(await listed(await serve({ health: false }))).toEqual(['tasker.v1.StepService', 'tasker.v1.TaskService'])
+    expect(await listed(await serve({ probes: false }))).toEqual(ours)
   })
 })
 

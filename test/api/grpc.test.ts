@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { GrpcServer } from '../../src/api/grpc/grpc-server.ts'
 import { type OrchestratorGrpcOptions, orchestratorGrpc } from '../../src/api/grpc/orchestrator-grpc.ts'
+import { documentFields } from '../../src/api/grpc/protobuf-document.ts'
 import { packageRoot } from '../../src/config/package-root.ts'
 import { HostError } from '../../src/model/host-error.ts'
+import type { JsonText } from '../../src/model/json-text.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { TaskEvents } from '../../src/orchestration/task-events.ts'
 import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
@@ -24,7 +26,13 @@ const nowhere = '01980000-0000-7000-8000-000000000000'
 function options(): OrchestratorGrpcOptions {
   return {
     ...{ port: 0, protoRoot: join(packageRoot(), 'proto') },
-    ...{ tasks: orchestrator, reads: orchestrationReads(bench.database), events },
+    ...{
+      tasks: orchestrator,
+      reads: orchestrationReads(bench.database),
+      events,
+      health: orchestrator,
+      facts: { version: '0.1.0' },
+    },
     onFault: (error) => faults.push(error),
   }
 }
@@ -347,6 +355,18 @@ describe('StepService', () => {
     expect(done.results_json).toBeUndefined()
   })
 
+  it.each(['{"n":1e3}', '{"n":[1,0.1234567890123456]}', '[-1234567890123456]', '{"n":{"n":-12345678901234567}}'])(
+    'sends the text of %s, which a Struct may not hold',
+    (text) => expect(documentFields('a', text as JsonText)['a_json']).toBe(text),
+  )
+
+  it('sends no text where the Struct says it all', () => {
+    const text = '{"id":"01a227e7-df17-735d-929a-95ece6e11f45","at":"2026-11-29T15:23:57.151812+00:00","n":-1.5}'
+    expect(documentFields('a', text as JsonText)).toEqual({ a: expect.any(Object) })
+    const deep = `${'{"a":'.repeat(40)}1${'}'.repeat(40)}`
+    expect(documentFields('a', deep as JsonText)).toEqual({ a_json: deep })
+  })
+
   it('shows the audit of a step', async () => {
     const steps = await client('StepService')
     const { taskId } = await newTask()
@@ -392,5 +412,35 @@ describe('StepService', () => {
       details: 'The field completion_data.result is missing',
     })
     expect(await steps.refused('GetStepAudit', { ...named, step_uuid: nowhere })).toMatchObject({ code: 'NOT_FOUND' })
+  })
+})
+
+describe('HealthService', () => {
+  it('answers as REST does', async () => {
+    const health = await client('HealthService')
+    expect(await health.call('CheckHealth')).toEqual({ status: 'healthy', timestamp: expect.any(Object) })
+    expect((await health.call('CheckLiveness')).status).toBe('alive')
+    const ready = await health.call('CheckReadiness')
+    expect(ready).toMatchObject({ status: 'ready', info: { fields: { version: { stringValue: '0.1.0' } } } })
+    expect(Object.keys(ready.checks).sort()).toEqual([
+      ...['circuit_breaker', 'command_processor', 'orchestration_database', 'orchestration_system', 'web_database'],
+    ])
+    const detailed = await health.call('CheckDetailedHealth')
+    expect(detailed).toMatchObject({ status: 'healthy', checks: { queue_depth: { status: 'healthy' } } })
+  })
+
+  it('says UNAVAILABLE, and why, while the orchestrator cannot work', async () => {
+    const sick = { status: 'unhealthy', message: 'gone', durationMs: 1 } as const
+    const source = { checks: async () => ({ web_database: sick }), info: () => ({}) }
+    const ill = orchestratorGrpc({ ...options(), health: source })
+    await ill.start()
+    onTestFinished(() => ill.stop())
+    const health = await GrpcClient.open(ill.address ?? '', 'HealthService')
+    expect(await health.refused('CheckReadiness')).toMatchObject({
+      ...{ code: 'UNAVAILABLE', details: 'Not ready: web_database is unhealthy: gone' },
+    })
+    expect(await health.call('CheckDetailedHealth')).toMatchObject({
+      ...{ status: 'degraded', checks: { web_database: { status: 'unhealthy', message: 'gone', duration_ms: 1 } } },
+    })
   })
 })

@@ -15,7 +15,8 @@ import { grpcEnding, grpcRefusal } from './grpc-refusal.ts'
 export type Message = Readonly<Record<string, unknown>>
 
 interface UnaryMethod {
-  readonly permission: Permission
+  /** null: open to everybody. */
+  readonly permission: Permission | null
   readonly answer: (request: Message) => Promise<Message>
 }
 
@@ -96,9 +97,10 @@ function sinkOf(call: ServerWritableStream<Message, Message>): StreamSink {
 
 async function authorize(
   metadata: Metadata,
-  permission: Permission,
+  permission: Permission | null,
   { authenticator }: MethodSurroundings,
 ): Promise<void> {
+  if (permission === null) return
   const first = (name: string) => {
     const [value] = metadata.get(name)
     return typeof value === 'string' ? value : null

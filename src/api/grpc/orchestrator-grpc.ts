@@ -1,27 +1,41 @@
 // The gRPC server of the orchestrator: which services it has and what they are made of. Tasker's port for it is 9190.
 
+import type { HealthFact, HealthSource } from '../../model/health.ts'
 import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
 import type { TaskEventSource } from '../../model/task-events.ts'
 import { Backpressure, type BackpressureLimits } from '../rest/backpressure.ts'
+import { loadChecks, noPool, type PoolUseSource } from '../rest/servers.ts'
 import { GrpcServer, type GrpcServerOptions } from './grpc-server.ts'
+import { healthService } from './health-service.ts'
 import { stepService } from './step-service.ts'
 import { taskService } from './task-service.ts'
 
-export interface OrchestratorGrpcOptions extends Omit<GrpcServerOptions, 'services'> {
+export interface OrchestratorGrpcOptions extends Omit<GrpcServerOptions, 'services' | 'health'> {
   readonly tasks: TaskService
   readonly reads: OrchestrationReads
   readonly events: TaskEventSource
+  readonly health: HealthSource
+  /** Shown in `info`: version, environment, pool sizes. */
+  readonly facts: Readonly<Record<string, HealthFact>>
+  readonly poolUse?: PoolUseSource
+  /** Whether grpc.health.v1 is served. Default true. */
+  readonly probes?: boolean
   /** Default `warn`, as for REST. */
   readonly inputSchema?: InputSchemaCheck
   readonly backpressure?: BackpressureLimits
 }
 
 export function orchestratorGrpc(options: OrchestratorGrpcOptions): GrpcServer {
-  const { tasks, reads, events, inputSchema = 'warn' } = options
+  const { tasks, reads, events, inputSchema = 'warn', health, facts, poolUse = noPool } = options
   const backpressure = new Backpressure(reads, options.backpressure)
   return new GrpcServer({
     ...options,
-    services: [taskService({ tasks, reads, events, inputSchema, backpressure }), stepService({ tasks, reads })],
+    health: options.probes ?? true,
+    services: [
+      taskService({ tasks, reads, events, inputSchema, backpressure }),
+      stepService({ tasks, reads }),
+      healthService({ health, facts, load: () => loadChecks(poolUse(), backpressure) }),
+    ],
   })
 }

@@ -5,7 +5,7 @@ import type { ServiceDefinition } from '@grpc/grpc-js'
 import { load, type PackageDefinition } from '@grpc/proto-loader'
 import { protoPath as healthProto } from 'grpc-health-check'
 
-const files = ['tasker/v1/tasks.proto', 'tasker/v1/steps.proto']
+const files = ['tasker/v1/tasks.proto', 'tasker/v1/steps.proto', 'tasker/v1/health.proto']
 
 /** `root`: the directory that holds tasker/v1. */
 export function loadProtoFiles(root: string): Promise<PackageDefinition> {

@@ -7,8 +7,8 @@ import type { Message } from './method.ts'
 /** One level of JSON is up to three of messages, and clients read a hundred of those. */
 const structDepthMax = 24
 
-/** A double holds every decimal number of fifteen digits. Digits in strings are taken for numbers: then the text is there without need. */
-const perhapsInexact = /\d[\d.]{15}|\d[eE][+-]?\d/
+/** A double holds every decimal number of fifteen digits. What looks like a number inside a string counts: then the text is there without need. */
+const perhapsInexact = /(?:^|[\s:,[])-?(?:\d[\d.]{15}|[\d.]+[eE][+-]?\d)/
 
 /** The fields `name` and `name_json`; the first is left out where the document is no object or nested too deep, the second where the first says it all. */
 export function documentFields(name: string, text: JsonText | null): Message {

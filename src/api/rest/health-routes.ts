@@ -19,30 +19,41 @@ const workerReadiness = ['database', 'command_processor', 'queue_processing']
 
 const open = { permission: null, tag: 'health' } as const
 
-/** `load`: how busy the parts are, for the detailed health. `facts` go into `info` beside those of the source: version, environment, pool sizes. */
-export function orchestratorHealthRoutes(
-  app: FastifyInstance,
-  { health, facts, load }: { health: HealthSource; facts: Facts; load: () => Promise<Checks> },
-): void {
-  app.get('/health', route({ ...open, summary: 'The process answers' }), async () => ({
-    status: 'healthy',
-    timestamp: now(),
-  }))
-  app.get('/health/live', route({ ...open, summary: 'The process answers' }), async () => ({
-    status: 'alive',
-    timestamp: now(),
-  }))
-  app.get('/health/ready', route({ ...open, summary: 'Whether it can work', errors: [503] }), async () => {
-    const checks = only(await health.checks(), orchestratorReadiness)
-    const reason = firstProblem(checks)
-    if (reason !== null) throw new Refusal(503, 'SERVICE_UNAVAILABLE', `Not ready: ${reason}`)
-    return { status: 'ready', timestamp: now(), checks: shown(checks), info: { ...facts, ...health.info() } }
-  })
-  app.get('/health/detailed', route({ ...open, summary: 'All checks' }), async () => {
-    const checks = { ...(await health.checks()), ...(await load()) }
-    const status = firstProblem(checks) === null ? 'healthy' : 'degraded'
-    return { status, timestamp: now(), checks: shown(checks), info: { ...facts, ...health.info() } }
-  })
+export interface HealthParts {
+  readonly health: HealthSource
+  /** In `info` beside those of the source: version, environment, pool sizes. */
+  readonly facts: Facts
+  /** How busy the parts are, for the detailed health. */
+  readonly load: () => Promise<Checks>
+}
+
+/** The documents of the orchestrator's health, for all APIs. */
+export function orchestratorHealth({ health, facts, load }: HealthParts) {
+  const info = () => ({ ...facts, ...health.info() })
+  return {
+    basic: (status: 'healthy' | 'alive') => ({ status, timestamp: now() }),
+    /** Rejects with a Refusal (503) that names the first check that failed. */
+    ready: async () => {
+      const checks = only(await health.checks(), orchestratorReadiness)
+      const reason = firstProblem(checks)
+      if (reason !== null) throw new Refusal(503, 'SERVICE_UNAVAILABLE', `Not ready: ${reason}`)
+      return { status: 'ready', timestamp: now(), checks: shown(checks), info: info() }
+    },
+    detailed: async () => {
+      const checks = { ...(await health.checks()), ...(await load()) }
+      const status = firstProblem(checks) === null ? 'healthy' : 'degraded'
+      return { status, timestamp: now(), checks: shown(checks), info: info() }
+    },
+  }
+}
+
+export function orchestratorHealthRoutes(app: FastifyInstance, parts: HealthParts): void {
+  const health = orchestratorHealth(parts)
+  const answers = route({ ...open, summary: 'The process answers' })
+  app.get('/health', answers, async () => health.basic('healthy'))
+  app.get('/health/live', answers, async () => health.basic('alive'))
+  app.get('/health/ready', route({ ...open, summary: 'Whether it can work', errors: [503] }), health.ready)
+  app.get('/health/detailed', route({ ...open, summary: 'All checks' }), health.detailed)
 }
 
 /** `facts` go into `system_info` beside those of the source. */

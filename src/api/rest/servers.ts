@@ -51,7 +51,7 @@ const stalenessDefaults: StalenessLimits = {
   stepsInProcessMinutes: 30,
 }
 
-const noPool: PoolUseSource = () => ({ active: 0, idle: 0, max: 0 })
+export const noPool: PoolUseSource = () => ({ active: 0, idle: 0, max: 0 })
 
 export interface WorkerRestOptions extends ServerOptions {
   readonly health: WorkerHealthSource
@@ -84,7 +84,7 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
 }
 
 /** Nothing between HTTP and the statements is a queue of its own, so no channel fills up. Source: orchestration-semantics §6.10. */
-async function loadChecks(use: ReturnType<PoolUseSource>, backpressure: Backpressure) {
+export async function loadChecks(use: ReturnType<PoolUseSource>, backpressure: Backpressure) {
   const healthy: HealthCheck = { status: 'healthy', message: null, durationMs: 0 }
   const isFull = use.max > 0 && use.active >= use.max
   const tooDeep = await backpressure.problem()
