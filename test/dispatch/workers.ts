@@ -22,12 +22,15 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   readonly isolated?: WorkerParts['isolated']
 }
 
-export function storeOf(steps: StepDatabase, leaseMs = 2_000): PostgresStepStore {
+/** Where it works; what else a test asks of its database does not matter here. */
+type WorkPlace = Pick<StepDatabase, 'database'>
+
+export function storeOf(steps: WorkPlace, leaseMs = 2_000): PostgresStepStore {
   return new PostgresStepStore(steps.database, { leaseMs })
 }
 
 export function sourceOf(
-  steps: StepDatabase,
+  steps: WorkPlace,
   options: { foreignGraceMs?: number; foreignRetryMs?: number } = {},
 ): PgmqClaimSource {
   const { foreignGraceMs = 60_000, foreignRetryMs = 100 } = options
@@ -40,7 +43,7 @@ export function sourceOf(
 }
 
 export async function startWorker(
-  steps: StepDatabase,
+  steps: WorkPlace,
   adapter: RuntimeAdapter,
   options: TestWorkerOptions = {},
 ): Promise<Worker> {
