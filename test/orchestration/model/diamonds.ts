@@ -7,7 +7,7 @@ import { orchestrationStore } from '../../../src/postgres/queries/orchestration/
 import type { Queryable } from '../../../src/postgres/statement.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import { claimAll, completeAll } from './bulk-worker.ts'
-import { type PlannedStep, templateOf } from './plan.ts'
+import { plannedStep, templateOf } from './plan.ts'
 import { taskRequest } from './schedule-run.ts'
 
 export interface DiamondOptions {
@@ -27,7 +27,13 @@ export interface Diamonds {
 
 /** `url`: of a migrated database that nobody else uses. */
 export async function joinDiamonds(url: string, { joins, abort }: DiamondOptions): Promise<Diamonds> {
-  const database = new Database({ url, applicationName: 'diamonds', connectionsMax: 12, acquireTimeoutMs: 30_000 })
+  const database = new Database({
+    url,
+    applicationName: 'diamonds',
+    connectionsMax: 12,
+    byKey: true,
+    acquireTimeoutMs: 30_000,
+  })
   await database.start()
   const problems: string[] = []
   const orchestrators = [0, 1].map(() => orchestratorOn(database, problems))
@@ -114,20 +120,9 @@ function orchestratorOn(database: Database, problems: string[]): Orchestrator {
 
 function diamond(width: number): TaskTemplate {
   const name = `diamond_${width}`
-  const step = (own: string, after: readonly string[]): PlannedStep => ({
-    ...{ name: own, type: 'standard', after, attemptsMax: 3, retryable: true, endings: [], lastsMs: 0 },
-    ...{ chooses: [], cursors: 0, placeholder: false, strategy: 'isolate' },
-  })
-  const branches = Array.from({ length: width }, (_, i) => step(`branch_${i}`, ['top']))
+  const branches = Array.from({ length: width }, (_, i) => plannedStep(`branch_${i}`, { after: ['top'] }))
   return templateOf({
     name,
-    steps: [
-      step('top', []),
-      ...branches,
-      step(
-        'join',
-        branches.map((one) => one.name),
-      ),
-    ],
+    steps: [plannedStep('top'), ...branches, plannedStep('join', { after: branches.map((one) => one.name) })],
   })
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { History, StepHistory, TaskHistory, Transition } from './history.ts'
 import { type Expectation, historyProblems } from './history-check.ts'
-import type { PlannedStep, PlannedTask } from './plan.ts'
+import { type PlannedTask, plannedStep } from './plan.ts'
 
 type Draft<T> = { -readonly [Key in keyof T]: T[Key] extends readonly (infer Item)[] ? Draft<Item>[] : T[Key] }
 
@@ -21,12 +21,6 @@ function chain(...moves: readonly (readonly [order: number, event: string | null
     mostRecent: place === moves.length - 1,
   }))
 }
-
-const planned = (name: string, more: Partial<PlannedStep> = {}): PlannedStep => ({
-  ...{ name, type: 'standard', after: [], attemptsMax: 3, retryable: true, endings: [], lastsMs: 0 },
-  ...{ chooses: [], cursors: 0, placeholder: false, strategy: 'isolate' },
-  ...more,
-})
 
 /** The first step succeeds at its second attempt, then the second one runs. */
 function sound(): Sound {
@@ -84,7 +78,7 @@ function sound(): Sound {
   }
   const plan: PlannedTask = {
     name: 't',
-    steps: [planned('first', { endings: ['retry'] }), planned('second', { after: ['first'] })],
+    steps: [plannedStep('first', { endings: ['retry'] }), plannedStep('second', { after: ['first'] })],
   }
   const runs = new Map([
     ['f', 2],

@@ -6,7 +6,7 @@ import { orchestrationStore } from '../../../src/postgres/queries/orchestration/
 import { numberTransitions } from './history.ts'
 import { namespace } from './plan.ts'
 import type { Schedule } from './schedule.ts'
-import { ScheduleRun } from './schedule-run.ts'
+import { type ScheduleReport, ScheduleRun } from './schedule-run.ts'
 
 /** Enough for every loop of two orchestrators to be in a transaction of its own. */
 const connectionsMax = 6
@@ -36,15 +36,14 @@ export class ModelPlace implements Lifecycle {
     await this.#listener.start()
   }
 
-  /** One sentence for each thing that must not be. */
-  async run(schedule: Schedule): Promise<readonly string[]> {
-    const { problems, buried } = await ScheduleRun.perform(schedule, {
+  async run(schedule: Schedule): Promise<Omit<ScheduleReport, 'buried'>> {
+    const { buried, ...report } = await ScheduleRun.perform(schedule, {
       database: this.#database,
       wakeUps: this.#listener,
     })
     this.#burials.add(buried)
     void buried.finally(() => this.#burials.delete(buried))
-    return problems
+    return report
   }
 
   async stop(): Promise<void> {
@@ -55,7 +54,11 @@ export class ModelPlace implements Lifecycle {
 }
 
 function databaseOf(url: string, connections: number): Database {
-  return new Database({ url, applicationName: 'model', connectionsMax: connections, acquireTimeoutMs: 30_000 })
+  return new Database({
+    ...{ url, applicationName: 'model', connectionsMax: connections, acquireTimeoutMs: 30_000 },
+    // As a host does.
+    byKey: true,
+  })
 }
 
 async function prepare(database: Database): Promise<void> {

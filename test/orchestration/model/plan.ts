@@ -32,6 +32,15 @@ export interface PlannedTask {
   readonly steps: readonly PlannedStep[]
 }
 
+/** A step that succeeds at once, but for what `more` says. */
+export function plannedStep(name: string, more: Partial<PlannedStep> = {}): PlannedStep {
+  return {
+    ...{ name, type: 'standard', after: [], attemptsMax: 3, retryable: true, endings: [], lastsMs: 0 },
+    ...{ chooses: [], cursors: 0, placeholder: false, strategy: 'isolate' },
+    ...more,
+  }
+}
+
 /** The worker of a batch, by its convention the analyzer's name and this. */
 export function workerOf(analyzer: string): string {
   return `${analyzer}_worker`

@@ -8,7 +8,7 @@ import { Orchestrator } from '../../../src/orchestration/orchestrator.ts'
 import type { Database } from '../../../src/postgres/database.ts'
 import { orchestrationStore } from '../../../src/postgres/queries/orchestration/orchestration-store.ts'
 import { Crew } from './crew.ts'
-import { readHistory, readOpen } from './history.ts'
+import { type History, readHistory, readOpen } from './history.ts'
 import { historyProblems } from './history-check.ts'
 import { ModelHandlers } from './model-handlers.ts'
 import { namespace, templateOf } from './plan.ts'
@@ -20,7 +20,9 @@ export interface RunPlace {
 }
 
 export interface ScheduleReport {
+  /** One sentence for each thing that must not be. */
   readonly problems: readonly string[]
+  readonly history: History
   /** The end of the parts that died. */
   readonly buried: Promise<unknown>
 }
@@ -75,7 +77,7 @@ export class ScheduleRun {
     const problems = historyProblems(history, {
       ...{ tasks, touched: this.#touched, malformedMessages: this.#malformedMessages, runs: this.#handlers.runs },
     })
-    return { problems: [...this.#problems, ...this.#crew.problems, ...problems], buried }
+    return { problems: [...this.#problems, ...this.#crew.problems, ...problems], history, buried }
   }
 
   /** Until nothing is left to do, or `enough`; false: it took too long. */

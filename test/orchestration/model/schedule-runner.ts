@@ -36,7 +36,7 @@ export async function runSchedules(options: RunnerOptions): Promise<readonly str
 async function failureOf(seed: number, place: ModelPlace, shrink: boolean): Promise<string | null> {
   let last: { readonly schedule: Schedule; readonly problems: readonly string[] } | null = null
   const property = fc.asyncProperty(schedules, async (schedule) => {
-    const problems = await place.run(schedule)
+    const { problems } = await place.run(schedule)
     if (problems.length === 0) return true
     last = { schedule, problems }
     return false

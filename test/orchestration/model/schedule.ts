@@ -1,6 +1,6 @@
 // Schedules as fast-check draws them: workflows of every shape, who runs them, and the blows that fall meanwhile.
 import fc from 'fast-check'
-import { type Ending, type PlannedStep, type PlannedTask, workerOf } from './plan.ts'
+import { type Ending, type PlannedStep, type PlannedTask, plannedStep, workerOf } from './plan.ts'
 
 export const queues = ['steps', 'results'] as const
 export type Queue = (typeof queues)[number]
@@ -168,7 +168,7 @@ export function plannedTask(name: string, parts: readonly Part[]): PlannedTask {
     const own = `${name}_s${steps.length}`
     const parents = [...new Set(draw.parents.flatMap((back) => ends.at(-1 - back) ?? []))]
     const { parents: _parents, ...drawn } = draw
-    const planned = { ...plain, ...drawn, name: own, after: parents, ...more }
+    const planned = plannedStep(own, { ...drawn, after: parents, ...more })
     steps.push(planned)
     return planned.name
   }
@@ -209,10 +209,6 @@ function branchNames(
 }
 
 const simple: StepDraw = { endings: [], attemptsMax: 3, retryable: true, lastsMs: 0, parents: [] }
-const plain = {
-  ...{ type: 'standard' as const, chooses: [], cursors: 0, placeholder: false, strategy: 'isolate' as const },
-}
-
 export function scheduleText(schedule: Schedule): string {
   const { orchestrators, workers, wakeUps, tasks, blows } = schedule
   const lines = tasks.flatMap((task) =>
