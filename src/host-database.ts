@@ -45,6 +45,22 @@ export async function openDatabase(
 
 /** Enough for the statements that steps need at once: claims, completions, and checkpoints of many handlers. */
 const stepConnectionsMax = 6
+/** A transaction of the loop, sweeps, and tasks that are created side by side. */
+const orchestrationConnectionsMax = 8
+
+export interface HostPools {
+  readonly general: Database
+  readonly steps: Database
+  readonly orchestration: Database
+}
+
+export function makePools(config: Config, url: string, log: HostLog): HostPools {
+  return {
+    general: makeDatabase(config, url, log),
+    steps: makeStepDatabase(config, url, log),
+    orchestration: makeOrchestrationDatabase(config, url, log),
+  }
+}
 
 /** The pool of everything that is neither a step's way nor the lease. */
 export function makeDatabase(config: Config, url: string, log: HostLog): Database {
@@ -56,7 +72,7 @@ export function makeDatabase(config: Config, url: string, log: HostLog): Databas
 }
 
 /** The pool of the step path, whose plans never depend on how large the tables were when they were made. */
-export function makeStepDatabase(config: Config, url: string, log: HostLog): Database {
+function makeStepDatabase(config: Config, url: string, log: HostLog): Database {
   const { database } = config
   return openPool(log, {
     ...database,
@@ -65,6 +81,19 @@ export function makeStepDatabase(config: Config, url: string, log: HostLog): Dat
     applicationName: 'stephost steps',
     connectionsMax: Math.min(database.connectionsMax, stepConnectionsMax),
     connectionsMin: Math.min(database.connectionsMin, 2),
+  })
+}
+
+/** The same for tasks: created, judged and moved on by their keys. */
+function makeOrchestrationDatabase(config: Config, url: string, log: HostLog): Database {
+  const { database } = config
+  return openPool(log, {
+    ...database,
+    url,
+    byKey: true,
+    applicationName: 'stephost orchestration',
+    connectionsMax: Math.min(database.connectionsMax, orchestrationConnectionsMax),
+    connectionsMin: Math.min(database.connectionsMin, 1),
   })
 }
 

@@ -3,13 +3,19 @@
 import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/package-root.ts'
-import { loadTemplates } from './config/templates/load-templates.ts'
 import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
-import { type OpenedAdapters, openAdapters } from './host-adapters.ts'
+import type { OpenedAdapters } from './host-adapters.ts'
 import { guardedReads, guardedRedrives, guardedTasks, makeCircuits } from './host-circuits.ts'
-import { checkDatabase, makeDatabase, makeLeaseDatabase, makeStepDatabase, poolFacts } from './host-database.ts'
+import {
+  checkDatabase,
+  type HostPools,
+  makeDatabase,
+  makeLeaseDatabase,
+  makePools,
+  poolFacts,
+} from './host-database.ts'
 import { makeOrchestratorGrpc } from './host-grpc.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
@@ -22,7 +28,6 @@ import { adjustable, makeWorker, namespacesOf, servedNamespaces } from './host-w
 import { checkCallables } from './model/callable-check.ts'
 import type { CircuitBreaker } from './model/circuit-breaker.ts'
 import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model/handler.ts'
-import { HostError } from './model/host-error.ts'
 import type { StepId } from './model/ids.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
@@ -66,8 +71,7 @@ const partStopMaxMs = 3_000
 
 export class Host implements Lifecycle {
   readonly #options: HostOptions
-  readonly #database: Database
-  readonly #stepDatabase: Database
+  readonly #pools: HostPools
   readonly #circuits: CircuitBreakers
   readonly #webCircuit: CircuitBreaker
   /** null: the queues are with the steps. */
@@ -90,15 +94,14 @@ export class Host implements Lifecycle {
     const { config, databaseUrl, log } = options
     this.#options = options
     this.#settings = new HostSettings(config, log, (changed) => this.#worker?.adjust(adjustable(changed)))
-    this.#database = makeDatabase(config, databaseUrl, log)
-    this.#stepDatabase = makeStepDatabase(config, databaseUrl, log)
+    this.#pools = makePools(config, databaseUrl, log)
     this.#circuits = makeCircuits(config, log)
     this.#webCircuit = this.#circuits.make('web', 'web')
     const queuesUrl = config.queues.databaseUrl
     this.#queueDatabase = queuesUrl === null ? null : makeDatabase(config, queuesUrl, log)
-    const listened = { databaseUrl: queuesUrl ?? databaseUrl, database: this.#queueDatabase ?? this.#database }
+    const listened = { databaseUrl: queuesUrl ?? databaseUrl, database: this.#queueDatabase ?? this.#pools.general }
     this.#listener = this.#listens() ? makeListener({ config, log, ...listened }) : null
-    this.#store = orchestrationStore(this.#database, this.#queueDatabase ?? this.#database)
+    this.#store = orchestrationStore(this.#pools.orchestration, this.#queueDatabase ?? this.#pools.orchestration)
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
       reload: options.parts.worker && options.reload === true,
@@ -117,7 +120,7 @@ export class Host implements Lifecycle {
       changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),
     })
     this.#taskEvents = new TaskEvents({
-      reads: transitionReads(this.#database),
+      reads: transitionReads(this.#pools.general),
       onFault: (error) => log.warn({ code: error.code }, error.message),
     })
     this.#orchestrator = new Orchestrator({
@@ -134,7 +137,7 @@ export class Host implements Lifecycle {
         jitterShareMax: config.backoff.jitterRatio,
       },
       outcomeLimits: config.orchestration,
-      background: { store: backgroundStore(this.#database), settings: config.orchestration.background },
+      background: { store: backgroundStore(this.#pools.general), settings: config.orchestration.background },
       timing: {
         resultPollMs: config.orchestration.resultPollIntervalMs,
         retryPollMs: config.orchestration.readinessPollIntervalMs,
@@ -189,7 +192,8 @@ export class Host implements Lifecycle {
   async start(): Promise<void> {
     const { config } = this.#options
     try {
-      await this.#begin(this.#database)
+      await this.#begin(this.#pools.general)
+      await this.#begin(this.#pools.orchestration)
       if (this.#queueDatabase !== null) await this.#begin(this.#queueDatabase)
       if (this.#listener !== null) await this.#begin(this.#listener)
       if (this.#options.parts.worker) await this.#begin(this.#languages)
@@ -276,11 +280,11 @@ export class Host implements Lifecycle {
     const { config } = this.#settings
     const leaseDatabase = makeLeaseDatabase(config, databaseUrl)
     await this.#begin(leaseDatabase)
-    await this.#begin(this.#stepDatabase)
+    await this.#begin(this.#pools.steps)
     const namespaces = servedNamespaces(config, this.templates)
     const transport = makeTransport({
       ...{ queues: config.queues, dispatch: config.dispatch, namespaces },
-      ...{ database: this.#database, stepDatabase: this.#stepDatabase },
+      ...{ database: this.#pools.general, stepDatabase: this.#pools.steps },
       queueDatabase: this.#queueDatabase,
       // The embedded orchestrator looks for lost messages itself.
       resendEveryMs: this.#options.parts.orchestrator ? null : resendEveryDefaultMs,
@@ -293,8 +297,8 @@ export class Host implements Lifecycle {
       log.info({}, `RabbitMQ only pushes: ${config.worker.deploymentMode} works as ${modeInForce(config)}`)
     const made = makeWorker({
       ...{ config, log, leaseDatabase, circuits: this.#circuits, transport, namespaces },
-      stepDatabase: this.#stepDatabase,
-      queueDatabase: this.#queueDatabase ?? this.#database,
+      stepDatabase: this.#pools.steps,
+      queueDatabase: this.#queueDatabase ?? this.#pools.general,
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
       isolated: (runtime) => this.#languages.isolated(runtime),
@@ -320,10 +324,13 @@ export class Host implements Lifecycle {
     const { web, grpc: grpcConfig } = config.orchestration
     const shared = {
       tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
-      reads: guardedReads(orchestrationReads(this.#database, this.#queueDatabase ?? this.#database), this.#webCircuit),
+      reads: guardedReads(
+        orchestrationReads(this.#pools.general, this.#queueDatabase ?? this.#pools.general),
+        this.#webCircuit,
+      ),
       events: this.#taskEvents,
       health: this.#orchestrator,
-      poolUse: () => this.#database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
+      poolUse: () => this.#pools.general.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
       ...{ facts, onFault, onWarning },
     }
     const orchestrator =
@@ -364,32 +371,9 @@ export class Host implements Lifecycle {
       mode: modeInForce(this.#options.config),
       transport: () => this.#transport?.check() ?? null,
       listener: this.#listener,
-      database: () => checkDatabase(this.#database),
-      pool: () => poolFacts(this.#database, this.#stepDatabase),
+      database: () => checkDatabase(this.#pools.general),
+      pool: () => poolFacts(this.#pools.general, this.#pools.steps),
       circuits: this.#circuits,
     })
   }
-}
-
-/** For commands that only look: templates and handlers, without a database. */
-export async function loadProject(
-  options: Pick<HostOptions, 'config' | 'log' | 'handlerRoots' | 'strict'>,
-): Promise<{ templates: readonly LoadedTemplate[]; problems: readonly TemplateProblem[]; opened: OpenedAdapters }> {
-  const { config, handlerRoots, log, strict } = options
-  const { templates, problems } = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
-  const opened = await openAdapters({ config, handlerRoots, processesMax: 1, log: (record) => log.handler(record) })
-  const handlers = opened.adapters.flatMap((adapter) => adapter.handlers())
-  const resolvers = opened.adapters.flatMap((adapter) => adapter.resolvers())
-  const { namespaces } = config.runtimes
-  const unserved = checkCallables(templates, handlers, { namespaces, strict, resolvers })
-  return { templates, problems: [...problems, ...unserved], opened }
-}
-
-export function requireTemplates(templates: readonly LoadedTemplate[], problems: readonly TemplateProblem[]): void {
-  if (templates.length > 0) return
-  const [first] = problems
-  throw new HostError(
-    'TEMPLATE_NOT_FOUND',
-    first?.message ?? 'No workflow template was found below the handler directories',
-  )
 }

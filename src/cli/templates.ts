@@ -1,5 +1,5 @@
 // `stephost templates`: the workflows that are loaded, and everything that is wrong with their files.
-import { loadProject } from '../host.ts'
+import { loadProject } from '../host-project.ts'
 import { templateKey } from '../model/template.ts'
 import { type CliCommand, flagOption } from './cli-command.ts'
 import { exitCodes } from './failure.ts'

@@ -233,7 +233,8 @@ export interface OrchestrationStore {
   template(key: { namespace: string; name: string; version: string | null }): Promise<StoredTemplate | null>
   /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
   templateKeys(namespace: string): Promise<readonly string[]>
-  createTask(task: NewTask): Promise<NewTaskAnswer>
+  /** All in one transaction; one answer for each, in their order. Rejects when none was made. */
+  createTasks(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]>
   /** `work` may run more than once and has no effects outside the transaction. */
   transaction<T>(work: (transaction: OrchestrationTransaction) => Promise<T>): Promise<T>
   /** Archives one result message and keeps its reason in `stephost.rejected_messages`. */

@@ -7,6 +7,7 @@ import type { TaskRequest } from '../model/task.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
 import { initialSteps } from './initial-steps.ts'
 import { InputSchemas } from './input-schema.ts'
+import { TaskCreations } from './task-creations.ts'
 
 export interface TaskInitializerOptions {
   readonly store: OrchestrationStore
@@ -23,12 +24,14 @@ const unstorable = /\p{Surrogate}|\0/u
 
 export class TaskInitializer {
   readonly #store: OrchestrationStore
+  readonly #creations: TaskCreations
   readonly #limits: ContextLimits
   readonly #onWarning: (message: string) => void
   readonly #schemas = new InputSchemas()
 
   constructor(options: TaskInitializerOptions) {
     this.#store = options.store
+    this.#creations = new TaskCreations(options.store)
     this.#limits = options.limits ?? contextLimitDefaults
     this.#onWarning = options.onWarning
   }
@@ -39,7 +42,7 @@ export class TaskInitializer {
     const template = await this.#template(request)
     checkIdentity(request, template)
     const warning = this.#checkContext(request, template)
-    const answer = await this.#store.createTask({ template, request, steps: initialSteps(template.steps), warning })
+    const answer = await this.#creations.create({ template, request, steps: initialSteps(template.steps), warning })
     switch (answer.status) {
       case 'created':
         return answer.taskId

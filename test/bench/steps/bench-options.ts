@@ -1,7 +1,20 @@
 // What a run of the bench is asked for.
 import type { ScratchCluster } from './scratch-cluster.ts'
 
-export const workloads = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6', 'idle', 'depth', 'claimers'] as const
+export const workloads = [
+  'w1',
+  'w2',
+  'w3',
+  'w4',
+  'w5',
+  'w6',
+  'idle',
+  'depth',
+  'claimers',
+  'workflows',
+  'flow',
+  'growth',
+] as const
 export type Workload = (typeof workloads)[number]
 
 export interface BenchOptions {

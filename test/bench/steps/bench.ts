@@ -1,5 +1,6 @@
 // The bench of the step path: runs the chosen workloads on one fresh cluster, judges them, and refuses figures of lost or doubled work.
 import { messageOf } from '../../../src/model/host-error.ts'
+import { workflowFlow, workflowGrowth, workflowLatencies } from '../workflows/workflows.ts'
 import type { Bench, BenchOptions, Workload } from './bench-options.ts'
 import { crashes } from './crash.ts'
 import { deepQueues } from './depth.ts'
@@ -24,6 +25,9 @@ const measurements: Readonly<Record<Workload, (bench: Bench) => Promise<readonly
   idle: idleWorker,
   depth: deepQueues,
   claimers: claimerDrains,
+  workflows: workflowLatencies,
+  flow: workflowFlow,
+  growth: workflowGrowth,
 }
 
 /** A lost or doubled step ends it without any figure. A signal stops the cluster and the workers, and then the process. */

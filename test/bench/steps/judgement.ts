@@ -1,4 +1,5 @@
 // The figures that the step path is held to: which measures they come from, and whether they are reached.
+import { grownTasks } from '../workflows/workflows.ts'
 import type { Cell } from './measures.ts'
 import { queueDepths, systemNames } from './system-names.ts'
 import { languages } from './worker-process.ts'
@@ -75,6 +76,24 @@ const figures: readonly Figure[] = [
         { bound: 'most', limit: 1.2 },
       ),
     ),
+  most('workflows', 'linear', 'endP50Ms', 'four sequential steps, submit → complete p50', 25, 'ms'),
+  most('workflows', 'diamond', 'endP50Ms', 'diamond of four, submit → complete p50', 25, 'ms'),
+  most('workflows', 'rows', 'endP50Ms', 'batch of 1,000 rows with five workers, p50', 60, 'ms'),
+  ...['linear', 'diamond'].map((name) =>
+    quotient(
+      { measure: 'endP50Ms', workload: 'workflows', above: name, below: `${name}, bare statements` },
+      { bound: 'most', limit: 1.6 },
+    ),
+  ),
+  ratio('flow', 'workflows of four', 'bare statements', 0.5),
+  {
+    ...{ figure: 'flow: workflows of four, with creation', bound: 'least', limit: 2_000, unit: 'steps/s' },
+    value: (median) => median('flow', 'workflows of four', 'stepsPerS'),
+  },
+  quotient(
+    { measure: 'cpuSPerK', workload: 'growth', above: `${grownTasks[1]} tasks`, below: `${grownTasks[0]} tasks` },
+    { bound: 'most', limit: 1.2 },
+  ),
   most('claimers', systemNames.claimers, 'lostClaimsPercent', 'lost claims of ten claimers', 1, '%'),
 ]
 

@@ -51,7 +51,6 @@ WITH wanted AS MATERIALIZED (
   SELECT c.step_uuid, c.to_state, c.from_state, ${stepEventMetadata('c.event', `'from_service', 'stephost_orchestrator'`)},
          c.sort_key + 1, true, now(), now()
     FROM closed c
-  RETURNING workflow_step_uuid
 )
 UPDATE tasker.workflow_steps s
    SET in_process = false,
@@ -65,6 +64,6 @@ UPDATE tasker.workflow_steps s
        last_attempted_at = CASE WHEN m.backoff_ms IS NULL THEN s.last_attempted_at
                                 ELSE now() - make_interval(secs => ceil(m.backoff_ms / 1000) - m.backoff_ms / 1000) END,
        updated_at = now()
-  FROM wanted m JOIN entered e ON e.workflow_step_uuid = m.step_uuid
+  FROM closed m
  WHERE s.workflow_step_uuid = m.step_uuid
 RETURNING s.workflow_step_uuid AS step_uuid`

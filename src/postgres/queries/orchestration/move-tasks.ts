@@ -59,6 +59,7 @@ function eventsOf({ taskId, from, path }: TaskMove): readonly string[] {
   })
 }
 
+// Each part hands all its columns on to the next: a join of two of them would have no index, and a task may have 10,000 steps.
 // One message per notification for foreign workers, which handle only what they are told of; one bare wake-up while our own workers serve
 // the namespace (design D2). A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
 const moveText = `
@@ -68,12 +69,12 @@ WITH moves AS MATERIALIZED (
 ), closed AS (
   UPDATE tasker.task_transitions t SET most_recent = false, updated_at = now()
     FROM moves m WHERE t.task_uuid = m.task_uuid AND t.most_recent AND t.to_state = m.from_state
-  RETURNING t.task_uuid, t.sort_key
+  RETURNING m.*, t.sort_key
 ), begun AS MATERIALIZED (
-  SELECT m.task_uuid, m.from_state, m.path, m.enqueue, m.events, coalesce(c.sort_key, 0) AS sort_key
-    FROM moves m LEFT JOIN closed c USING (task_uuid)
-   WHERE c.task_uuid IS NOT NULL
-      OR (m.from_state = 'pending' AND NOT EXISTS (SELECT FROM tasker.task_transitions t WHERE t.task_uuid = m.task_uuid AND t.most_recent))
+  SELECT * FROM closed
+   UNION ALL
+  SELECT m.*, 0 FROM moves m
+   WHERE m.from_state = 'pending' AND NOT EXISTS (SELECT FROM tasker.task_transitions t WHERE t.task_uuid = m.task_uuid AND t.most_recent)
 ), walked AS (
   INSERT INTO tasker.task_transitions
          (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
@@ -99,19 +100,18 @@ WITH moves AS MATERIALIZED (
 ), left_pending AS (
   UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
     FROM ready r WHERE w.workflow_step_transition_uuid = r.transition_uuid AND w.most_recent
-  RETURNING w.workflow_step_uuid
+  RETURNING r.*
+), entering AS MATERIALIZED (
+  SELECT * FROM left_pending UNION ALL SELECT * FROM ready WHERE transition_uuid IS NULL
 ), enqueued AS (
   INSERT INTO tasker.workflow_step_transitions
          (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT r.workflow_step_uuid, 'enqueued', 'pending', ${stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)},
-         r.sort_key + 1, true, now(), now()
-    FROM ready r LEFT JOIN left_pending l USING (workflow_step_uuid)
-   WHERE r.transition_uuid IS NULL OR l.workflow_step_uuid IS NOT NULL
-   ORDER BY r.workflow_step_uuid
-  RETURNING workflow_step_uuid
+  SELECT e.workflow_step_uuid, 'enqueued', 'pending', ${stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)},
+         e.sort_key + 1, true, now(), now()
+    FROM entering e ORDER BY e.workflow_step_uuid
 ), outbox AS MATERIALIZED (
-  SELECT 'worker_' || r.namespace || '_queue' AS queue, r.namespace, r.workflow_step_uuid AS position,
-         jsonb_build_object('task_uuid', r.task_uuid, 'step_uuid', r.workflow_step_uuid, 'correlation_id', r.correlation_id) AS message
-    FROM ready r JOIN enqueued e USING (workflow_step_uuid)
+  SELECT 'worker_' || e.namespace || '_queue' AS queue, e.namespace, e.workflow_step_uuid AS position,
+         jsonb_build_object('task_uuid', e.task_uuid, 'step_uuid', e.workflow_step_uuid, 'correlation_id', e.correlation_id) AS message
+    FROM entering e
 ), ${sendOutbox}
 SELECT messages::int AS enqueued FROM sent`

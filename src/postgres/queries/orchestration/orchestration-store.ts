@@ -1,13 +1,19 @@
 // Orchestration's store on PostgreSQL: every operation of the interface as the statement that does it.
 
 import { randomUUID } from 'node:crypto'
-import type { OrchestrationStore, OrchestrationTransaction } from '../../../model/orchestration-store.ts'
+import type {
+  NewTask,
+  NewTaskAnswer,
+  OrchestrationStore,
+  OrchestrationTransaction,
+  TaskMove,
+} from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
 import type { Queryable } from '../../statement.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
-import { insertTask } from './create-task.ts'
+import { insertTasks } from './create-task.ts'
 import { changeDlqEntry } from './dead-letters.ts'
 import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
@@ -40,14 +46,12 @@ export function orchestrationStore(database: Database, queues: Queryable = datab
       return loaded?.template ?? null
     },
     templateKeys: (namespace) => templateKeys(database, namespace),
-    createTask: (task) =>
+    createTasks: (tasks) =>
       database.transaction(async (q) => {
-        const answer = await insertTask(q, task)
-        if (answer.status !== 'created') return answer
-        const nothingToDo = task.steps.length === 0
-        const path = nothingToDo ? (['initializing', 'complete'] as const) : startPath
-        await moveTasks(q, [{ taskId: answer.taskId, from: 'pending', path, enqueue: !nothingToDo }], orchestratorId)
-        return answer
+        const answers = await insertTasks(q, tasks)
+        const moves = tasks.flatMap((task, index) => startOf(task, answers[index]))
+        if (moves.length > 0) await moveTasks(q, moves, orchestratorId)
+        return answers
       }),
     transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, orchestratorId))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
@@ -68,6 +72,14 @@ export function orchestrationStore(database: Database, queues: Queryable = datab
 }
 
 const startPath = ['initializing', 'enqueuing_steps', 'steps_in_process'] as const
+
+/** A task without steps has nothing to do. */
+function startOf(task: NewTask, answer: NewTaskAnswer | undefined): readonly TaskMove[] {
+  if (answer?.status !== 'created') return []
+  const hasSteps = task.steps.length > 0
+  const path = hasSteps ? startPath : (['initializing', 'complete'] as const)
+  return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps }]
+}
 
 function orchestrationTransaction(q: Queryable, orchestratorId: string): OrchestrationTransaction {
   return {

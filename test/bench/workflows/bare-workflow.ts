@@ -1,0 +1,74 @@
+// The statements of a workflow and nothing else: create, claim, hydrate, complete, judge, one after the other in a loop.
+import { randomUUID } from 'node:crypto'
+import { loadTemplates } from '../../../src/config/templates/load-templates.ts'
+import type { ClaimId, WorkerId } from '../../../src/model/ids.ts'
+import { emptyObject, type JsonText } from '../../../src/model/json-text.ts'
+import type { FinishedStep } from '../../../src/model/step-store.ts'
+import { ResultProcessor } from '../../../src/orchestration/result-processor.ts'
+import { TaskInitializer } from '../../../src/orchestration/task-initializer.ts'
+import type { Database } from '../../../src/postgres/database.ts'
+import { PgmqClaimSource } from '../../../src/postgres/pgmq-claim-source.ts'
+import { PostgresStepStore } from '../../../src/postgres/postgres-step-store.ts'
+import { orchestrationStore } from '../../../src/postgres/queries/orchestration/orchestration-store.ts'
+import { workflowRequest, workflowRoot } from './workflow-stand.ts'
+
+const leaseMs = 3_600_000
+const result = '{"ok":true}' as JsonText
+
+export class BareWorkflow {
+  readonly #database: Database
+  readonly #store: PostgresStepStore
+  readonly #source: PgmqClaimSource
+  readonly #processor: ResultProcessor
+  readonly #initializer: TaskInitializer
+  readonly #workerId = randomUUID() as string as WorkerId
+  #runnable: { namedTaskId: never; templateStep: string }[] = []
+
+  constructor(database: Database) {
+    this.#database = database
+    const store = orchestrationStore(database)
+    this.#store = new PostgresStepStore(database, { leaseMs })
+    this.#source = new PgmqClaimSource(database, {
+      ...{ namespaces: ['bench'], onClaim: 'archive' },
+      ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
+    })
+    this.#processor = new ResultProcessor({ store })
+    this.#initializer = new TaskInitializer({ store, onWarning: () => {} })
+  }
+
+  async prepare(): Promise<void> {
+    const store = orchestrationStore(this.#database)
+    const { templates } = loadTemplates({ roots: [workflowRoot], templatePath: null, strict: true })
+    await store.registerTemplates(templates.map(({ template }) => template))
+    await store.createQueues(['bench'])
+    await store.heartbeat({ host: 'bench' })
+    const named = await this.#store.load(['bench'])
+    this.#runnable = named.flatMap(({ namedTaskId, steps }) =>
+      steps.map(({ name }) => ({ namedTaskId: namedTaskId as never, templateStep: name })),
+    )
+    const runnable = this.#runnable
+    await this.#store.register({ workerId: this.#workerId, host: 'bench', namespaces: ['bench'], runnable })
+  }
+
+  create(name: string): Promise<string> {
+    return this.#initializer.create(workflowRequest(name))
+  }
+
+  /** Claims, completes and judges up to so many steps; resolves with their number. */
+  async turn(stepsMax: number): Promise<number> {
+    const claimId = randomUUID() as string as ClaimId
+    const request = { workerId: this.#workerId, claimId, free: stepsMax, prefetch: 0, runnable: this.#runnable }
+    const { steps } = await this.#source.claim(request)
+    if (steps.length === 0) return 0
+    const requests = await this.#store.hydrate(steps)
+    const finished = steps
+      .filter((step) => requests.has(step.stepId))
+      .map((step): FinishedStep => {
+        const done = { success: true, result, metadata: emptyObject, executionTimeMs: 0, outcome: null } as const
+        return { step, result: { ...done, stepId: step.stepId }, runtime: 'typescript', request: null }
+      })
+    await this.#store.complete(this.#workerId, finished)
+    await this.#processor.processBatch()
+    return steps.length
+  }
+}
