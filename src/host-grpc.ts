@@ -7,7 +7,7 @@ import { packageRoot } from './config/package-root.ts'
 
 type Parts = Pick<
   OrchestratorGrpcOptions,
-  'tasks' | 'reads' | 'events' | 'health' | 'facts' | 'poolUse' | 'onFault' | 'onWarning'
+  'tasks' | 'reads' | 'events' | 'health' | 'facts' | 'poolUse' | 'inputSchema' | 'onFault' | 'onWarning'
 >
 
 export async function makeOrchestratorGrpc({ orchestration }: Config, parts: Parts) {

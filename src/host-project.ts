@@ -11,7 +11,8 @@ export async function loadProject(
   options: Pick<HostOptions, 'config' | 'log' | 'handlerRoots' | 'strict'>,
 ): Promise<{ templates: readonly LoadedTemplate[]; problems: readonly TemplateProblem[]; opened: OpenedAdapters }> {
   const { config, handlerRoots, log, strict } = options
-  const { templates, problems } = loadTemplates({ roots: handlerRoots, templatePath: config.templatePath, strict })
+  const { templatePath, templateEnvironment: environment } = config
+  const { templates, problems } = loadTemplates({ roots: handlerRoots, templatePath, environment, strict })
   const opened = await openAdapters({ config, handlerRoots, processesMax: 1, log: (record) => log.handler(record) })
   const handlers = opened.adapters.flatMap((adapter) => adapter.handlers())
   const resolvers = opened.adapters.flatMap((adapter) => adapter.resolvers())

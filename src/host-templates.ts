@@ -11,6 +11,8 @@ export interface HostTemplatesOptions {
   readonly roots: readonly string[]
   /** `TASKER_TEMPLATE_PATH`; null: none. */
   readonly templatePath: string | null
+  /** Whose `environments` change the templates. */
+  readonly environment?: string | null
   /** Warnings about templates keep them from loading. */
   readonly strict: boolean
   /** `common.cache`: where Tasker's server may keep templates; null: nowhere. */

@@ -114,7 +114,7 @@ export class Host implements Lifecycle {
     })
     this.#templates = new HostTemplates({
       ...{ roots: options.handlerRoots, templatePath: config.templatePath, strict: options.strict, log },
-      cache: config.templateCache,
+      ...{ environment: config.templateEnvironment, cache: config.templateCache },
       check: (templates) => (options.parts.worker ? this.#unserved(templates) : []),
       register: (templates) => this.#store.registerTemplates(templates),
       changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),
@@ -331,7 +331,7 @@ export class Host implements Lifecycle {
       events: this.#taskEvents,
       health: this.#orchestrator,
       poolUse: () => this.#pools.general.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
-      ...{ facts, onFault, onWarning },
+      ...{ facts, onFault, onWarning, inputSchema: config.orchestration.inputSchemaCheck },
     }
     const orchestrator =
       parts.orchestrator && web.enabled

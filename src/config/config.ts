@@ -33,6 +33,8 @@ export interface Config {
   readonly limits: LimitsConfig
   /** `TASKER_TEMPLATE_PATH`; null: only the handler roots hold templates. */
   readonly templatePath: string | null
+  /** Whose `environments` change the steps of templates; null: nobody's. */
+  readonly templateEnvironment: string | null
   /** The cache of Tasker's server; null: it has none. */
   readonly templateCache: TemplateCacheConfig | null
   /** Every value by its key in the files, to compare two configurations. Some are secrets. */
@@ -76,6 +78,7 @@ export function loadConfig(options: ConfigOptions): Config {
     dispatch: dispatchConfig(values.dispatch),
     limits: limitsConfig(values.limits, permits),
     templatePath: values.templates.path === '' ? null : values.templates.path,
+    templateEnvironment: values.templates.apply_environments ? name : null,
     templateCache: templateCacheConfig(values.common.cache),
     settings: flat(
       { ...values, limits: { ...values.limits, ...permits }, runtimes: { ...values.runtimes, namespaces } },

@@ -8,7 +8,7 @@ import { isPermitTableKey, limitSettings } from './settings/limits.ts'
 import { orchestrationSettings } from './settings/orchestration.ts'
 import { queueSettings, taskerQueueSettings } from './settings/queues.ts'
 import { namespaceRuntimesKey, runtimeSettings } from './settings/runtimes.ts'
-import { setting, text, type Values } from './settings/setting.ts'
+import { boolean, setting, text, type Values } from './settings/setting.ts'
 import { cacheSettings } from './settings/template-cache.ts'
 import { workerSettings } from './settings/worker.ts'
 
@@ -31,6 +31,7 @@ export const schema = {
   retention: retentionSettings,
   templates: {
     path: setting(text, 'One more directory of templates; empty: none', { env: 'TASKER_TEMPLATE_PATH' }),
+    apply_environments: setting(boolean, 'Whether `environments` of templates change their steps'),
   },
 }
 

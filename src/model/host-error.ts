@@ -7,6 +7,8 @@ export const hostErrorHints = {
   CIRCUIT_OPEN:
     'Nothing to do: calls go through again soon after what they need is back; the message names the last fault.',
   AUTH_UNAVAILABLE: 'Check that jwks_url of the auth table answers; callers with tokens are turned away until it does.',
+  BATCHES_DISABLED:
+    'Set orchestration.batch_processing.enabled = true for the orchestrator, or submit a template without batches.',
   BROKER_DENIED: 'Check user, password, virtual host and rights (configure, write, read) of RABBITMQ_URL.',
   BROKER_FAULT: 'RabbitMQ refused an operation; the message is its own.',
   BROKER_UNREACHABLE: 'Check that RabbitMQ runs and that RABBITMQ_URL names it.',

@@ -3,7 +3,7 @@
 import type { NamedTaskId, StepId, TaskId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { DlqChange, DlqChangeAnswer, DlqResolution } from './orchestration-reads.ts'
-import type { StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
+import type { InputSchemaCheck, StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
 import type { StepState, TaskState } from './task-state.ts'
 import type { BackoffKind, IdentityStrategy, StepType, TaskTemplate } from './template.ts'
 
@@ -27,6 +27,8 @@ export interface StoredTemplate {
   readonly version: string
   readonly steps: readonly StoredStep[]
   readonly inputSchema: JsonText | null
+  /** null: whoever asks for the task says how. */
+  readonly inputSchemaCheck: InputSchemaCheck | null
   readonly identityStrategy: IdentityStrategy
 }
 

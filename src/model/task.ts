@@ -5,7 +5,8 @@ import type { JsonText } from './json-text.ts'
 import type { StepState, TaskState } from './task-state.ts'
 
 /** `enforce`: a violation refuses the task. `warn`: it is told and the task is made, as Tasker does. `off`: nobody looks. */
-export type InputSchemaCheck = 'enforce' | 'warn' | 'off'
+export const inputSchemaChecks = ['enforce', 'warn', 'off'] as const
+export type InputSchemaCheck = (typeof inputSchemaChecks)[number]
 
 export interface TaskRequest {
   readonly namespace: string
@@ -26,6 +27,7 @@ export interface TaskRequest {
   readonly idempotencyKey?: string | null
   /** True: a task of its own even when one with this context exists; the context stays as it is. */
   readonly freshIdentity: boolean
+  /** Where the template says nothing of its own. */
   readonly inputSchema: InputSchemaCheck
 }
 

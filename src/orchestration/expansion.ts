@@ -42,10 +42,12 @@ const nothing: Expansion = { problems: new Map(), steps: [], edges: [] }
 /** Keeps the templates' graphs, so that results of ordinary steps cost no statement and no look at their template. */
 export class Expander {
   readonly #limits: OutcomeLimits
+  readonly #onWarning: (message: string) => void
   readonly #kept = new Map<TemplateRevision['namedTaskId'], Kept>()
 
-  constructor(limits: OutcomeLimits) {
+  constructor(limits: OutcomeLimits, onWarning: (message: string) => void = () => {}) {
     this.#limits = limits
+    this.#onWarning = onWarning
   }
 
   /** For steps that are about to be complete; their tasks must be locked. Nothing is written. */
@@ -62,8 +64,12 @@ export class Expander {
       if (document === undefined) continue
       const wishOf = maker.step.type === 'decision' ? decisionWish : batchWish
       const wish = wishOf(maker.step, document, maker.graph, this.#limits)
-      if (wish.problem !== null) problems.set(maker.place.stepId, wish.problem)
-      else if (wish.branches.length + wish.instances.length > 0) granted.push({ maker, wish })
+      if (wish.problem !== null) {
+        problems.set(maker.place.stepId, wish.problem)
+        continue
+      }
+      if (wish.warning !== undefined) this.#onWarning(`task ${maker.place.taskId}: ${wish.warning}`)
+      if (wish.branches.length + wish.instances.length > 0) granted.push({ maker, wish })
     }
     return { problems, ...(await grown(transaction, granted)) }
   }

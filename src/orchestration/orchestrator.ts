@@ -85,9 +85,10 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
     this.#initializer = new TaskInitializer({
       store: options.store,
       onWarning: options.onWarning,
+      batchesEnabled: options.outcomeLimits?.batchesEnabled ?? outcomeLimitDefaults.batchesEnabled,
       ...(options.contextLimits === undefined ? {} : { limits: options.contextLimits }),
     })
-    this.#expander = new Expander({ ...outcomeLimitDefaults, ...options.outcomeLimits })
+    this.#expander = new Expander({ ...outcomeLimitDefaults, ...options.outcomeLimits }, options.onWarning)
     this.#loops = this.#makeLoops(options)
     this.#background = this.#makeBackground(options)
   }

@@ -6,14 +6,25 @@ import type { OutcomeDocument, StoredStep } from '../model/orchestration-store.t
 import type { TemplateGraph } from './template-graph.ts'
 
 export interface OutcomeLimits {
+  /** False: decisions make nothing, whatever they choose. */
+  readonly decisionsEnabled: boolean
+  /** False: there are no tasks of templates with batches. */
+  readonly batchesEnabled: boolean
   readonly decisionStepsMax: number
   readonly decisionDepthMax: number
+  /** From so many steps or levels on it is told. */
+  readonly decisionStepsWarn: number
+  readonly decisionDepthWarn: number
   readonly batchWorkersMax: number
 }
 
 export const outcomeLimitDefaults: OutcomeLimits = {
+  decisionsEnabled: true,
+  batchesEnabled: true,
   decisionStepsMax: 100,
   decisionDepthMax: 20,
+  decisionStepsWarn: 50,
+  decisionDepthWarn: 10,
   batchWorkersMax: 10_000,
 }
 
@@ -28,9 +39,15 @@ export interface Instance {
 /** `problem`: one sentence; the step fails with it. Empty lists: nothing is made. */
 export type Wish =
   | { readonly problem: string }
-  | { readonly problem: null; readonly branches: readonly string[]; readonly instances: readonly Instance[] }
+  | {
+      readonly problem: null
+      readonly branches: readonly string[]
+      readonly instances: readonly Instance[]
+      /** One sentence about what is odd and was done all the same. */
+      readonly warning?: string
+    }
 
-const nothing: Wish = { problem: null, branches: [], instances: [] }
+const nothing = { problem: null, branches: [], instances: [] } as const satisfies Wish
 /** Of the column that holds them. */
 const stepNameCharsMax = 128
 
@@ -41,6 +58,9 @@ export function decisionWish(
   limits: OutcomeLimits,
 ): Wish {
   const place = `The decision "${step.name}"`
+  if (!limits.decisionsEnabled) {
+    return { ...nothing, warning: `${place} makes nothing: orchestration.decision_points.enabled is false` }
+  }
   const shapes = '{"type":"no_branches"} or {"type":"create_steps","step_names":[…]}'
   if (document.decision === null) return { problem: `${place} gave no decision_point_outcome; it must be ${shapes}` }
   const outcome = parsed(document.decision)
@@ -62,7 +82,15 @@ export function decisionWish(
     const problem = branchProblem(name, choices, graph)
     if (problem !== null) return { problem: `${place} asks for the step "${name}", ${problem}` }
   }
-  return { problem: null, branches, instances: [] }
+  const isLarge =
+    branches.length >= limits.decisionStepsWarn || (branches.length > 0 && depth >= limits.decisionDepthWarn)
+  const steps = `${branches.length} of at most ${limits.decisionStepsMax} steps`
+  return {
+    ...{ problem: null, branches, instances: [] },
+    ...(isLarge
+      ? { warning: `${place} is large: ${steps}, depth ${depth} of at most ${limits.decisionDepthMax}` }
+      : {}),
+  }
 }
 
 function branchProblem(name: string, choices: ReadonlySet<string>, graph: TemplateGraph): string | null {

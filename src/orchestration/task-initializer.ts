@@ -4,6 +4,7 @@ import { HostError, messageOf } from '../model/host-error.ts'
 import type { TaskId } from '../model/ids.ts'
 import type { OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
 import type { TaskRequest } from '../model/task.ts'
+import { templateKey } from '../model/template.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
 import { initialSteps } from './initial-steps.ts'
 import { InputSchemas } from './input-schema.ts'
@@ -12,6 +13,8 @@ import { TaskCreations } from './task-creations.ts'
 export interface TaskInitializerOptions {
   readonly store: OrchestrationStore
   readonly limits?: ContextLimits
+  /** False: a template with batches makes no task. */
+  readonly batchesEnabled?: boolean
   /** A sentence about a task that was made although something is odd about it. */
   readonly onWarning: (message: string) => void
 }
@@ -26,6 +29,7 @@ export class TaskInitializer {
   readonly #store: OrchestrationStore
   readonly #creations: TaskCreations
   readonly #limits: ContextLimits
+  readonly #batchesEnabled: boolean
   readonly #onWarning: (message: string) => void
   readonly #schemas = new InputSchemas()
 
@@ -33,10 +37,11 @@ export class TaskInitializer {
     this.#store = options.store
     this.#creations = new TaskCreations(options.store)
     this.#limits = options.limits ?? contextLimitDefaults
+    this.#batchesEnabled = options.batchesEnabled ?? true
     this.#onWarning = options.onWarning
   }
 
-  /** Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, TASK_INVALID or TASK_DUPLICATE. */
+  /** Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, BATCHES_DISABLED, TASK_INVALID or TASK_DUPLICATE. */
   async create(request: TaskRequest): Promise<TaskId> {
     checkFields(request)
     const template = await this.#template(request)
@@ -62,8 +67,13 @@ export class TaskInitializer {
       throw new HostError('TEMPLATE_NOT_FOUND', `Task template not found: ${key}; ${registered}`)
     }
     if (template.steps.length === 0) {
-      const key = `${template.namespace}/${template.name}@${template.version}`
-      throw new HostError('TEMPLATE_INVALID', `The template ${key} has no steps`)
+      throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} has no steps`)
+    }
+    const batch = this.#batchesEnabled ? undefined : template.steps.find(({ type }) => type === 'batchable')
+    if (batch !== undefined) {
+      const key = 'orchestration.batch_processing.enabled'
+      const place = `The step "${batch.name}" of the template ${templateKey(template)}`
+      throw new HostError('BATCHES_DISABLED', `${place} makes batches, and ${key} is false`)
     }
     return template
   }
@@ -77,12 +87,13 @@ export class TaskInitializer {
     const context = parsedCopy(request.context)
     const problem = contextProblem(context, this.#limits)
     if (problem !== null) throw new HostError('TASK_INVALID', problem)
-    if (request.inputSchema === 'off' || template.inputSchema === null) return null
+    const check = template.inputSchemaCheck ?? request.inputSchema
+    if (check === 'off' || template.inputSchema === null) return null
     const violations = this.#schemas.violations(template.inputSchema, context)
     if (violations.length === 0) return null
     const message = `the context does not fit the template's input_schema: ${violations.join('; ')}`
-    if (request.inputSchema === 'enforce') throw new HostError('TASK_INVALID', message)
-    this.#onWarning(`${template.namespace}/${template.name}@${template.version}: ${message}`)
+    if (check === 'enforce') throw new HostError('TASK_INVALID', message)
+    this.#onWarning(`${templateKey(template)}: ${message}`)
     return message
   }
 }
@@ -93,10 +104,9 @@ function checkIdentity(request: TaskRequest, template: StoredTemplate): void {
   if (key === '') throw new HostError('TASK_INVALID', 'idempotency_key must not be empty')
   if (key !== null) checkText('idempotency_key', key)
   if (key !== null || request.freshIdentity || template.identityStrategy !== 'caller_provided') return
-  const name = `${template.namespace}/${template.name}@${template.version}`
   throw new HostError(
     'TASK_INVALID',
-    `idempotency_key is missing: the identity_strategy of the template ${name} is caller_provided`,
+    `idempotency_key is missing: the identity_strategy of the template ${templateKey(template)} is caller_provided`,
   )
 }
 

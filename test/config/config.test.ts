@@ -52,6 +52,11 @@ describe('the layers', () => {
     expect(config.dispatch).toMatchObject({ leaseMs: 15_000, foreignRetryMs: 1000 })
     expect(config.queues).toMatchObject({ onClaim: 'archive', stepResults: 'orchestration_step_results' })
     expect(config.templatePath).toBeNull()
+    expect(config.templateEnvironment).toBeNull()
+    expect(config.orchestration).toMatchObject({
+      ...{ inputSchemaCheck: 'warn', decisionsEnabled: true, batchesEnabled: true },
+      ...{ decisionStepsMax: 100, decisionDepthMax: 20, decisionStepsWarn: 50, decisionDepthWarn: 10 },
+    })
   })
 
   it('takes the environment from the option, then from TASKER_ENV', () => {

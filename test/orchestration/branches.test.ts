@@ -169,6 +169,32 @@ describe('nested decisions', () => {
     expect([ran, state]).toEqual([['start', 'outer', 'left', 'inner', 'end'], 'complete'])
   })
 
+  it('make nothing where decisions are turned off, and say so', async () => {
+    const without = bench.orchestrator({ outcomeLimits: { decisionsEnabled: false } })
+    await orchestrator.stop()
+    await without.start()
+    const { ran, state, taskId } = await run('approval', { route: chosen('auto') }, without)
+    expect([ran, state]).toEqual([['check', 'route'], 'complete'])
+    expect(bench.warnings.join()).toContain(`task ${taskId}: The decision "route" makes nothing`)
+    await without.stop()
+    await orchestrator.start()
+  })
+
+  it('are told of when they are large', async () => {
+    const careful = bench.orchestrator({ outcomeLimits: { decisionStepsWarn: 2, decisionDepthWarn: 2 } })
+    await orchestrator.stop()
+    await careful.start()
+    const told = () => bench.warnings.filter((warning) => warning.includes('is large'))
+    expect((await run('approval', { route: chosen('auto') }, careful)).state).toBe('complete')
+    expect(told()).toEqual([])
+    expect((await run('approval', { route: chosen('auto', 'manager') }, careful)).state).toBe('complete')
+    expect(told().join()).toContain('"route" is large: 2 of at most 100 steps, depth 1 of at most 20')
+    expect((await run('nested', { outer: chosen('left'), inner: chosen('x') }, careful)).state).toBe('complete')
+    expect(told().at(-1)).toContain('"inner" is large: 1 of at most 100 steps, depth 2 of at most 20')
+    await careful.stop()
+    await orchestrator.start()
+  })
+
   it('keep to the limits', async () => {
     const strict = bench.orchestrator({ outcomeLimits: { decisionDepthMax: 1, decisionStepsMax: 2 } })
     await orchestrator.stop()

@@ -29,7 +29,7 @@ interface StepSketch {
 export function sketch(
   name: string,
   steps: Readonly<Record<string, StepSketch>>,
-  extra: { version?: string; inputSchema?: unknown; identity?: string } = {},
+  extra: { version?: string; inputSchema?: unknown; inputSchemaCheck?: string; identity?: string } = {},
 ): TaskTemplate {
   const version = extra.version ?? '1.0.0'
   const definitions = Object.entries(steps).map(
@@ -48,7 +48,8 @@ export function sketch(
     },
   )
   const schema = extra.inputSchema === undefined ? 'null' : JSON.stringify(extra.inputSchema)
-  const configuration = `{"name":"${name}","namespace_name":"${namespace}","version":"${version}",
+  const check = extra.inputSchemaCheck === undefined ? '' : `"input_schema_check":"${extra.inputSchemaCheck}",`
+  const configuration = `{${check}"name":"${name}","namespace_name":"${namespace}","version":"${version}",
                           "input_schema":${schema},"identity_strategy":"${extra.identity ?? 'strict'}","steps":[${definitions.join(',')}]}` as JsonText
   return { namespace, name, version, description: null, steps: [], inputSchema: null, configuration }
 }

@@ -24,6 +24,10 @@ beforeAll(async () => {
     sketch('plain', { newer: {} }, { version: '1.2.0' }),
     sketch('plain', { newest: {} }, { version: '1.10.0' }),
     sketch('checked', { only: {} }, { inputSchema }),
+    sketch('strict', { only: {} }, { inputSchema, inputSchemaCheck: 'enforce' }),
+    sketch('lenient', { only: {} }, { inputSchema, inputSchemaCheck: 'off' }),
+    sketch('odd', { only: {} }, { inputSchema, inputSchemaCheck: 'sometimes' }),
+    sketch('batches', { analyze: { type: 'batchable' } }),
     sketch('broken_schema', { only: {} }, { inputSchema: { type: 'no such type' } }),
     sketch('empty', {}),
     sketch('branching', {
@@ -180,6 +184,27 @@ describe('a refused task', () => {
     expect(await refused({ name: 'broken_schema', inputSchema: 'enforce' })).toContain(
       'input_schema of the template cannot be used',
     )
+  })
+})
+
+describe('what the configuration and the template say', () => {
+  it('how a schema is meant: the template before whoever asks for the task', async () => {
+    const bad = { context: json({ amount: 0 }) }
+    expect(await refused({ ...bad, name: 'strict', inputSchema: 'off' })).toContain('context.amount must be >= 1')
+    expect(await refused({ ...bad, name: 'lenient', inputSchema: 'enforce' })).toBe('created')
+    // A word that nobody knows says nothing.
+    expect(await refused({ ...bad, name: 'odd', inputSchema: 'enforce' })).toContain('context.amount must be >= 1')
+    expect(await refused({ ...bad, name: 'odd', inputSchema: 'off' })).toBe('created')
+  })
+
+  it('that there are no batches', async () => {
+    const without = bench.orchestrator({ outcomeLimits: { batchesEnabled: false } })
+    await expect(without.createTask(request('batches'))).rejects.toMatchObject({
+      code: 'BATCHES_DISABLED',
+      message: expect.stringContaining('"analyze" of the template orders/batches@1.0.0'),
+    })
+    expect((await without.createTask(request('plain'))).state).toBe('steps_in_process')
+    expect(await refused({ name: 'batches' })).toBe('created')
   })
 })
 

@@ -22,6 +22,7 @@ export class Refusal extends Error {
 /** Codes and statuses of Tasker's table (orchestration-semantics §6.1); what is not in it is the server's fault. */
 const answers: Partial<Record<HostErrorCode, readonly [number, string]>> = {
   AUTH_UNAVAILABLE: [503, 'SERVICE_UNAVAILABLE'],
+  BATCHES_DISABLED: [422, 'UNPROCESSABLE_ENTITY'],
   CIRCUIT_OPEN: [503, 'CIRCUIT_BREAKER_OPEN'],
   DATABASE_ANSWER_LOST: [503, 'SERVICE_UNAVAILABLE'],
   DATABASE_DENIED: [500, 'DATABASE_ERROR'],

@@ -1,7 +1,8 @@
 // `orchestration`: how the embedded orchestrator finds results and ready steps, and its own addresses.
+import { type InputSchemaCheck, inputSchemaChecks } from '../../model/task.ts'
 import { type BackgroundConfig, backgroundConfig, deadLetterSettings, type retentionSettings } from './background.ts'
 import { type GrpcConfig, grpcConfig, grpcSettings } from './grpc.ts'
-import { address, integerBetween, oneOf, setting, type Values } from './setting.ts'
+import { address, boolean, integerBetween, oneOf, setting, type Values } from './setting.ts'
 import { type DeploymentMode, deploymentModes, type WebConfig, webConfig, webSettings } from './worker.ts'
 
 const pollInterval = setting(integerBetween(1, 60), 'How often it looks without a notification')
@@ -16,10 +17,18 @@ export const orchestrationSettings = {
     },
     task_readiness: { timing: { fallback_polling_interval_seconds: pollInterval } },
   },
+  input_schema_check: setting(
+    oneOf(inputSchemaChecks),
+    'What becomes of a context against the input_schema of its template',
+  ),
   decision_points: {
+    enabled: setting(boolean, 'Whether decisions make steps'),
     max_steps_per_decision: setting(integerBetween(1, 10_000), 'Branches that one decision may choose'),
     max_decision_depth: setting(integerBetween(1, 1_000), 'Decisions below decisions, the first included'),
+    warn_threshold_steps: setting(integerBetween(1, 10_000), 'From so many branches on it is logged'),
+    warn_threshold_depth: setting(integerBetween(1, 1_000), 'From so many levels on it is logged'),
   },
+  batch_processing: { enabled: setting(boolean, 'Whether there are tasks of templates with batches') },
   dlq: deadLetterSettings,
   web: {
     ...webSettings,
@@ -34,8 +43,13 @@ export interface OrchestrationConfig {
   readonly resultBatchMax: number
   /** How often tasks with retries that are due are looked for. */
   readonly readinessPollIntervalMs: number
+  readonly inputSchemaCheck: InputSchemaCheck
+  readonly decisionsEnabled: boolean
+  readonly batchesEnabled: boolean
   readonly decisionStepsMax: number
   readonly decisionDepthMax: number
+  readonly decisionStepsWarn: number
+  readonly decisionDepthWarn: number
   readonly background: BackgroundConfig
   readonly shutdownTimeoutMs: number
   readonly web: WebConfig
@@ -52,8 +66,13 @@ export function orchestrationConfig(
     resultPollIntervalMs: systems.orchestration.timing.fallback_polling_interval_seconds * 1000,
     resultBatchMax: systems.orchestration.processing.batch_size,
     readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
+    inputSchemaCheck: values.input_schema_check,
+    decisionsEnabled: values.decision_points.enabled,
+    batchesEnabled: values.batch_processing.enabled,
     decisionStepsMax: values.decision_points.max_steps_per_decision,
     decisionDepthMax: values.decision_points.max_decision_depth,
+    decisionStepsWarn: values.decision_points.warn_threshold_steps,
+    decisionDepthWarn: values.decision_points.warn_threshold_depth,
     background: backgroundConfig(values.dlq, retention),
     shutdownTimeoutMs: values.shutdown_timeout_ms,
     web: webConfig(values.web, 'orchestration.web'),

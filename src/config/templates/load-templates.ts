@@ -9,6 +9,8 @@ export interface LoadTemplatesOptions {
   readonly roots: readonly string[]
   /** `TASKER_TEMPLATE_PATH`; null: none. */
   readonly templatePath: string | null
+  /** Whose `environments` the templates are changed by; absent or null: nobody's. */
+  readonly environment?: string | null
   /** Warnings keep a template from loading. */
   readonly strict: boolean
 }
@@ -33,7 +35,7 @@ export function loadTemplates(options: LoadTemplatesOptions): LoadedTemplates {
   const templates: LoadedTemplate[] = []
   const problems: TemplateProblem[] = []
   for (const found of filesOf(options)) {
-    const read = readFound(found)
+    const read = readFound(found, options.environment ?? null)
     problems.push(
       ...(options.strict
         ? read.problems.map((problem) => ({ ...problem, severity: 'error' as const }))
@@ -69,14 +71,17 @@ function requireDirectory(path: string, code: HostErrorCode, name: string): void
   if (!isDirectory) throw new HostError(code, `${name} is not a directory: ${path}`)
 }
 
-function readFound({ file, root }: FoundFile): Pick<ReturnType<typeof readTemplate>, 'template' | 'problems'> {
+function readFound(
+  { file, root }: FoundFile,
+  environment: string | null,
+): Pick<ReturnType<typeof readTemplate>, 'template' | 'problems'> {
   const refused = (message: string) => ({
     template: null,
     problems: [{ severity: 'error' as const, file, message: `${file}: ${message}` }],
   })
   try {
     if (statSync(file).size > fileBytesMax) return refused(`is larger than ${fileBytesMax} bytes`)
-    const read = readTemplate(file, readFileSync(file, 'utf8'))
+    const read = readTemplate(file, readFileSync(file, 'utf8'), environment)
     if (read.isTemplate) return read
     return root === null
       ? refused('is no template: name, namespace_name and steps are missing')

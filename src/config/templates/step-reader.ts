@@ -1,7 +1,9 @@
 // One step of a template file: checked fields, and its stored form.
 import { emptyObject, type JsonText, toJsonText } from '../../model/json-text.ts'
-import { backoffKinds, type RetryPolicy, type StepTemplate, stepTypes } from '../../model/template.ts'
+import { type StepTemplate, stepTypes } from '../../model/template.ts'
+import { changesFor, type StepOverride } from './environments.ts'
 import { jsonArray, jsonObject } from './json-writer.ts'
+import { readSettings } from './step-settings.ts'
 import type { YamlField } from './yaml-field.ts'
 
 export interface ReadStep {
@@ -27,31 +29,21 @@ const stepKeys = [
   'composition',
 ]
 const handlerKeys = ['callable', 'method', 'resolver', 'initialization']
-const retryKeys = ['retryable', 'max_attempts', 'backoff', 'backoff_base_ms', 'max_backoff_ms']
 const batchKeys = ['batch_size', 'parallelism', 'cursor_field', 'worker_template', 'failure_strategy']
 const eventKeys = ['name', 'description', 'condition', 'schema', 'delivery_mode', 'publisher']
 
 const stepNameLengthMax = 128
 const callableLengthMax = 500
-const timeoutSecondsMax = 4_294_967_295
-/** A step without a `retry` block. Source: wire-protocol §9.2. */
-const retryDefault: RetryPolicy = {
-  retryable: true,
-  attemptsMax: 3,
-  backoff: 'exponential',
-  backoffBaseMs: 1000,
-  backoffMaxMs: 30_000,
-}
 
-/** What is wrong is reported to the field's source; the step is then not to be used. */
-export function readStep(field: YamlField): ReadStep {
+/** What is wrong is reported to the field's source; the step is then not to be used. `overrides`: those of the environment that is applied. */
+export function readStep(field: YamlField, overrides: readonly StepOverride[]): ReadStep {
   field.expectKeys(stepKeys)
   const handler = field.field('handler').require()
   handler.expectKeys(handlerKeys)
-  const initialization = handler.field('initialization').jsonObject()
-  const timeoutS = field.field('timeout_seconds').integer({ min: 1, max: timeoutSecondsMax })
+  const name = field.field('name').require().text({ lengthMax: stepNameLengthMax }) ?? ''
+  const { timeoutS, retry, initialization } = readSettings(field, changesFor(overrides, name))
   const step: StepTemplate = {
-    name: field.field('name').require().text({ lengthMax: stepNameLengthMax }) ?? '',
+    name,
     type: field.field('type', 'step_type').word(stepTypes) ?? 'standard',
     callable: callableOf(handler),
     method: handler.field('method').text(),
@@ -60,7 +52,7 @@ export function readStep(field: YamlField): ReadStep {
       .field('dependencies', 'depends_on')
       .items()
       .flatMap((item) => item.require().text() ?? []),
-    retry: readRetry(field.field('retry')),
+    retry,
     timeoutMs: timeoutS === null ? null : timeoutS * 1000,
     initialization: initialization === emptyObject ? null : initialization,
   }
@@ -69,18 +61,6 @@ export function readStep(field: YamlField): ReadStep {
 
 function callableOf(handler: YamlField): string {
   return handler.absent ? '' : (handler.field('callable').require().text({ lengthMax: callableLengthMax }) ?? '')
-}
-
-function readRetry(field: YamlField): RetryPolicy {
-  if (field.absent) return retryDefault
-  field.expectKeys(retryKeys)
-  return {
-    retryable: field.field('retryable').boolean() ?? retryDefault.retryable,
-    attemptsMax: field.field('max_attempts').integer({ min: 1, max: 100 }) ?? retryDefault.attemptsMax,
-    backoff: field.field('backoff').word(backoffKinds) ?? retryDefault.backoff,
-    backoffBaseMs: field.field('backoff_base_ms').integer({ min: 100, max: 3_600_000 }),
-    backoffMaxMs: field.field('max_backoff_ms').integer({ min: 1000, max: 3_600_000 }),
-  }
 }
 
 /** Source: wire-protocol §9.2; absent optionals are null, the last two are left out. */

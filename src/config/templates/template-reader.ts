@@ -1,10 +1,13 @@
 // One template file: YAML to a checked template in its stored form, or problems with their places.
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import { emptyObject, type JsonText, nullDocument, toJsonText } from '../../model/json-text.ts'
+import { inputSchemaChecks } from '../../model/task.ts'
 import { identityStrategies, type TaskTemplate, type TemplateProblem } from '../../model/template.ts'
 import { checkSteps } from '../../model/template-check.ts'
+import { readEnvironments, type StepOverride, warnOfStrangers } from './environments.ts'
 import { inputSchemaFault } from './input-schema.ts'
 import { jsonArray, jsonObject } from './json-writer.ts'
+import { readLifecycle } from './lifecycle.ts'
 import { type ReadStep, readStep } from './step-reader.ts'
 import { YamlField, type YamlSource } from './yaml-field.ts'
 
@@ -25,6 +28,7 @@ const templateKeys = [
   'system_dependencies',
   'domain_events',
   'input_schema',
+  'input_schema_check',
   'steps',
   'environments',
   'lifecycle',
@@ -38,8 +42,8 @@ const namespaceRule = {
 }
 const stepsMax = 10_000
 
-/** Lengths are those of the database columns. Source: wire-protocol §1.3, §9.1. */
-export function readTemplate(file: string, text: string): TemplateFileResult {
+/** `environment`: whose `environments` are applied; null: none. Lengths are those of the database columns. Source: wire-protocol §1.3, §9.1. */
+export function readTemplate(file: string, text: string, environment: string | null = null): TemplateFileResult {
   const lines = new LineCounter()
   const document = parseDocument(text, { intAsBigInt: true, lineCounter: lines, prettyErrors: false })
   const problems: TemplateProblem[] = []
@@ -53,12 +57,12 @@ export function readTemplate(file: string, text: string): TemplateFileResult {
   if (problems.length > 0 || !isTemplate)
     return { template: null, problems, isTemplate: isTemplate || problems.length > 0 }
   const root = new YamlField(source, { path: '', node: contents, parent: null })
-  const template = templateOf(root)
+  const template = templateOf(root, environment)
   const usable = !problems.some((problem) => problem.severity === 'error')
   return { template: usable ? template : null, problems, isTemplate: true }
 }
 
-function templateOf(root: YamlField): TaskTemplate {
+function templateOf(root: YamlField, environment: string | null): TaskTemplate {
   root.expectKeys(templateKeys)
   const identity = {
     namespace: root.field('namespace_name').require().text(namespaceRule) ?? '',
@@ -66,7 +70,15 @@ function templateOf(root: YamlField): TaskTemplate {
     version: root.field('version').require().text({ lengthMax: 16 }) ?? '',
     description: root.field('description').text({ lengthMax: 255 }),
   }
-  const steps = readSteps(root.field('steps'))
+  const overrides = readEnvironments(root.field('environments'))
+  const steps = readSteps(
+    root.field('steps'),
+    overrides.filter((override) => override.environment === environment),
+  )
+  warnOfStrangers(
+    overrides,
+    steps.map(({ step }) => step.name),
+  )
   const schemaField = root.field('input_schema')
   const inputSchema = schemaField.json()
   const schemaFault = inputSchema === null ? null : inputSchemaFault(inputSchema)
@@ -79,14 +91,14 @@ function templateOf(root: YamlField): TaskTemplate {
   }
 }
 
-function readSteps(field: YamlField): ReadStep[] {
+function readSteps(field: YamlField, overrides: readonly StepOverride[]): ReadStep[] {
   const items = field.require().items()
   if (!field.absent && items.length === 0) field.error('must have at least one step')
   if (items.length > stepsMax) {
     field.error(`has ${items.length} steps; at most ${stepsMax} are allowed`)
     return []
   }
-  const steps = items.map(readStep)
+  const steps = items.map((item) => readStep(item, overrides))
   for (const { stepIndex, message } of checkSteps(steps.map(({ step }) => step))) {
     const step = items[stepIndex]?.field('name')
     step?.error(message)
@@ -101,6 +113,7 @@ interface Stored extends Pick<TaskTemplate, 'namespace' | 'name' | 'version' | '
 /** Source: wire-protocol §9.1. */
 function storedTemplate(root: YamlField, read: Stored): JsonText {
   const identity = root.field('identity_strategy').word(identityStrategies)
+  const schemaCheck = root.field('input_schema_check').word(inputSchemaChecks)
   const dependencies = toJsonText({ primary: 'default', secondary: [] })
   return jsonObject({
     name: toJsonText(read.name),
@@ -119,7 +132,8 @@ function storedTemplate(root: YamlField, read: Stored): JsonText {
     steps: jsonArray(read.steps.map(({ stored }) => stored)),
     // Ours: only where an author wrote it.
     ...(identity === null ? {} : { identity_strategy: toJsonText(identity) }),
+    ...(schemaCheck === null ? {} : { input_schema_check: toJsonText(schemaCheck) }),
     environments: root.field('environments').jsonObject() ?? emptyObject,
-    lifecycle: root.field('lifecycle').jsonObject() ?? nullDocument,
+    lifecycle: readLifecycle(root.field('lifecycle')) ?? nullDocument,
   })
 }

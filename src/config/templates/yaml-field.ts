@@ -85,6 +85,20 @@ export class YamlField {
     )
   }
 
+  /** The members of a map, in their order. */
+  members(): readonly [string, YamlField][] {
+    if (this.absent) return []
+    if (!isMap(this.#node)) {
+      this.error('must be a map')
+      return []
+    }
+    return this.#node.items.map(({ key, value }) => {
+      const text = isScalar(key) ? (typeof key.value === 'string' ? key.value : key.source) : undefined
+      const name = text ?? ''
+      return [name, new YamlField(this.#source, { path: `${this.path}.${name}`, node: value, parent: this.#node })]
+    })
+  }
+
   /** Reports another shape than a map, and warns of keys that nobody reads. */
   expectKeys(known: readonly string[]): void {
     if (this.absent) return

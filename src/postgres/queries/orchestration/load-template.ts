@@ -3,6 +3,7 @@
 import type { NamedTaskId } from '../../../model/ids.ts'
 import type { JsonText } from '../../../model/json-text.ts'
 import type { StoredStep, StoredTemplate, TemplateRevision } from '../../../model/orchestration-store.ts'
+import { type InputSchemaCheck, inputSchemaChecks } from '../../../model/task.ts'
 import { type IdentityStrategy, type StepType, stepTypes } from '../../../model/template.ts'
 import type { Queryable } from '../../statement.ts'
 
@@ -11,6 +12,7 @@ interface TemplateRow {
   readonly version: string
   readonly steps: string
   readonly input_schema: string | null
+  readonly schema_check: string | null
   readonly identity_strategy: IdentityStrategy
   readonly queue_exists: boolean
 }
@@ -50,6 +52,7 @@ export async function loadTemplate(
       version: row.version,
       steps: (JSON.parse(row.steps) as StepRow[]).map(storedStep),
       inputSchema: row.input_schema as JsonText | null,
+      inputSchemaCheck: schemaCheck(row.schema_check),
       identityStrategy: row.identity_strategy,
     },
   }
@@ -67,10 +70,21 @@ export async function loadTemplates(
 ): Promise<readonly (StoredTemplate & TemplateRevision)[]> {
   const rows = await database.query<RevisionRow>({ name: 'load-templates', text: byIdText, values: [ids] })
   return rows.map(
-    ({ named_task_uuid, revision, namespace, name, version, steps, input_schema, identity_strategy }) => ({
+    ({
+      named_task_uuid,
+      revision,
+      namespace,
+      name,
+      version,
+      steps,
+      input_schema,
+      schema_check,
+      identity_strategy,
+    }) => ({
       ...{ namedTaskId: named_task_uuid, revision, namespace, name, version },
       steps: (JSON.parse(steps) as StepRow[]).map(storedStep),
       inputSchema: input_schema as JsonText | null,
+      inputSchemaCheck: schemaCheck(schema_check),
       identityStrategy: identity_strategy,
     }),
   )
@@ -87,6 +101,11 @@ SELECT ns.name || '/' || nt.name || '@' || nt.version AS key
     values: [namespace],
   })
   return rows.map((row) => row.key)
+}
+
+/** Whoever wrote the template, an unknown word says nothing. */
+function schemaCheck(word: string | null): InputSchemaCheck | null {
+  return inputSchemaChecks.find((known) => known === word) ?? null
 }
 
 function storedStep(row: StepRow): StoredStep {
@@ -123,13 +142,15 @@ const stepsColumn = `coalesce((
 
 const byIdText = `
 SELECT nt.named_task_uuid, nt.xmin::text AS revision, ns.name AS namespace, nt.name, nt.version,
-       nt.configuration #>> '{input_schema}' AS input_schema, nt.identity_strategy::text, ${stepsColumn}
+       nt.configuration #>> '{input_schema}' AS input_schema, nt.configuration ->> 'input_schema_check' AS schema_check,
+       nt.identity_strategy::text, ${stepsColumn}
   FROM tasker.named_tasks nt
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
  WHERE nt.named_task_uuid = ANY ($1::uuid[])`
 
 const templateText = `
-SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema, nt.identity_strategy::text,
+SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
+       nt.configuration ->> 'input_schema_check' AS schema_check, nt.identity_strategy::text,
        EXISTS (SELECT FROM pgmq.meta m WHERE lower(m.queue_name) = lower('worker_' || ns.name || '_queue')) AS queue_exists,
        ${stepsColumn}
   FROM tasker.named_tasks nt
