@@ -342,6 +342,7 @@ export class Host implements Lifecycle {
               ...shared,
               redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
               config: web.configEndpoint ? shownConfig(config) : null,
+              counts: this.#orchestrator,
               stalenessLimits: config.orchestration.background.stalenessLimits,
             }),
           )

@@ -5,6 +5,7 @@ import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import type { HealthCheck, HealthFact, HealthSource } from '../model/health.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
+import type { OrchestrationCountSource } from '../model/orchestration-counts.ts'
 import type { DlqChange } from '../model/orchestration-reads.ts'
 import type { OrchestrationStore } from '../model/orchestration-store.ts'
 import type { RedriveAnswer, RedriveService } from '../model/redrive.ts'
@@ -13,6 +14,7 @@ import type { WakeUps } from '../model/wake-ups.ts'
 import { type BackgroundOptions, type BackgroundPart, BackgroundWork } from './background-work.ts'
 import type { BackoffSettings } from './backoff.ts'
 import type { ContextLimits } from './context-limits.ts'
+import { Counts, countedBackground, countedStore } from './counted-stores.ts'
 import { Expander } from './expansion.ts'
 import { Loop } from './loop.ts'
 import { actOnStep, cancelTask } from './operations.ts'
@@ -65,7 +67,8 @@ const timingDefaults: OrchestratorTiming = {
 /** Source: wire-protocol §3.3, the namespace of all three orchestration queues. */
 const resultChannel = 'pgmq_message_ready.orchestration'
 
-export class Orchestrator implements Lifecycle, TaskService, RedriveService, HealthSource {
+export class Orchestrator implements Lifecycle, TaskService, RedriveService, HealthSource, OrchestrationCountSource {
+  readonly #counts = new Counts()
   readonly #store: OrchestrationStore
   readonly #wakeUps: WakeUps | null
   readonly #breakers: OrchestratorOptions['breakers']
@@ -79,11 +82,11 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
   #started = false
 
   constructor(options: OrchestratorOptions) {
-    this.#store = options.store
+    this.#store = countedStore(options.store, this.#counts)
     this.#wakeUps = options.wakeUps
     this.#breakers = options.breakers
     this.#initializer = new TaskInitializer({
-      store: options.store,
+      store: this.#store,
       onWarning: options.onWarning,
       batchesEnabled: options.outcomeLimits?.batchesEnabled ?? outcomeLimitDefaults.batchesEnabled,
       ...(options.contextLimits === undefined ? {} : { limits: options.contextLimits }),
@@ -146,8 +149,14 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
     return step
   }
 
-  redrive(entryId: string, change: DlqChange): Promise<RedriveAnswer> {
-    return redrive(this.#store, entryId, change)
+  async redrive(entryId: string, change: DlqChange): Promise<RedriveAnswer> {
+    const answer = await redrive(this.#store, entryId, change)
+    if (answer.status === 'redriven') this.#counts.add('redrives')
+    return answer
+  }
+
+  counts(): ReturnType<OrchestrationCountSource['counts']> {
+    return this.#counts.counts()
   }
 
   async checks(): Promise<Readonly<Record<string, HealthCheck>>> {
@@ -172,15 +181,18 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
 
   #makeBackground({ background, breakers, onWarning, onFault }: OrchestratorOptions): BackgroundWork | null {
     if (background === undefined) return null
-    return new BackgroundWork(background, {
-      ...{ breaker: breakers?.loops ?? null, onWarning },
-      onFault: (part, error) => {
-        this.#faults.delete(part)
-        if (error === null) return
-        this.#faults.set(part, error)
-        onFault({ part, error })
+    return new BackgroundWork(
+      { ...background, store: countedBackground(background.store, this.#counts) },
+      {
+        ...{ breaker: breakers?.loops ?? null, onWarning },
+        onFault: (part, error) => {
+          this.#faults.delete(part)
+          if (error === null) return
+          this.#faults.set(part, error)
+          onFault({ part, error })
+        },
       },
-    })
+    )
   }
 
   #makeLoops(options: OrchestratorOptions): Readonly<Record<LoopPart, Loop>> {
@@ -214,6 +226,7 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
       retries: loop('retries', timing.retryPollMs, () => this.#wakeRetries()),
       recovery: loop('recovery', timing.sweepIntervalMs, async () => {
         await recovery.sweep()
+        this.#counts.add('recoverySweeps')
         return null
       }),
       heartbeat: loop('heartbeat', timing.heartbeatMs, async () => {

@@ -73,7 +73,7 @@ export function request(name: string, changes: Partial<TaskRequest> = {}): TaskR
   }
 }
 
-type BenchOptions = Pick<Partial<OrchestratorOptions>, 'backoff' | 'timing' | 'outcomeLimits'>
+type BenchOptions = Pick<Partial<OrchestratorOptions>, 'backoff' | 'timing' | 'outcomeLimits' | 'background'>
 
 export interface Bench {
   readonly url: string

@@ -4,7 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import { Gauge, Registry } from 'prom-client'
 import type { EventCountSource } from '../../model/domain-event.ts'
 import type { HealthSource } from '../../model/health.ts'
+import type { OrchestrationCountSource } from '../../model/orchestration-counts.ts'
 import type { Backpressure } from './backpressure.ts'
+import { orchestrationCounters } from './orchestration-counters.ts'
 import { route } from './route.ts'
 
 export interface MetricsSources {
@@ -47,6 +49,8 @@ export interface OrchestratorMetricsParts {
   readonly version: string
   readonly poolUse: () => { readonly active: number; readonly idle: number; readonly max: number }
   readonly backpressure: Backpressure
+  /** null: without its counters. */
+  readonly counts: OrchestrationCountSource | null
 }
 
 const circuitStates: Readonly<Record<string, number>> = { Closed: 0, HalfOpen: 1, Open: 2 }
@@ -66,6 +70,7 @@ export function orchestratorMetricsRoutes(app: FastifyInstance, parts: Orchestra
     'Messages in the fullest queue of orchestration, at most what stops new tasks',
   )
   const connections = gauge('db_pool_connections', 'Connections of the pool', ['state'])
+  if (parts.counts !== null) orchestrationCounters(registry, parts.counts)
   app.get('/metrics', metricsRoute, async (_request, reply) => {
     const { health, version, poolUse, backpressure } = parts
     const facts = health.info()

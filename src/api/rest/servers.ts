@@ -3,6 +3,7 @@
 import { authOff } from '../../model/auth.ts'
 import type { EventCountSource } from '../../model/domain-event.ts'
 import type { HealthCheck, HealthFact, HealthSource, WorkerHealthSource } from '../../model/health.ts'
+import type { OrchestrationCountSource } from '../../model/orchestration-counts.ts'
 import type { OrchestrationReads, StalenessLimits } from '../../model/orchestration-reads.ts'
 import type { RedriveService } from '../../model/redrive.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
@@ -40,6 +41,8 @@ export interface OrchestratorRestOptions extends ServerOptions {
   readonly heartbeatMs?: number
   readonly backpressure?: BackpressureLimits
   readonly stalenessLimits?: StalenessLimits
+  /** Missing: /metrics has no counters of the orchestrator. */
+  readonly counts?: OrchestrationCountSource
   /** Missing: dead letters can only be looked at and noted down. */
   readonly redrives?: RedriveService
 }
@@ -70,7 +73,13 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
     routes: async (app) => {
       await openApiDocument(app)
       orchestratorHealthRoutes(app, { health, facts, load: () => loadChecks(poolUse(), backpressure) })
-      orchestratorMetricsRoutes(app, { health, version: String(facts['version'] ?? ''), poolUse, backpressure })
+      orchestratorMetricsRoutes(app, {
+        health,
+        version: String(facts['version'] ?? ''),
+        poolUse,
+        backpressure,
+        counts: options.counts ?? null,
+      })
       taskRoutes(app, { tasks, reads, inputSchema, backpressure })
       eventRoutes(app, { tasks, events, heartbeatMs })
       stepRoutes(app, { tasks, reads })
