@@ -60,6 +60,22 @@ export class ScheduleRun {
   }
 
   async #perform(): Promise<ScheduleReport> {
+    let buried: Promise<unknown>
+    try {
+      await this.#work()
+    } finally {
+      // Whatever went wrong: the next schedule must find nobody at work.
+      buried = (await this.#crew.stop()).buried
+    }
+    const history = await readHistory(this.#database)
+    const problems = historyProblems(history, {
+      ...{ tasks: this.#schedule.tasks, touched: this.#touched, malformedMessages: this.#malformedMessages },
+      runs: this.#handlers.runs,
+    })
+    return { problems: [...this.#problems, ...this.#crew.problems, ...problems], history, buried }
+  }
+
+  async #work(): Promise<void> {
     const { tasks, blows } = this.#schedule
     const store = orchestrationStore(this.#database)
     await store.registerTemplates(tasks.map(templateOf))
@@ -72,12 +88,6 @@ export class ScheduleRun {
       await this.#fall(blow)
     }
     if (!(await this.#rest())) this.#problems.push(`nothing came to rest within ${restMaxMs} ms`)
-    const { buried } = await this.#crew.stop()
-    const history = await readHistory(this.#database)
-    const problems = historyProblems(history, {
-      ...{ tasks, touched: this.#touched, malformedMessages: this.#malformedMessages, runs: this.#handlers.runs },
-    })
-    return { problems: [...this.#problems, ...this.#crew.problems, ...problems], history, buried }
   }
 
   /** Until nothing is left to do, or `enough`; false: it took too long. */

@@ -14,6 +14,10 @@ export interface RunnerOptions {
   readonly abort?: AbortSignal
 }
 
+/** A machine that stood still for a minute says nothing about a schedule, so that is run again. */
+const standstill = /Query read timeout|timeout exceeded when trying to connect/
+const triesMax = 3
+
 /** Resolves with what failed, each with its seed. */
 export async function runSchedules(options: RunnerOptions): Promise<readonly string[]> {
   const { places, firstSeed, schedules: count, abort } = options
@@ -24,7 +28,10 @@ export async function runSchedules(options: RunnerOptions): Promise<readonly str
       while (next < firstSeed + count && abort?.aborted !== true) {
         const seed = next
         next += 1
-        const failure = await failureOf(seed, place, options.shrink)
+        let failure = await failureOf(seed, place, options.shrink)
+        for (let tries = 1; tries < triesMax && failure !== null && standstill.test(failure); tries += 1) {
+          failure = await failureOf(seed, place, options.shrink)
+        }
         if (failure !== null) failures.push(failure)
         options.onSchedule?.(seed, failure)
       }
@@ -44,8 +51,8 @@ async function failureOf(seed: number, place: ModelPlace, shrink: boolean): Prom
   const details = await fc.check(property, { seed, numRuns: 1, endOnFailure: !shrink })
   if (!details.failed) return null
   const again = `npm run model -- --schedules 1 --seed ${seed}`
-  const thrown = details.errorInstance instanceof Error ? [details.errorInstance.stack ?? ''] : []
   const found = last as { readonly schedule: Schedule; readonly problems: readonly string[] } | null
-  const shown = found === null ? [] : [scheduleText(found.schedule), ...found.problems]
-  return [`seed ${seed} failed; again: ${again}`, ...shown, ...thrown].join('\n')
+  const thrown = details.errorInstance instanceof Error ? details.errorInstance.stack : String(details.errorInstance)
+  const shown = found === null ? [thrown] : [scheduleText(found.schedule), ...found.problems]
+  return [`seed ${seed} failed; again: ${again}`, ...shown].join('\n')
 }
