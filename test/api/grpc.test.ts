@@ -1,59 +1,32 @@
 // The orchestrator's gRPC services over a real connection and a real database: messages, codes, exact numbers, streams.
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import type { GrpcServer } from '../../src/api/grpc/grpc-server.ts'
 import { type OrchestratorGrpcOptions, orchestratorGrpc } from '../../src/api/grpc/orchestrator-grpc.ts'
-import { documentFields } from '../../src/api/grpc/protobuf-document.ts'
-import { packageRoot } from '../../src/config/package-root.ts'
 import { HostError } from '../../src/model/host-error.ts'
-import type { JsonText } from '../../src/model/json-text.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
-import { TaskEvents } from '../../src/orchestration/task-events.ts'
-import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
-import { transitionReads } from '../../src/postgres/queries/orchestration/read-transitions.ts'
+import type { TaskEvents } from '../../src/orchestration/task-events.ts'
 import { eventually } from '../fixtures/eventually.ts'
-import { type Bench, openBench, request, sketch } from '../orchestration/orchestration-bench.ts'
+import type { Bench } from '../orchestration/orchestration-bench.ts'
 import { GrpcClient } from './grpc-client.ts'
+import { GrpcStand } from './grpc-stand.ts'
 
+let stand: GrpcStand
 let bench: Bench
 let orchestrator: Orchestrator
 let events: TaskEvents
-let server: GrpcServer
 let fresh = 0
 const faults: unknown[] = []
 const nowhere = '01980000-0000-7000-8000-000000000000'
 
-function options(): OrchestratorGrpcOptions {
-  return {
-    ...{ port: 0, protoRoot: join(packageRoot(), 'proto') },
-    ...{
-      tasks: orchestrator,
-      reads: orchestrationReads(bench.database),
-      events,
-      health: orchestrator,
-      facts: { version: '0.1.0' },
-    },
-    onFault: (error) => faults.push(error),
-  }
-}
-
 beforeAll(async () => {
-  bench = await openBench([sketch('pair', { one: {}, two: { after: ['one'] } })])
-  orchestrator = bench.orchestrator()
-  await orchestrator.start()
-  events = new TaskEvents({ reads: transitionReads(bench.database), onFault: (error) => faults.push(error) })
-  await events.start()
-  server = orchestratorGrpc(options())
-  await server.start()
+  stand = await GrpcStand.open()
+  ;({ bench, orchestrator, events } = stand)
 })
 afterAll(async () => {
-  await server.stop()
-  await events.stop()
-  await bench.close()
-  expect(faults).toEqual([])
+  await stand.close()
+  expect([...stand.faults, ...faults]).toEqual([])
 })
 
-const client = (service: string) => GrpcClient.open(server.address ?? '', service)
+const client = (service: string) => stand.client(service)
 
 /** A request with a context of its own, so that no two are duplicates. */
 function wanted(changes: object = {}): object {
@@ -63,14 +36,7 @@ function wanted(changes: object = {}): object {
   return { ...{ name: 'pair', namespace: 'orders', version: '1.0.0', context }, ...labels, ...changes }
 }
 
-async function newTask() {
-  return orchestrator.createTask(request('pair'))
-}
-
-async function firstStep(taskId: string): Promise<{ task_uuid: string; step_uuid: string }> {
-  const [step] = await orchestrator.steps(taskId)
-  return { task_uuid: taskId, step_uuid: step?.stepId ?? '' }
-}
+const newTask = () => stand.newTask()
 
 describe('TaskService', () => {
   it('makes a task and answers with it as REST does', async () => {
@@ -230,12 +196,12 @@ describe('TaskService', () => {
 
   it('answers UNAVAILABLE and when to come again while too much waits, and INTERNAL without the words of the database', async () => {
     const told: unknown[] = []
-    const reads = { ...options().reads, queueDepth: async () => 7_000 }
+    const reads = { ...stand.options().reads, queueDepth: async () => 7_000 }
     const broken = async () => {
       throw new HostError('DATABASE_FAULT', 'the data of somebody else')
     }
     const busy = orchestratorGrpc({
-      ...options(),
+      ...stand.options(),
       ...{ reads: { ...reads, tasks: broken }, onFault: (error) => told.push(error) },
     })
     await busy.start()
@@ -271,7 +237,7 @@ describe('StreamTaskStatus', () => {
   it('refuses a task that is not there, and watchers that are too many', async () => {
     const tasks = await client('TaskService')
     expect(await tasks.stream('StreamTaskStatus', { task_uuid: nowhere }).ended).toMatchObject({ code: 'NOT_FOUND' })
-    const full = orchestratorGrpc({ ...options(), events: { watch: () => null } })
+    const full = orchestratorGrpc({ ...stand.options(), events: { watch: () => null } })
     await full.start()
     onTestFinished(() => full.stop())
     const others = await GrpcClient.open(full.address ?? '', 'TaskService')
@@ -293,7 +259,7 @@ describe('StreamTaskStatus', () => {
         }
       },
     }
-    const other = orchestratorGrpc({ ...options(), events: counted })
+    const other = orchestratorGrpc({ ...stand.options(), events: counted })
     await other.start()
     onTestFinished(() => other.stop())
     const { taskId: task_uuid } = await newTask()
@@ -309,109 +275,6 @@ describe('StreamTaskStatus', () => {
     await other.stop()
     expect(await ended).toMatchObject({ code: 'UNAVAILABLE' })
     expect(watches.open).toBe(0)
-  })
-})
-
-describe('StepService', () => {
-  it('lists and gets steps', async () => {
-    const steps = await client('StepService')
-    const named = await firstStep((await newTask()).taskId)
-    const { steps: listed } = await steps.call('ListSteps', { task_uuid: named.task_uuid })
-    expect(listed).toEqual([
-      expect.objectContaining({ ...named, name: 'one', current_state: 'STEP_STATE_ENQUEUED', max_attempts: 3 }),
-      expect.objectContaining({ name: 'two', current_state: 'STEP_STATE_PENDING', total_parents: 1 }),
-    ])
-    expect(await steps.call('GetStep', named)).toEqual(listed[0])
-    expect((await steps.call('ListSteps', { task_uuid: nowhere })).steps ?? []).toEqual([])
-  })
-
-  it('completes by hand with an exact result, resolves, and moves the task on', async () => {
-    const steps = await client('StepService')
-    const named = await firstStep((await newTask()).taskId)
-    const done = await steps.call('ResolveStep', {
-      ...{ ...named, action_type: 'complete_manually', reason: 'it was paid', completed_by: 'ann' },
-      completion_data: { result_json: '{"sum":9007199254740993}', metadata: { structValue: { fields: {} } } },
-    })
-    expect(done).toMatchObject({ current_state: 'STEP_STATE_COMPLETE', completed_at: expect.any(Object) })
-    expect(done.results_json).toContain('9007199254740993')
-    expect(done.results.fields.success.boolValue).toBe(true)
-    const [, second] = (await steps.call('ListSteps', { task_uuid: named.task_uuid })).steps
-    expect(second).toMatchObject({ name: 'two', current_state: 'STEP_STATE_ENQUEUED' })
-    const resolution = { action_type: 'resolve_manually', reason: 'no need', resolved_by: 'ann' }
-    const resolved = await steps.call('ResolveStep', { ...named, step_uuid: second.step_uuid, ...resolution })
-    expect(resolved.current_state).toBe('STEP_STATE_RESOLVED_MANUALLY')
-    const task = await (await client('TaskService')).call('GetTask', { task_uuid: named.task_uuid })
-    expect(task.status).toBe('TASK_STATE_COMPLETE')
-  })
-
-  it('takes a result as a Value', async () => {
-    const steps = await client('StepService')
-    const named = await firstStep((await newTask()).taskId)
-    const done = await steps.call('ResolveStep', {
-      ...{ ...named, action_type: 'complete_manually', reason: 'r', completed_by: 'ann' },
-      completion_data: { result: { stringValue: 'paid' } },
-    })
-    expect(done.results.fields.result.stringValue).toBe('paid')
-    expect(done.results_json).toBeUndefined()
-  })
-
-  it.each(['{"n":1e3}', '{"n":[1,0.1234567890123456]}', '[-1234567890123456]', '{"n":{"n":-12345678901234567}}'])(
-    'sends the text of %s, which a Struct may not hold',
-    (text) => expect(documentFields('a', text as JsonText)['a_json']).toBe(text),
-  )
-
-  it('sends no text where the Struct says it all', () => {
-    const text = '{"id":"01a227e7-df17-735d-929a-95ece6e11f45","at":"2026-11-29T15:23:57.151812+00:00","n":-1.5}'
-    expect(documentFields('a', text as JsonText)).toEqual({ a: expect.any(Object) })
-    const deep = `${'{"a":'.repeat(40)}1${'}'.repeat(40)}`
-    expect(documentFields('a', deep as JsonText)).toEqual({ a_json: deep })
-  })
-
-  it('shows the audit of a step', async () => {
-    const steps = await client('StepService')
-    const { taskId } = await newTask()
-    const named = await firstStep(taskId)
-    expect((await steps.call('GetStepAudit', named)).entries ?? []).toEqual([])
-    const claimed = await bench.worker.claim()
-    for (const step of claimed.filter((each) => each.taskId === taskId)) {
-      await bench.worker.complete(step, { success: true })
-    }
-    const { entries } = await steps.call('GetStepAudit', named)
-    expect(entries).toEqual([
-      expect.objectContaining({
-        ...{ workflow_step_uuid: named.step_uuid, step_name: 'one', success: true, recorded_at: expect.any(Object) },
-        ...{ from_state: 'STEP_STATE_IN_PROGRESS', to_state: 'STEP_STATE_ENQUEUED_FOR_ORCHESTRATION' },
-      }),
-    ])
-  })
-
-  it('refuses what cannot be done, and says why', async () => {
-    const steps = await client('StepService')
-    const named = await firstStep((await newTask()).taskId)
-    const other = await firstStep((await newTask()).taskId)
-    const refused = (changes: object) => steps.refused('ResolveStep', { ...named, ...changes })
-    const reset = { action_type: 'reset_for_retry', reason: 'r', reset_by: 'ann' }
-    expect(await refused(reset)).toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      details: expect.stringContaining('enqueued'),
-    })
-    expect(await refused({ ...reset, step_uuid: nowhere })).toMatchObject({ code: 'NOT_FOUND' })
-    expect(await refused({ ...reset, step_uuid: other.step_uuid })).toMatchObject({
-      code: 'NOT_FOUND',
-      details: 'Step does not belong to the specified task',
-    })
-    expect(await refused({ ...reset, step_uuid: 'x' })).toMatchObject({ code: 'INVALID_ARGUMENT' })
-    expect(await refused({ ...reset, reset_by: undefined })).toMatchObject({ details: 'The field reset_by is missing' })
-    expect(await refused({ action_type: 'explode' })).toMatchObject({
-      details: expect.stringMatching(/must be one of/),
-    })
-    const complete = { action_type: 'complete_manually', reason: 'r', completed_by: 'ann' }
-    expect(await refused(complete)).toMatchObject({ details: 'The field completion_data is missing' })
-    expect(await refused({ ...complete, completion_data: {} })).toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      details: 'The field completion_data.result is missing',
-    })
-    expect(await steps.refused('GetStepAudit', { ...named, step_uuid: nowhere })).toMatchObject({ code: 'NOT_FOUND' })
   })
 })
 
@@ -432,7 +295,7 @@ describe('HealthService', () => {
   it('says UNAVAILABLE, and why, while the orchestrator cannot work', async () => {
     const sick = { status: 'unhealthy', message: 'gone', durationMs: 1 } as const
     const source = { checks: async () => ({ web_database: sick }), info: () => ({}) }
-    const ill = orchestratorGrpc({ ...options(), health: source })
+    const ill = orchestratorGrpc({ ...stand.options(), health: source })
     await ill.start()
     onTestFinished(() => ill.stop())
     const health = await GrpcClient.open(ill.address ?? '', 'HealthService')
