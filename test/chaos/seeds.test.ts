@@ -26,7 +26,8 @@ describe('a short run', () => {
     expect(new Set(schedule.actions.map(({ action }) => action.kind)).size).toBe(7)
     await cluster.createDatabase('chaos')
     const report = await ChaosRun.perform({ cluster, databaseName: 'chaos', schedule, work, directory: root })
-    expect(report.problems, [scheduleText(schedule), ...report.evidence].join('\n')).toEqual([])
+    const told = [...report.problems, scheduleText(schedule), ...report.evidence].join('\n')
+    expect(report.problems, told).toEqual([])
     // The last ones may find nothing left to hit.
     expect(report.summary).toMatch(/^[5-7] of 7 blows, 15 tasks/)
   }, 400_000)
