@@ -28,12 +28,12 @@ export async function hydrateSteps(
 ): Promise<ReadonlyMap<StepId, StepRequest>> {
   const loaded = await loadDocuments(
     database,
-    steps.filter(({ documents }) => documents === undefined || documents === null),
+    steps.filter(({ documents }) => !documents),
   )
   const hydrated = steps.flatMap((step) => {
     const documents =
       loaded.get(step.stepId) ?? (step.documents && { ...step.documents, dependencyResults: noDependencies })
-    return documents === undefined || documents === null ? [] : [{ step, documents }]
+    return documents ? [{ step, documents }] : []
   })
   await definitions.prepare(
     hydrated.map(({ step, documents }) => ({ id: step.namedTaskId, version: documents.templateVersion })),

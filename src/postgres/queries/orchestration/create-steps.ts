@@ -60,17 +60,13 @@ SELECT workflow_step_uuid, 'pending', NULL,
        jsonb_build_object('initial_state', 'pending', 'from_service', 'stephost_orchestrator'), 1, true, now(), now()
   FROM placed`
 
+// Each end is looked up by its keys: a join with the steps of the tasks would have no index, and there may be thousands of batches.
 const edgesText = `
-WITH wanted AS MATERIALIZED (
-  SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e(task_uuid, parent, child, name)
-), steps AS MATERIALIZED (
-  SELECT s.task_uuid, s.workflow_step_uuid, n.name
-    FROM tasker.workflow_steps s JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
-   WHERE s.task_uuid = ANY ($1::uuid[])
-)
 INSERT INTO tasker.workflow_step_edges (from_step_uuid, to_step_uuid, name, created_at, updated_at)
 SELECT parent.workflow_step_uuid, child.workflow_step_uuid, w.name, now(), now()
-  FROM wanted w
-  JOIN steps parent ON parent.task_uuid = w.task_uuid AND parent.name = w.parent
-  JOIN steps child ON child.task_uuid = w.task_uuid AND child.name = w.child
+  FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e(task_uuid, parent, child, name)) w
+  JOIN tasker.named_steps np ON np.name = w.parent
+  JOIN tasker.workflow_steps parent ON parent.task_uuid = w.task_uuid AND parent.named_step_uuid = np.named_step_uuid
+  JOIN tasker.named_steps nc ON nc.name = w.child
+  JOIN tasker.workflow_steps child ON child.task_uuid = w.task_uuid AND child.named_step_uuid = nc.named_step_uuid
 ON CONFLICT (from_step_uuid, to_step_uuid, name) DO NOTHING`
