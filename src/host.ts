@@ -101,7 +101,9 @@ export class Host implements Lifecycle {
     this.#queueDatabase = queuesUrl === null ? null : makeDatabase(config, queuesUrl, log)
     const listened = { databaseUrl: queuesUrl ?? databaseUrl, database: this.#queueDatabase ?? this.#pools.general }
     this.#listener = this.#listens() ? makeListener({ config, log, ...listened }) : null
-    this.#store = orchestrationStore(this.#pools.orchestration, this.#queueDatabase ?? this.#pools.orchestration)
+    this.#store = orchestrationStore(this.#pools.orchestration, {
+      ...{ queues: this.#queueDatabase ?? this.#pools.orchestration, history: config.orchestration.history },
+    })
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
       reload: options.parts.worker && options.reload === true,

@@ -54,7 +54,7 @@ describe('the layers', () => {
     expect(config.templatePath).toBeNull()
     expect(config.templateEnvironment).toBeNull()
     expect(config.orchestration).toMatchObject({
-      ...{ inputSchemaCheck: 'warn', decisionsEnabled: true, batchesEnabled: true },
+      ...{ inputSchemaCheck: 'warn', history: 'full', decisionsEnabled: true, batchesEnabled: true },
       ...{ decisionStepsMax: 100, decisionDepthMax: 20, decisionStepsWarn: 50, decisionDepthWarn: 10 },
     })
   })
