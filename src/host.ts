@@ -340,7 +340,7 @@ export class Host implements Lifecycle {
         ? await open(
             orchestratorRest({
               ...web.address,
-              auth: web.auth,
+              ...{ auth: web.auth, requestTimeoutMs: web.requestTimeoutMs },
               ...shared,
               redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
               config: web.configEndpoint ? shownConfig(config) : null,
@@ -356,7 +356,7 @@ export class Host implements Lifecycle {
         ? await open(
             workerRest({
               ...config.worker.web.address,
-              auth: config.worker.web.auth,
+              ...{ auth: config.worker.web.auth, requestTimeoutMs: config.worker.web.requestTimeoutMs },
               health: this.#workerHealth(this.#worker),
               domainEvents: this.#domainEvents,
               ...{ facts, onFault, onWarning },

@@ -62,6 +62,7 @@ const meanings: Readonly<Record<number, string>> = {
   401: 'Who are you?',
   403: 'The permission is missing',
   404: 'There is no such thing',
+  408: 'It took longer than the server waits',
   409: 'It exists already, or is not in the state for it',
   415: 'The body must be application/json',
   422: 'A field is missing or of another type',
