@@ -1,13 +1,12 @@
 // The composition root: introduces the rooms to each other, starts them in order and stops them in reverse.
 
-import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
-import { packageVersion } from './config/package-root.ts'
 import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import type { OpenedAdapters } from './host-adapters.ts'
-import { guardedReads, guardedRedrives, guardedTasks, makeCircuits } from './host-circuits.ts'
+import { type HostAddresses, openApis } from './host-apis.ts'
+import { makeCircuits } from './host-circuits.ts'
 import {
   checkDatabase,
   type HostPools,
@@ -16,12 +15,10 @@ import {
   makePools,
   poolFacts,
 } from './host-database.ts'
-import { makeOrchestratorGrpc } from './host-grpc.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
 import { HostSettings } from './host-settings.ts'
-import { shownConfig } from './host-shown-config.ts'
 import { HostTemplates } from './host-templates.ts'
 import { makeTransport, modeInForce, resendEveryDefaultMs, type Transport } from './host-transport.ts'
 import { adjustable, makeWorker, namespacesOf, servedNamespaces } from './host-worker.ts'
@@ -41,7 +38,6 @@ import { TaskEvents } from './orchestration/task-events.ts'
 import type { Database } from './postgres/database.ts'
 import type { Listener } from './postgres/listener.ts'
 import { backgroundStore } from './postgres/queries/orchestration/background-store.ts'
-import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
 import { transitionReads } from './postgres/queries/orchestration/read-transitions.ts'
 
@@ -57,13 +53,6 @@ export interface HostOptions {
   readonly reload?: boolean
   /** `--data-dir`; null: the default. Evidence of handlers that kill their process lies there. */
   readonly dataDir?: string | null
-}
-
-export interface HostAddresses {
-  readonly worker: string | null
-  readonly orchestrator: string | null
-  /** The orchestrator's, `host:port`. */
-  readonly grpc: string | null
 }
 
 /** For each part but the worker, which has its own limits. */
@@ -116,7 +105,9 @@ export class Host implements Lifecycle {
     })
     this.#templates = new HostTemplates({
       ...{ roots: options.handlerRoots, templatePath: config.templatePath, strict: options.strict, log },
-      ...{ environment: config.templateEnvironment, cache: config.templateCache },
+      environment: config.templateEnvironment,
+      // A host with an orchestrator of its own reads templates where they are registered.
+      cache: options.parts.orchestrator ? null : config.templateCache,
       check: (templates) => (options.parts.worker ? this.#unserved(templates) : []),
       register: (templates) => this.#store.registerTemplates(templates),
       changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),
@@ -313,57 +304,14 @@ export class Host implements Lifecycle {
 
   async #serve(): Promise<void> {
     const { config, parts, log } = this.#options
-    const facts = {
-      ...{ version: packageVersion(), environment: config.environment },
-      database_pool_size: config.database.connectionsMax,
-    }
-    const onFault = (error: unknown) => log.error({ err: error }, 'a request failed')
-    const onWarning = (message: string) => log.warn({}, message)
-    const open = async (server: Lifecycle & { readonly address: string | null }) => {
-      await this.#begin(server)
-      return server.address
-    }
-    const { web, grpc: grpcConfig } = config.orchestration
-    const shared = {
-      tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
-      reads: guardedReads(
-        orchestrationReads(this.#pools.general, this.#queueDatabase ?? this.#pools.general),
-        this.#webCircuit,
-      ),
-      events: this.#taskEvents,
-      health: this.#orchestrator,
-      poolUse: () => this.#pools.general.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
-      ...{ facts, onFault, onWarning, inputSchema: config.orchestration.inputSchemaCheck },
-    }
-    const orchestrator =
-      parts.orchestrator && web.enabled
-        ? await open(
-            orchestratorRest({
-              ...web.address,
-              ...{ auth: web.auth, requestTimeoutMs: web.requestTimeoutMs },
-              ...shared,
-              redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
-              config: web.configEndpoint ? shownConfig(config) : null,
-              counts: this.#orchestrator,
-              stalenessLimits: config.orchestration.background.stalenessLimits,
-            }),
-          )
-        : null
-    const grpc =
-      parts.orchestrator && grpcConfig.enabled ? await open(await makeOrchestratorGrpc(config, shared)) : null
-    const worker =
-      this.#worker !== null && this.#domainEvents !== null && config.worker.web.enabled
-        ? await open(
-            workerRest({
-              ...config.worker.web.address,
-              ...{ auth: config.worker.web.auth, requestTimeoutMs: config.worker.web.requestTimeoutMs },
-              health: this.#workerHealth(this.#worker),
-              domainEvents: this.#domainEvents,
-              ...{ facts, onFault, onWarning },
-            }),
-          )
-        : null
-    this.#addresses = { worker, orchestrator, grpc }
+    const [worker, domainEvents] = [this.#worker, this.#domainEvents]
+    this.#addresses = await openApis({
+      ...{ config, log, database: this.#pools.general, queueDatabase: this.#queueDatabase ?? this.#pools.general },
+      circuit: this.#webCircuit,
+      orchestration: parts.orchestrator ? { orchestrator: this.#orchestrator, events: this.#taskEvents } : null,
+      worker: worker !== null && domainEvents !== null ? { health: this.#workerHealth(worker), domainEvents } : null,
+      begin: (part) => this.#begin(part),
+    })
   }
 
   #workerHealth(worker: Worker): WorkerHealth {
