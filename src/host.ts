@@ -2,6 +2,7 @@
 
 import type { Config } from './config/config.ts'
 import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
+import type { FoundNamespaces } from './dispatch/found-namespaces.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import type { OpenedAdapters } from './host-adapters.ts'
@@ -18,6 +19,7 @@ import {
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
+import { makeFoundNamespaces } from './host-namespaces.ts'
 import { HostSettings } from './host-settings.ts'
 import { HostTemplates } from './host-templates.ts'
 import { makeTransport, modeInForce, resendEveryDefaultMs, type Transport } from './host-transport.ts'
@@ -76,6 +78,7 @@ export class Host implements Lifecycle {
   #worker: Worker | null = null
   #transport: Transport | null = null
   #domainEvents: DomainEvents | null = null
+  #foundNamespaces: FoundNamespaces | null = null
   #isStuck = false
   #addresses: HostAddresses = { worker: null, orchestrator: null, grpc: null }
 
@@ -100,6 +103,7 @@ export class Host implements Lifecycle {
       reloaded: () => {
         this.#worker?.handlersChanged()
         this.#templates.handlersChanged()
+        this.#foundNamespaces?.look()
       },
       templatesChanged: () => this.#templates.filesChanged(),
     })
@@ -288,6 +292,7 @@ export class Host implements Lifecycle {
     this.#transport = transport
     if (modeInForce(config) !== config.worker.deploymentMode)
       log.info({}, `RabbitMQ only pushes: ${config.worker.deploymentMode} works as ${modeInForce(config)}`)
+    const notifications = config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener
     const made = makeWorker({
       ...{ config, log, leaseDatabase, circuits: this.#circuits, transport, namespaces },
       stepDatabase: this.#pools.steps,
@@ -295,11 +300,16 @@ export class Host implements Lifecycle {
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
       isolated: (runtime) => this.#languages.isolated(runtime),
-      notifications: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
+      notifications,
     })
     this.#worker = made.worker
     this.#domainEvents = made.domainEvents
     await this.#begin(this.#worker, null)
+    this.#foundNamespaces = makeFoundNamespaces({
+      ...{ config, log, worker: made.worker, notifications, database: this.#pools.general },
+      createQueues: (namespaces) => this.#store.createQueues(namespaces),
+    })
+    if (this.#foundNamespaces !== null) await this.#begin(this.#foundNamespaces)
   }
 
   async #serve(): Promise<void> {
