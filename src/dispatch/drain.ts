@@ -97,10 +97,14 @@ export class Drain {
     const drainMs = drainThatFits(this.#options)
     if (await this.#idleWithin(drainMs)) return
     events.warning('handlers still run; they are told to stop', { running: executor.running, waited_ms: drainMs })
+    // Set before the runtimes set theirs of the same length, so that it looks before one of them kills a handler.
+    const graceOver = setTimeout(() => {
+      if (executor.running === 0) return
+      events.warning('handlers did not stop; they are killed', { running: executor.running, waited_ms: cancelGraceMs })
+    }, cancelGraceMs)
     executor.cancelAll('shutdown')
-    if (await this.#idleWithin(cancelGraceMs)) return
-    events.warning('handlers did not stop; they are killed', { running: executor.running, waited_ms: cancelGraceMs })
-    await this.#idleWithin(killMaxMs)
+    await this.#idleWithin(cancelGraceMs + killMaxMs)
+    clearTimeout(graceOver)
   }
 
   async #settle(): Promise<void> {

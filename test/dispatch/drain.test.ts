@@ -9,7 +9,7 @@ import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
-import { claimedStep, success } from './steps.ts'
+import { claimedStep, quietEvents, success } from './steps.ts'
 import { sourceOf, startWorker, type TestWorkerOptions } from './workers.ts'
 
 let steps: StepDatabase
@@ -67,6 +67,20 @@ describe('the end of a worker', () => {
     expect(worker.ownedSteps).toEqual([])
     expect(await steps.state(step)).toBe('enqueued_as_error_for_orchestration')
     expect(await lives(worker)).toBeNull()
+  })
+
+  it('says that handlers did not stop, however soon after the grace their runtime has killed them', async () => {
+    const cancelGraceMs = 50
+    const killed = new ScriptedAdapter(async (request, cancelled, events) => {
+      await cancelled
+      await new Promise((resolve) => setTimeout(resolve, cancelGraceMs))
+      return untilCancelled(request, cancelled, events)
+    })
+    const said: string[] = []
+    const events = { ...quietEvents, warning: (message: string) => void said.push(message) }
+    const { worker } = await running(killed, { drainGraceMs: 20, cancelGraceMs, events })
+    await worker.stop()
+    expect(said).toEqual(['handlers still run; they are told to stop', 'handlers did not stop; they are killed'])
   })
 
   it('does not wait for a PostgreSQL that answers nothing, and names the steps that are left', async () => {

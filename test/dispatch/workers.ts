@@ -20,6 +20,7 @@ export interface TestWorkerOptions extends Partial<WorkerOptions> {
   readonly breakers?: WorkerParts['breakers']
   readonly wakeUps?: WakeUps | null
   readonly isolated?: WorkerParts['isolated']
+  readonly events?: WorkerParts['events']
 }
 
 /** Where it works; what else a test asks of its database does not matter here. */
@@ -55,6 +56,7 @@ export async function startWorker(
     breakers = null,
     wakeUps = null,
     isolated = () => null,
+    events = quietEvents,
     ...rest
   } = more
   const worker = new Worker(
@@ -86,7 +88,7 @@ export async function startWorker(
       store,
       adapters: [adapter],
       wakeUps,
-      events: quietEvents,
+      events,
       storedSteps,
       breakers,
       isolated,

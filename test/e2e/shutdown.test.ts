@@ -24,8 +24,9 @@ function listenTo(worker: ChildProcess): () => string {
   return () => text
 }
 
+/** When all that it said has been heard, too. */
 async function ends(worker: ChildProcess): Promise<number> {
-  const [code] = (await once(worker, 'exit')) as [number]
+  const [code] = (await once(worker, 'close')) as [number]
   return code
 }
 
