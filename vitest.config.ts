@@ -1,4 +1,5 @@
-// How the tests run: those that need a database share one server, the others never wait for it.
+// How the tests run: those that need a database share one server, the others never wait for it; and which of them a second Node repeats.
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -6,6 +7,20 @@ const withDatabase = [
   'test/{postgres,dispatch,orchestration,api,e2e,chaos,testing,events,messaging,cli,host}/**/*.test.ts',
 ]
 const conformance = ['test/conformance/**/*.test.ts']
+
+/**
+ * What `STEPHOST_TESTS=of-the-runtime` leaves out, for the run of bin/test on a second Node: these tests are about SQL, about decisions in
+ * plain values, about the broker, and about faults of machines. All that they use of Node (processes, threads, the addon, sockets, timers,
+ * files, HTTP) is what the others test, which run on both. A new file is run on both unless it is named here.
+ */
+const sameOnEveryNode = [
+  'test/{chaos,messaging,orchestration,rules}/**',
+  // Its schema, queues and functions; connections, LISTEN, migrations and the embedded server are tested on both.
+  'test/postgres/{pgmq,register-templates,rejected-messages,stored-results,tasker-*}.test.ts',
+  // Whose step it is and what is stored of it; how a worker waits, calls, ends and is cut off is tested on both.
+  'test/dispatch/{changed-template,claim-order,claimed-documents,dead-workers,outage-*,queue-head,recovery,result-*,template-fit}.test.ts',
+]
+const leftOut = process.env['STEPHOST_TESTS'] === 'of-the-runtime' ? sameOnEveryNode : []
 
 const common = {
   pool: 'forks' as const,
@@ -26,15 +41,28 @@ export default defineConfig({
     },
   },
   test: {
+    // On two cores vitest takes one by itself, and much of what is tested are waits for processes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         extends: true,
-        test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: [...withDatabase, ...conformance] },
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...withDatabase, ...conformance, ...leftOut],
+        },
       },
-      { extends: true, test: { ...common, name: 'conformance', include: conformance } },
+      { extends: true, test: { ...common, name: 'conformance', include: conformance, exclude: leftOut } },
       {
         extends: true,
-        test: { ...common, name: 'integration', include: withDatabase, globalSetup: ['test/fixtures/global-setup.ts'] },
+        test: {
+          ...common,
+          name: 'integration',
+          include: withDatabase,
+          exclude: leftOut,
+          globalSetup: ['test/fixtures/global-setup.ts'],
+        },
       },
     ],
   },
