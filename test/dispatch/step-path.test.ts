@@ -85,9 +85,20 @@ describe('the step path', () => {
         [step],
       ),
     ).toBe(step)
-    expect(
-      await steps.scalar('SELECT success FROM tasker.workflow_step_result_audit WHERE workflow_step_uuid = $1', [step]),
-    ).toBe(true)
+    const audited = `
+      SELECT a.success, a.execution_time_ms::int, a.worker_uuid, a.task_uuid = s.task_uuid AS of_its_task,
+             a.correlation_id = k.correlation_id AS of_its_correlation, t.to_state AS state
+        FROM tasker.workflow_step_result_audit a
+        JOIN tasker.workflow_step_transitions t USING (workflow_step_transition_uuid)
+        JOIN tasker.workflow_steps s ON s.workflow_step_uuid = a.workflow_step_uuid AND s.workflow_step_uuid = t.workflow_step_uuid
+        JOIN tasker.tasks k ON k.task_uuid = s.task_uuid
+       WHERE s.workflow_step_uuid = $1`
+    expect(await steps.database.query({ text: audited, values: [step] })).toEqual([
+      {
+        ...{ success: true, execution_time_ms: 7, worker_uuid: worker.workerId },
+        ...{ of_its_task: true, of_its_correlation: true, state: 'enqueued_for_orchestration' },
+      },
+    ])
   })
 
   it('shows handlers the values from before the claim, exactly', async () => {

@@ -1,7 +1,7 @@
 // What the tests of orchestration start from: a database, a store, templates in a few lines, orchestrators that report their faults.
 
 import type { JsonText } from '../../src/model/json-text.ts'
-import type { OrchestrationStore, TransitionHistory } from '../../src/model/orchestration-store.ts'
+import type { OrchestrationStore } from '../../src/model/orchestration-store.ts'
 import type { TaskRequest } from '../../src/model/task.ts'
 import type { RetryPolicy, StepType, TaskTemplate } from '../../src/model/template.ts'
 import { type BackoffSettings, backoffDefaults } from '../../src/orchestration/backoff.ts'
@@ -89,10 +89,7 @@ export interface Bench {
   close(): Promise<void>
 }
 
-export async function openBench(
-  templates: readonly TaskTemplate[],
-  { history = 'full' }: { history?: TransitionHistory } = {},
-): Promise<Bench> {
+export async function openBench(templates: readonly TaskTemplate[]): Promise<Bench> {
   const testDatabase = await createTestDatabase()
   const database = new Database({
     url: testDatabase.url,
@@ -101,7 +98,7 @@ export async function openBench(
     acquireTimeoutMs: 10_000,
   })
   await database.start()
-  const store = orchestrationStore(database, { history })
+  const store = orchestrationStore(database)
   await store.registerTemplates(templates)
   const orchestrators: Orchestrator[] = []
   const faults: Error[] = []
@@ -111,7 +108,7 @@ export async function openBench(
     worker: new FakeWorker(database, namespace),
     orchestrator: ({ backoff = noBackoff, timing = {}, ...more } = {}) => {
       const orchestrator = new Orchestrator({
-        store: orchestrationStore(database, { history }),
+        store: orchestrationStore(database),
         wakeUps: null,
         onFault: ({ error }) => faults.push(error),
         onWarning: (message) => warnings.push(message),

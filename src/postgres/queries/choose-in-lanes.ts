@@ -51,7 +51,7 @@ placed AS MATERIALIZED (
 ), locked AS MATERIALIZED (
   SELECT f.*, t.sort_key
     FROM fitting f
-    JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = f.transition_uuid
+    JOIN tasker.workflow_step_transitions t ON t.ctid = f.transition_row
    WHERE t.most_recent AND t.to_state = 'enqueued'
    ORDER BY f.fits DESC, f.priority DESC, f.msg_id
    LIMIT $3::int + $4::int

@@ -65,7 +65,7 @@ export const judge = `judged AS MATERIALIZED (
   SELECT l.msg_id, l.step_uuid, s.task_uuid, k.named_task_uuid, k.correlation_id, k.priority,
          n.name AS step_name, coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
          coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable,
-         t.workflow_step_transition_uuid AS transition_uuid,
+         s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row,
          r.step_name IS NOT NULL AS runnable,
          CASE WHEN l.step_uuid IS NULL THEN 'malformed'
               WHEN s.workflow_step_uuid IS NULL THEN 'gone'
@@ -90,7 +90,7 @@ export const judge = `judged AS MATERIALIZED (
 const choose = `locked AS MATERIALIZED (
   SELECT j.*, t.sort_key, j.retryable AND j.attempts < j.max_attempts::bigint - 1 AS may_wait
     FROM judged j
-    JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = j.transition_uuid
+    JOIN tasker.workflow_step_transitions t ON t.ctid = j.transition_row
    WHERE j.verdict = 'claim' AND t.most_recent AND t.to_state = 'enqueued'
    ORDER BY j.priority DESC, j.msg_id
    LIMIT $3::int + $4::int
@@ -105,7 +105,7 @@ const choose = `locked AS MATERIALIZED (
 
 const write = `closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM chosen c WHERE t.workflow_step_transition_uuid = c.transition_uuid
+    FROM chosen c WHERE t.ctid = c.transition_row
   RETURNING c.*, uuid_generate_v7() AS token
 ), started AS (
   INSERT INTO tasker.workflow_step_transitions
@@ -158,7 +158,7 @@ function settle(queue: string, onClaim: OnClaim, locked = false): string {
 }
 
 /**
- * Of a row `c` of `closed` with the rows `s`, `k` and `nt` of its step, task and template. They are read again by their keys, as the
+ * Of a row `c` of `closed` with the rows `s`, `k` and `nt` of its step, task and template. They are read again from their places, as the
  * statement's snapshot has them, so they show the values from before the claim. The documents of a step without parents come with the claim,
  * unless they are large: a round trip less for most, and the answer of a claim stays small.
  */
@@ -177,8 +177,8 @@ const documentBytesMax = 65_536
 
 /** The rows beside `closed c` that `claimedColumns` reads. */
 export const claimedRows = `
-  LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = c.step_uuid
-  LEFT JOIN tasker.tasks k ON k.task_uuid = c.task_uuid
+  LEFT JOIN tasker.workflow_steps s ON s.ctid = c.step_row
+  LEFT JOIN tasker.tasks k ON k.ctid = c.task_row
   LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = c.named_task_uuid
   LEFT JOIN LATERAL (
     SELECT coalesce(pg_column_size(k.context), 0) + coalesce(pg_column_size(k.tags), 0) + coalesce(pg_column_size(s.inputs), 0)

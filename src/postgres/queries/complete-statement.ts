@@ -6,7 +6,8 @@ import { nowOnce } from './step-event.ts'
 /**
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
- * them. Each part hands its columns on to the next: a join of two of them would have no index. The event's text is put together around
+ * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, so it is
+ * found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
  * jsonb's own text; nothing of a handler is ever pasted.
  * With `sends` the messages are sent too, else they go another way after the commit. Tasker's server handles only messages that it is told
  * of one by one; ours is woken once per statement (design D2).
@@ -22,24 +23,24 @@ WITH g AS MATERIALIZED (
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::jsonb[])
       AS given(step_uuid, token, task_uuid, correlation_id, result, custom, context, execution_ms, runtime, failure)
 ), mine AS MATERIALIZED (
-  SELECT g.*, t.sort_key
+  SELECT g.*, t.sort_key, t.ctid AS transition_row
     FROM g
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = g.token
    WHERE g.valid AND t.most_recent AND t.to_state || '' = 'in_progress'
    ORDER BY g.step_uuid
      FOR UPDATE OF t
 ), done AS MATERIALIZED (
-  SELECT step_uuid, token, task_uuid, correlation_id, sort_key, success, execution_ms,
+  SELECT step_uuid, task_uuid, correlation_id, token, transition_row, sort_key, success, execution_ms, uuid_generate_v7() AS transition_uuid,
          ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
     FROM mine g
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM done d WHERE t.workflow_step_transition_uuid = d.token
+    FROM done d WHERE t.ctid = d.transition_row
   RETURNING d.*
 ), stored AS (
   INSERT INTO tasker.workflow_step_transitions
-         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT step_uuid, CASE WHEN success THEN 'enqueued_for_orchestration' ELSE 'enqueued_as_error_for_orchestration' END, 'in_progress',
+         (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT transition_uuid, step_uuid, CASE WHEN success THEN 'enqueued_for_orchestration' ELSE 'enqueued_as_error_for_orchestration' END, 'in_progress',
          jsonb_build_object(
            'event', CASE WHEN success THEN '{"type": "EnqueueForOrchestration", "data": '
                          ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body::text || '}',
@@ -47,6 +48,11 @@ WITH g AS MATERIALIZED (
            'execution_time_ms', execution_ms),
          sort_key + 1, true, now(), now()
     FROM closed
+), audited AS (
+  INSERT INTO tasker.workflow_step_result_audit (
+         workflow_step_uuid, workflow_step_transition_uuid, task_uuid, worker_uuid, correlation_id, success, execution_time_ms)
+  SELECT step_uuid, transition_uuid, task_uuid, $11::text::uuid, correlation_id, success, execution_ms
+    FROM closed WHERE EXISTS (SELECT FROM stephost.migrations WHERE file = '0011_tasker_audit_beside_results.sql')
 ), updated AS (
   UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
@@ -63,10 +69,10 @@ const sent = `), outgoing AS MATERIALIZED (
 ), listener AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM stephost.orchestrators
                   WHERE heartbeat_at > clock_timestamp() - $13::int * interval '1 ms') AS ours
-), sent AS MATERIALIZED (
-  SELECT pgmq.send_batch('orchestration_step_results', array_agg(message)) FROM outgoing, listener WHERE ours HAVING count(*) > 0
+), sent AS (
+  INSERT INTO pgmq.q_orchestration_step_results (vt, message) SELECT clock_timestamp(), message FROM outgoing, listener WHERE ours
 ), woken AS MATERIALIZED (
-  SELECT pg_notify('pgmq_message_ready.orchestration', '{"event_type":"wake_up"}') FROM sent LIMIT 1
+  SELECT pg_notify('pgmq_message_ready.orchestration', '{"event_type":"wake_up"}') FROM listener WHERE ours AND EXISTS (SELECT FROM outgoing)
 ), told AS MATERIALIZED (
   SELECT tasker.pgmq_send_with_notify('orchestration_step_results', message, 0) FROM outgoing, listener WHERE NOT ours
 ), notified AS MATERIALIZED (

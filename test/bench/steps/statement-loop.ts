@@ -77,7 +77,8 @@ async function loop(database: Database): Promise<void> {
 
 async function main(): Promise<void> {
   const database = new Database({
-    ...{ url, applicationName: 'stephost bench statements' },
+    // As the step path's own pool.
+    ...{ url, applicationName: 'stephost bench statements', byKey: true },
     ...{ connectionsMax: Number(loops) + 1, acquireTimeoutMs: 10_000 },
   })
   await database.start()

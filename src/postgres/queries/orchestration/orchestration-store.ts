@@ -7,7 +7,6 @@ import type {
   OrchestrationStore,
   OrchestrationTransaction,
   TaskMove,
-  TransitionHistory,
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
@@ -20,7 +19,7 @@ import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
 import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
-import { type MoveOptions, moveTasks } from './move-tasks.ts'
+import { moveTasks } from './move-tasks.ts'
 import { operateStep, stepState } from './operate-step.ts'
 import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
 import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
@@ -34,19 +33,9 @@ import { stepViews, taskProgress, taskView } from './task-views.ts'
 /** SQLSTATEs that lie in the data of a statement: class 22, too deep a document, a value that exists twice (design D2). */
 const dataStates = /^(22|54001|23505)/
 
-export interface StoreOptions {
-  /** The database that holds them, where a worker registers its templates in split mode. */
-  readonly queues?: Queryable
-  readonly history?: TransitionHistory
-}
-
-/** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
-export function orchestrationStore(
-  database: Database,
-  { queues = database, history = 'full' }: StoreOptions = {},
-): OrchestrationStore {
+/** `queues`: the database that holds them, where a worker registers its templates in split mode. One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
+export function orchestrationStore(database: Database, queues: Queryable = database): OrchestrationStore {
   const orchestratorId = randomUUID()
-  const options = { orchestratorId, history }
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
@@ -59,12 +48,12 @@ export function orchestrationStore(
     templateKeys: (namespace) => templateKeys(database, namespace),
     createTasks: (tasks) =>
       database.transaction(async (q) => {
-        const answers = await insertTasks(q, tasks, history)
+        const answers = await insertTasks(q, tasks)
         const moves = tasks.flatMap((task, index) => startOf(task, answers[index]))
-        if (moves.length > 0) await moveTasks(q, moves, options)
+        if (moves.length > 0) await moveTasks(q, moves, orchestratorId)
         return answers
       }),
-    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
+    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, orchestratorId))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
     dueRetries: (options) => dueRetries(database, options),
@@ -89,10 +78,10 @@ function startOf(task: NewTask, answer: NewTaskAnswer | undefined): readonly Tas
   if (answer?.status !== 'created') return []
   const hasSteps = task.steps.length > 0
   const path = hasSteps ? startPath : (['initializing', 'complete'] as const)
-  return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps, warning: task.warning }]
+  return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps }]
 }
 
-function orchestrationTransaction(q: Queryable, options: MoveOptions): OrchestrationTransaction {
+function orchestrationTransaction(q: Queryable, orchestratorId: string): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
     lockTasks: (taskIds) => lockTasks(q, taskIds),
@@ -104,13 +93,13 @@ function orchestrationTransaction(q: Queryable, options: MoveOptions): Orchestra
     outcomeDocuments: (stepIds) => outcomeDocuments(q, stepIds),
     taskSteps: (taskIds) => taskSteps(q, taskIds),
     stepPlace: (stepId) => stepPlace(q, stepId),
-    createSteps: (steps, edges) => createSteps(q, steps, edges, options.history),
+    createSteps: (steps, edges) => createSteps(q, steps, edges),
     cancelSteps: (options) => cancelSteps(q, options),
     stepState: (step) => stepState(q, step),
     deadLetter: (entryId) => deadLetter(q, entryId),
     changeDlqEntry: (entryId, change) => changeDlqEntry(q, entryId, change),
     redriveSteps: (options) => redriveSteps(q, options),
     operateStep: (operation) => operateStep(q, operation),
-    moveTasks: (moves) => moveTasks(q, moves, options),
+    moveTasks: (moves) => moveTasks(q, moves, orchestratorId),
   }
 }
