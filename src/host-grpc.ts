@@ -5,10 +5,7 @@ import type { OrchestratorGrpcOptions } from './api/grpc/orchestrator-grpc.ts'
 import type { Config } from './config/config.ts'
 import { packageRoot } from './config/package-root.ts'
 
-type Parts = Pick<
-  OrchestratorGrpcOptions,
-  'tasks' | 'reads' | 'events' | 'health' | 'facts' | 'poolUse' | 'inputSchema' | 'onFault' | 'onWarning'
->
+type Parts = Omit<OrchestratorGrpcOptions, 'host' | 'port' | 'probes' | 'auth' | 'protoRoot'>
 
 export async function makeOrchestratorGrpc({ orchestration }: Config, parts: Parts) {
   const { orchestratorGrpc } = await import('./api/grpc/orchestrator-grpc.ts')

@@ -1,13 +1,13 @@
 // The composition root: introduces the rooms to each other, starts them in order and stops them in reverse.
 
-import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
-import { packageVersion } from './config/package-root.ts'
 import type { CircuitBreakers } from './dispatch/circuit-breakers.ts'
+import type { FoundNamespaces } from './dispatch/found-namespaces.ts'
 import type { Worker } from './dispatch/worker.ts'
 import type { DomainEvents } from './events/domain-events.ts'
 import type { OpenedAdapters } from './host-adapters.ts'
-import { guardedReads, guardedRedrives, guardedTasks, makeCircuits } from './host-circuits.ts'
+import { type HostAddresses, openApis } from './host-apis.ts'
+import { makeCircuits } from './host-circuits.ts'
 import {
   checkDatabase,
   type HostPools,
@@ -16,12 +16,11 @@ import {
   makePools,
   poolFacts,
 } from './host-database.ts'
-import { makeOrchestratorGrpc } from './host-grpc.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
+import { makeFoundNamespaces } from './host-namespaces.ts'
 import { HostSettings } from './host-settings.ts'
-import { shownConfig } from './host-shown-config.ts'
 import { HostTemplates } from './host-templates.ts'
 import { makeTransport, modeInForce, resendEveryDefaultMs, type Transport } from './host-transport.ts'
 import { adjustable, makeWorker, namespacesOf, servedNamespaces } from './host-worker.ts'
@@ -41,7 +40,6 @@ import { TaskEvents } from './orchestration/task-events.ts'
 import type { Database } from './postgres/database.ts'
 import type { Listener } from './postgres/listener.ts'
 import { backgroundStore } from './postgres/queries/orchestration/background-store.ts'
-import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
 import { orchestrationStore } from './postgres/queries/orchestration/orchestration-store.ts'
 import { transitionReads } from './postgres/queries/orchestration/read-transitions.ts'
 
@@ -57,13 +55,6 @@ export interface HostOptions {
   readonly reload?: boolean
   /** `--data-dir`; null: the default. Evidence of handlers that kill their process lies there. */
   readonly dataDir?: string | null
-}
-
-export interface HostAddresses {
-  readonly worker: string | null
-  readonly orchestrator: string | null
-  /** The orchestrator's, `host:port`. */
-  readonly grpc: string | null
 }
 
 /** For each part but the worker, which has its own limits. */
@@ -87,6 +78,7 @@ export class Host implements Lifecycle {
   #worker: Worker | null = null
   #transport: Transport | null = null
   #domainEvents: DomainEvents | null = null
+  #foundNamespaces: FoundNamespaces | null = null
   #isStuck = false
   #addresses: HostAddresses = { worker: null, orchestrator: null, grpc: null }
 
@@ -101,7 +93,9 @@ export class Host implements Lifecycle {
     this.#queueDatabase = queuesUrl === null ? null : makeDatabase(config, queuesUrl, log)
     const listened = { databaseUrl: queuesUrl ?? databaseUrl, database: this.#queueDatabase ?? this.#pools.general }
     this.#listener = this.#listens() ? makeListener({ config, log, ...listened }) : null
-    this.#store = orchestrationStore(this.#pools.orchestration, this.#queueDatabase ?? this.#pools.orchestration)
+    this.#store = orchestrationStore(this.#pools.orchestration, {
+      ...{ queues: this.#queueDatabase ?? this.#pools.orchestration, history: config.orchestration.history },
+    })
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
       reload: options.parts.worker && options.reload === true,
@@ -109,12 +103,15 @@ export class Host implements Lifecycle {
       reloaded: () => {
         this.#worker?.handlersChanged()
         this.#templates.handlersChanged()
+        this.#foundNamespaces?.look()
       },
       templatesChanged: () => this.#templates.filesChanged(),
     })
     this.#templates = new HostTemplates({
       ...{ roots: options.handlerRoots, templatePath: config.templatePath, strict: options.strict, log },
-      ...{ environment: config.templateEnvironment, cache: config.templateCache },
+      environment: config.templateEnvironment,
+      // A host with an orchestrator of its own reads templates where they are registered.
+      cache: options.parts.orchestrator ? null : config.templateCache,
       check: (templates) => (options.parts.worker ? this.#unserved(templates) : []),
       register: (templates) => this.#store.registerTemplates(templates),
       changed: async () => this.#worker?.serveNamespaces(namespacesOf(this.templates)),
@@ -295,6 +292,7 @@ export class Host implements Lifecycle {
     this.#transport = transport
     if (modeInForce(config) !== config.worker.deploymentMode)
       log.info({}, `RabbitMQ only pushes: ${config.worker.deploymentMode} works as ${modeInForce(config)}`)
+    const notifications = config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener
     const made = makeWorker({
       ...{ config, log, leaseDatabase, circuits: this.#circuits, transport, namespaces },
       stepDatabase: this.#pools.steps,
@@ -302,66 +300,28 @@ export class Host implements Lifecycle {
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
       isolated: (runtime) => this.#languages.isolated(runtime),
-      notifications: config.worker.deploymentMode === 'PollingOnly' ? null : this.#listener,
+      notifications,
     })
     this.#worker = made.worker
     this.#domainEvents = made.domainEvents
     await this.#begin(this.#worker, null)
+    this.#foundNamespaces = makeFoundNamespaces({
+      ...{ config, log, worker: made.worker, notifications, database: this.#pools.general },
+      createQueues: (namespaces) => this.#store.createQueues(namespaces),
+    })
+    if (this.#foundNamespaces !== null) await this.#begin(this.#foundNamespaces)
   }
 
   async #serve(): Promise<void> {
     const { config, parts, log } = this.#options
-    const facts = {
-      ...{ version: packageVersion(), environment: config.environment },
-      database_pool_size: config.database.connectionsMax,
-    }
-    const onFault = (error: unknown) => log.error({ err: error }, 'a request failed')
-    const onWarning = (message: string) => log.warn({}, message)
-    const open = async (server: Lifecycle & { readonly address: string | null }) => {
-      await this.#begin(server)
-      return server.address
-    }
-    const { web, grpc: grpcConfig } = config.orchestration
-    const shared = {
-      tasks: guardedTasks(this.#orchestrator, this.#webCircuit),
-      reads: guardedReads(
-        orchestrationReads(this.#pools.general, this.#queueDatabase ?? this.#pools.general),
-        this.#webCircuit,
-      ),
-      events: this.#taskEvents,
-      health: this.#orchestrator,
-      poolUse: () => this.#pools.general.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
-      ...{ facts, onFault, onWarning, inputSchema: config.orchestration.inputSchemaCheck },
-    }
-    const orchestrator =
-      parts.orchestrator && web.enabled
-        ? await open(
-            orchestratorRest({
-              ...web.address,
-              auth: web.auth,
-              ...shared,
-              redrives: guardedRedrives(this.#orchestrator, this.#webCircuit),
-              config: web.configEndpoint ? shownConfig(config) : null,
-              counts: this.#orchestrator,
-              stalenessLimits: config.orchestration.background.stalenessLimits,
-            }),
-          )
-        : null
-    const grpc =
-      parts.orchestrator && grpcConfig.enabled ? await open(await makeOrchestratorGrpc(config, shared)) : null
-    const worker =
-      this.#worker !== null && this.#domainEvents !== null && config.worker.web.enabled
-        ? await open(
-            workerRest({
-              ...config.worker.web.address,
-              auth: config.worker.web.auth,
-              health: this.#workerHealth(this.#worker),
-              domainEvents: this.#domainEvents,
-              ...{ facts, onFault, onWarning },
-            }),
-          )
-        : null
-    this.#addresses = { worker, orchestrator, grpc }
+    const [worker, domainEvents] = [this.#worker, this.#domainEvents]
+    this.#addresses = await openApis({
+      ...{ config, log, database: this.#pools.general, queueDatabase: this.#queueDatabase ?? this.#pools.general },
+      circuit: this.#webCircuit,
+      orchestration: parts.orchestrator ? { orchestrator: this.#orchestrator, events: this.#taskEvents } : null,
+      worker: worker !== null && domainEvents !== null ? { health: this.#workerHealth(worker), domainEvents } : null,
+      begin: (part) => this.#begin(part),
+    })
   }
 
   #workerHealth(worker: Worker): WorkerHealth {

@@ -6,13 +6,13 @@ import { suggestion } from '../model/nearest-name.ts'
 import { packageRoot } from './package-root.ts'
 import { type BackoffConfig, backoffConfig } from './settings/backoff.ts'
 import { type BreakersConfig, breakersConfig } from './settings/breakers.ts'
+import { figuresKeptMs, type TemplateCacheConfig, templateCacheConfig } from './settings/cache.ts'
 import { type DatabaseConfig, databaseConfig } from './settings/database.ts'
 import { type DispatchConfig, dispatchConfig } from './settings/dispatch.ts'
 import { type LimitsConfig, limitsConfig } from './settings/limits.ts'
 import { type OrchestrationConfig, orchestrationConfig } from './settings/orchestration.ts'
 import { type QueuesConfig, queuesConfig } from './settings/queues.ts'
 import { type RuntimesConfig, runtimesConfig } from './settings/runtimes.ts'
-import { type TemplateCacheConfig, templateCacheConfig } from './settings/template-cache.ts'
 import { type WorkerConfig, workerConfig } from './settings/worker.ts'
 import { readSettingsFile, type StatedValue } from './settings-file.ts'
 import { checkedSettings } from './validation.ts'
@@ -37,6 +37,8 @@ export interface Config {
   readonly templateEnvironment: string | null
   /** The cache of Tasker's server; null: it has none. */
   readonly templateCache: TemplateCacheConfig | null
+  /** Of /v1/analytics; null: they are worked out for each request. */
+  readonly figuresKeptMs: number | null
   /** Every value by its key in the files, to compare two configurations. Some are secrets. */
   readonly settings: Readonly<Record<string, unknown>>
 }
@@ -80,6 +82,7 @@ export function loadConfig(options: ConfigOptions): Config {
     templatePath: values.templates.path === '' ? null : values.templates.path,
     templateEnvironment: values.templates.apply_environments ? name : null,
     templateCache: templateCacheConfig(values.common.cache),
+    figuresKeptMs: figuresKeptMs(values.common.cache),
     settings: flat(
       { ...values, limits: { ...values.limits, ...permits }, runtimes: { ...values.runtimes, namespaces } },
       '',

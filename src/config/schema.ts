@@ -2,6 +2,7 @@
 import { retentionSettings } from './settings/background.ts'
 import { backoffSettings } from './settings/backoff.ts'
 import { breakerSettings } from './settings/breakers.ts'
+import { cacheSettings } from './settings/cache.ts'
 import { databaseSettings, queueDatabaseSettings, statementSettings } from './settings/database.ts'
 import { dispatchSettings } from './settings/dispatch.ts'
 import { isPermitTableKey, limitSettings } from './settings/limits.ts'
@@ -9,7 +10,6 @@ import { orchestrationSettings } from './settings/orchestration.ts'
 import { queueSettings, taskerQueueSettings } from './settings/queues.ts'
 import { namespaceRuntimesKey, runtimeSettings } from './settings/runtimes.ts'
 import { boolean, setting, text, type Values } from './settings/setting.ts'
-import { cacheSettings } from './settings/template-cache.ts'
 import { workerSettings } from './settings/worker.ts'
 
 export const schema = {

@@ -7,7 +7,6 @@ export const unusedTaskerKeys = [
   'common.queues.orchestration_namespace',
   'common.queues.worker_namespace',
   'common.queues.naming_pattern',
-  'common.queues.pgmq.queue_depth_thresholds',
   'common.circuit_breakers.global_settings.metrics_collection_interval_seconds',
   'common.circuit_breakers.component_configs.cache',
   'common.mpsc_channels',

@@ -131,6 +131,12 @@ function relationProblems(values: SettingValues): string[] {
     const because = 'the steps of a dead worker are to be back in the queue within the lease and 5 s'
     problems.push(`dispatch.heartbeat_ms = ${heartbeatMs}: must be at most ${heartbeatMaxMs}; ${because}`)
   }
+  const { critical_threshold: critical, overflow_threshold: overflow } =
+    values.common.queues.pgmq.queue_depth_thresholds
+  if (overflow < critical) {
+    const key = 'common.queues.pgmq.queue_depth_thresholds'
+    problems.push(`${key}.overflow_threshold = ${overflow}: must not be below critical_threshold (${critical})`)
+  }
   const auth = [
     ...authProblems(values.orchestration.web.auth, 'orchestration.web.auth'),
     ...authProblems(values.worker.web.auth, 'worker.web.auth'),

@@ -144,6 +144,10 @@ export interface TaskCounts {
   readonly counts: StepCounts
 }
 
+/** Which transitions are written: all, or only those into the state where a transaction leaves a task or step. */
+export const transitionHistories = ['full', 'end_states'] as const
+export type TransitionHistory = (typeof transitionHistories)[number]
+
 /** The states a task walks through, oldest first; never empty. */
 export interface TaskMove {
   readonly taskId: TaskId
@@ -151,6 +155,8 @@ export interface TaskMove {
   readonly path: readonly TaskState[]
   /** True: every ready step of the task is enqueued on the way. */
   readonly enqueue: boolean
+  /** Of a task that was made in this transaction: what is odd about it. */
+  readonly warning?: string | null
 }
 
 /** What an operator does to one step. */

@@ -22,5 +22,8 @@ export function visibleChannel(namespace: string): string {
   return `stephost_visible.${namespace}`
 }
 
+/** Told when a queue was created, of whatever kind, for templates that may follow. Source: wire-protocol §3.3. */
+export const queueCreatedChannel = 'pgmq_queue_created'
+
 /** Told when steps that are in progress were cancelled or resolved: whoever runs one should look whether it is still its own. */
 export const takenBackChannel = 'stephost_taken_back'

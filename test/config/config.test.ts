@@ -54,7 +54,7 @@ describe('the layers', () => {
     expect(config.templatePath).toBeNull()
     expect(config.templateEnvironment).toBeNull()
     expect(config.orchestration).toMatchObject({
-      ...{ inputSchemaCheck: 'warn', decisionsEnabled: true, batchesEnabled: true },
+      ...{ inputSchemaCheck: 'warn', history: 'full', decisionsEnabled: true, batchesEnabled: true },
       ...{ decisionStepsMax: 100, decisionDepthMax: 20, decisionStepsWarn: 50, decisionDepthWarn: 10 },
     })
   })
@@ -220,6 +220,19 @@ describe('a refusal', () => {
   it('knows the cache of Tasker’s server only where it is enabled', () => {
     expect(loadConfig({ environment: {} }).templateCache).toBeNull()
     expect(refusal('[common.cache]\ntemplate_ttl_seconds = 0')).toContain('must be an integer from 1 to 86400')
+  })
+
+  it('keeps figures where there is a cache, and says from when on queues are too deep', () => {
+    const depths = '[common.queues.pgmq.queue_depth_thresholds]'
+    expect(loadConfig({ environment: {} })).toMatchObject({
+      ...{ figuresKeptMs: null, queues: { depthLimits: { queueDepthCritical: 5000, queueDepthOverflow: 10_000 } } },
+    })
+    const text = `[common.cache]\nenabled = true\nanalytics_ttl_seconds = 7\n${depths}\ncritical_threshold = 8\noverflow_threshold = 9`
+    expect(load(text)).toMatchObject({
+      ...{ figuresKeptMs: 7000, queues: { depthLimits: { queueDepthCritical: 8, queueDepthOverflow: 9 } } },
+    })
+    expect(refusal(`${depths}\noverflow_threshold = 4999`)).toContain('must not be below critical_threshold (5000)')
+    expect(refusal('[common.cache]\nanalytics_ttl_seconds = 0')).toContain('must be an integer from 1 to 3600')
   })
 
   it('takes a database of the queues alone, and RabbitMQ, and says where they do not fit', () => {

@@ -181,20 +181,38 @@ describe('a namespace that comes while the host runs', () => {
     expect(rows.map(({ namespaces }) => namespaces)).toEqual([['alpha', 'beta', 'gamma']])
   })
 
+  it('is left to others, unless find_namespaces says otherwise: then the notification of its queue is enough', async () => {
+    const reserved = await start(mode('EventDrivenOnly'))
+    const { host, health } = await start(`${mode('EventDrivenOnly')}[dispatch]\nfind_namespaces = true\n`)
+    await registerElsewhere('epsilon')
+    await place.rows(`SELECT pgmq.create('worker_epsilon_queue')::text`)
+    await eventually('it is served', async () =>
+      ((await health()).facts['supported_namespaces'] as string[]).includes('epsilon'),
+    )
+    await ran(await submit(host, 'epsilon'))
+    expect((await reserved.health()).facts['supported_namespaces']).not.toContain('epsilon')
+  })
+
   it('is served when the configuration names it, though its template is registered by another later', async () => {
     const { host } = await start(
       `${mode('EventDrivenOnly')}[dispatch]\nnamespaces = ["delta"]\nforeign_retry_ms = 100\n`,
     )
-    await place.rows(`INSERT INTO tasker.task_namespaces (name, created_at, updated_at) VALUES ('delta', now(), now())`)
-    await place.rows(
-      `INSERT INTO tasker.named_tasks (task_namespace_uuid, name, version, configuration, created_at, updated_at, identity_strategy)
-       SELECT n.task_namespace_uuid, 'one', '1.0.0', replace(t.configuration::text, '"alpha"', '"delta"')::jsonb, now(), now(), 'strict'
-         FROM tasker.task_namespaces n, tasker.named_tasks t JOIN tasker.task_namespaces a USING (task_namespace_uuid)
-        WHERE n.name = 'delta' AND a.name = 'alpha'`,
-    )
+    await registerElsewhere('delta')
     await ran(await submit(host, 'delta'))
   })
 })
+
+/** By whoever has the template of `alpha` under another name. */
+async function registerElsewhere(namespace: string): Promise<void> {
+  await place.rows(
+    `WITH made AS (INSERT INTO tasker.task_namespaces (name, created_at, updated_at) VALUES ($1, now(), now()) RETURNING *)
+     INSERT INTO tasker.named_tasks (task_namespace_uuid, name, version, configuration, created_at, updated_at, identity_strategy)
+     SELECT made.task_namespace_uuid, 'one', '1.0.0', replace(t.configuration::text, '"alpha"', to_json($1::text)::text)::jsonb, now(), now(), 'strict'
+       FROM made, tasker.named_tasks t JOIN tasker.task_namespaces a USING (task_namespace_uuid)
+      WHERE a.name = 'alpha'`,
+    namespace,
+  )
+}
 
 /** Of all connections of this process; the test itself asks nothing meanwhile. */
 function countStatements() {

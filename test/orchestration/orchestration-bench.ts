@@ -1,7 +1,7 @@
 // What the tests of orchestration start from: a database, a store, templates in a few lines, orchestrators that report their faults.
 
 import type { JsonText } from '../../src/model/json-text.ts'
-import type { OrchestrationStore } from '../../src/model/orchestration-store.ts'
+import type { OrchestrationStore, TransitionHistory } from '../../src/model/orchestration-store.ts'
 import type { TaskRequest } from '../../src/model/task.ts'
 import type { RetryPolicy, StepType, TaskTemplate } from '../../src/model/template.ts'
 import { type BackoffSettings, backoffDefaults } from '../../src/orchestration/backoff.ts'
@@ -89,7 +89,10 @@ export interface Bench {
   close(): Promise<void>
 }
 
-export async function openBench(templates: readonly TaskTemplate[]): Promise<Bench> {
+export async function openBench(
+  templates: readonly TaskTemplate[],
+  { history = 'full' }: { history?: TransitionHistory } = {},
+): Promise<Bench> {
   const testDatabase = await createTestDatabase()
   const database = new Database({
     url: testDatabase.url,
@@ -98,7 +101,7 @@ export async function openBench(templates: readonly TaskTemplate[]): Promise<Ben
     acquireTimeoutMs: 10_000,
   })
   await database.start()
-  const store = orchestrationStore(database)
+  const store = orchestrationStore(database, { history })
   await store.registerTemplates(templates)
   const orchestrators: Orchestrator[] = []
   const faults: Error[] = []
@@ -108,7 +111,7 @@ export async function openBench(templates: readonly TaskTemplate[]): Promise<Ben
     worker: new FakeWorker(database, namespace),
     orchestrator: ({ backoff = noBackoff, timing = {}, ...more } = {}) => {
       const orchestrator = new Orchestrator({
-        store: orchestrationStore(database),
+        store: orchestrationStore(database, { history }),
         wakeUps: null,
         onFault: ({ error }) => faults.push(error),
         onWarning: (message) => warnings.push(message),

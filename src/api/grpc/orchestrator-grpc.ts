@@ -1,11 +1,11 @@
 // The gRPC server of the orchestrator: which services it has and what they are made of. Tasker's port for it is 9190.
 
 import type { HealthFact, HealthSource } from '../../model/health.ts'
-import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
+import type { OrchestrationReads, StalenessLimits } from '../../model/orchestration-reads.ts'
 import type { InputSchemaCheck, TaskService } from '../../model/task.ts'
 import type { TaskEventSource } from '../../model/task-events.ts'
-import { Backpressure, type BackpressureLimits } from '../rest/backpressure.ts'
-import { loadChecks, noPool, type PoolUseSource } from '../rest/servers.ts'
+import { Backpressure, type BackpressureLimits, backpressureDefaults } from '../rest/backpressure.ts'
+import { limitFacts, loadChecks, noPool, type PoolUseSource, stalenessDefaults } from '../rest/servers.ts'
 import { GrpcServer, type GrpcServerOptions } from './grpc-server.ts'
 import { healthService } from './health-service.ts'
 import { stepService } from './step-service.ts'
@@ -24,18 +24,23 @@ export interface OrchestratorGrpcOptions extends Omit<GrpcServerOptions, 'servic
   /** Default `warn`, as for REST. */
   readonly inputSchema?: InputSchemaCheck
   readonly backpressure?: BackpressureLimits
+  readonly stalenessLimits?: StalenessLimits
 }
 
 export function orchestratorGrpc(options: OrchestratorGrpcOptions): GrpcServer {
   const { tasks, reads, events, inputSchema = 'warn', health, facts, poolUse = noPool } = options
-  const backpressure = new Backpressure(reads, options.backpressure)
+  const { backpressure: depthLimits = backpressureDefaults, stalenessLimits = stalenessDefaults } = options
+  const backpressure = new Backpressure(reads, depthLimits)
   return new GrpcServer({
     ...options,
     health: options.probes ?? true,
     services: [
       taskService({ tasks, reads, events, inputSchema, backpressure }),
       stepService({ tasks, reads }),
-      healthService({ health, facts, load: () => loadChecks(poolUse(), backpressure) }),
+      healthService({
+        ...{ health, facts: { ...facts, limits: limitFacts(depthLimits, stalenessLimits) } },
+        load: () => loadChecks(poolUse(), backpressure),
+      }),
     ],
   })
 }

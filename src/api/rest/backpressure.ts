@@ -9,6 +9,8 @@ export interface BackpressureLimits {
   readonly queueDepthOverflow: number
 }
 
+export type DepthLevel = 'normal' | 'critical' | 'overflow'
+
 export const backpressureDefaults: BackpressureLimits = { queueDepthCritical: 5_000, queueDepthOverflow: 10_000 }
 
 /** How long a look at the queues counts. */
@@ -33,19 +35,25 @@ export class Backpressure {
     return this.#depth
   }
 
+  get level(): DepthLevel {
+    if (this.#depth < this.#limits.queueDepthCritical) return 'normal'
+    return this.#depth < this.#limits.queueDepthOverflow ? 'critical' : 'overflow'
+  }
+
   /** Throws a Refusal (503). While the database is away it says nothing: the request itself will tell. */
   async check(): Promise<void> {
     const problem = await this.problem()
     if (problem === null) return
-    const retryS = this.#depth >= this.#limits.queueDepthOverflow ? overflowRetryS : criticalRetryS
-    throw new Refusal(503, 'BACKPRESSURE', problem, retryS)
+    throw new Refusal(503, 'BACKPRESSURE', problem, this.level === 'overflow' ? overflowRetryS : criticalRetryS)
   }
 
   /** null: there is room. */
   async problem(): Promise<string | null> {
     await this.look()
-    if (this.#depth < this.#limits.queueDepthCritical) return null
-    return `Too many results wait to be judged (${this.#depth} or more)`
+    if (this.level === 'normal') return null
+    const { queueDepthCritical: critical, queueDepthOverflow: overflow } = this.#limits
+    const limits = `critical from ${critical} on, overflow from ${overflow} on`
+    return `Too many results wait to be judged (${this.#depth}${this.level === 'overflow' ? ' or more' : ''}; ${limits})`
   }
 
   /** One look for all who ask within a few seconds. */

@@ -28,6 +28,8 @@ export function eventRoutes(app: FastifyInstance, { tasks, events, heartbeatMs }
     const { state } = await tasks.progress(taskId).catch((error: unknown) => {
       throw isHostError(error, 'TASK_NOT_FOUND') ? new Refusal(404, 'NOT_FOUND', 'Resource not found') : error
     })
+    // Answered meanwhile, with 408.
+    if (reply.sent) return reply
     const header = request.headers['last-event-id']
     const last = typeof header === 'string' && header !== '' ? header : null
     if (last?.endsWith(endMark) === true && settledTaskStates.has(state)) return reply.code(204).send()

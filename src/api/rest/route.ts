@@ -39,7 +39,7 @@ export const errorBody: Schema = {
 
 export function route(description: RouteDescription): RouteShorthandOptions {
   const { permission, tag, summary, query, body, answer, answerType = 'application/json' } = description
-  const codes = [...(permission === null ? [] : [401, 403]), ...(description.errors ?? [])]
+  const codes = [...(permission === null ? [] : [401, 403, 408]), ...(description.errors ?? [])]
   const failures = codes.map((code) => [code, { description: meanings[code] ?? 'Refused', ...errorBody }])
   const schema = {
     tags: [tag],
@@ -62,6 +62,7 @@ const meanings: Readonly<Record<number, string>> = {
   401: 'Who are you?',
   403: 'The permission is missing',
   404: 'There is no such thing',
+  408: 'It took longer than the server waits',
   409: 'It exists already, or is not in the state for it',
   415: 'The body must be application/json',
   422: 'A field is missing or of another type',

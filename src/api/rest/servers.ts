@@ -15,7 +15,7 @@ import { dlqRoutes } from './dlq-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { orchestratorHealthRoutes, workerHealthRoutes } from './health-routes.ts'
 import { metricsRoutes, orchestratorMetricsRoutes } from './metrics-routes.ts'
-import { openApiDocument, openApiRoute } from './openapi.ts'
+import { openApiDocument, openApiPage, openApiRoute } from './openapi.ts'
 import { RestServer, type RestServerOptions } from './rest-server.ts'
 import { stepRoutes } from './step-routes.ts'
 import { taskRoutes } from './task-routes.ts'
@@ -48,7 +48,7 @@ export interface OrchestratorRestOptions extends ServerOptions {
 }
 
 /** Source: orchestration-semantics §8.3. */
-const stalenessDefaults: StalenessLimits = {
+export const stalenessDefaults: StalenessLimits = {
   waitingForDependenciesMinutes: 60,
   waitingForRetryMinutes: 30,
   stepsInProcessMinutes: 30,
@@ -67,12 +67,16 @@ export interface WorkerRestOptions extends ServerOptions {
 export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
   const { tasks, reads, events, health, facts, inputSchema = 'warn', config = null, poolUse = noPool } = options
   const { stalenessLimits = stalenessDefaults, auth = authOff, heartbeatMs = 15_000 } = options
-  const backpressure = new Backpressure(reads, options.backpressure ?? backpressureDefaults)
+  const { backpressure: depthLimits = backpressureDefaults } = options
+  const backpressure = new Backpressure(reads, depthLimits)
   return new RestServer({
     ...options,
     routes: async (app) => {
       await openApiDocument(app)
-      orchestratorHealthRoutes(app, { health, facts, load: () => loadChecks(poolUse(), backpressure) })
+      orchestratorHealthRoutes(app, {
+        ...{ health, facts: { ...facts, limits: limitFacts(depthLimits, stalenessLimits) } },
+        load: () => loadChecks(poolUse(), backpressure),
+      })
       orchestratorMetricsRoutes(app, {
         health,
         version: String(facts['version'] ?? ''),
@@ -88,6 +92,7 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
       dlqRoutes(app, { reads, stalenessLimits, redrives: options.redrives ?? null })
       if (config !== null) configRoutes(app, { shown: config, auth })
       openApiRoute(app)
+      await openApiPage(app)
     },
   })
 }
@@ -99,8 +104,22 @@ export async function loadChecks(use: ReturnType<PoolUseSource>, backpressure: B
   const tooDeep = await backpressure.problem()
   return {
     pool_utilization: { ...healthy, ...(isFull ? degraded(`all ${use.max} connections are in use`) : {}) },
-    queue_depth: { ...healthy, ...(tooDeep === null ? {} : degraded(tooDeep)) },
+    queue_depth: { ...healthy, status: depthStatuses[backpressure.level], message: tooDeep },
     channel_saturation: healthy,
+  }
+}
+
+const depthStatuses = { normal: 'healthy', critical: 'degraded', overflow: 'unhealthy' } as const
+
+/** For `info`: from when on the server calls queues too deep and tasks stale. */
+export function limitFacts(depth: BackpressureLimits, stale: StalenessLimits): HealthFact {
+  return {
+    ...{ queue_depth_critical: depth.queueDepthCritical, queue_depth_overflow: depth.queueDepthOverflow },
+    stale_after_minutes: {
+      waiting_for_dependencies: stale.waitingForDependenciesMinutes,
+      waiting_for_retry: stale.waitingForRetryMinutes,
+      steps_in_process: stale.stepsInProcessMinutes,
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 // `dispatch`: leases, waits and graces of the step path. Our own keys; Tasker has none of these.
-import { integerBetween, namespaceNames, setting, type Values } from './setting.ts'
+import { boolean, integerBetween, namespaceNames, setting, type Values } from './setting.ts'
 
 export const dispatchSettings = {
   prefetch_max: setting(integerBetween(0, 10_000), 'Steps claimed ahead of a free permit'),
@@ -23,6 +23,10 @@ export const dispatchSettings = {
     'From the signal to the end; below the grace of whoever sends it',
   ),
   namespaces: setting(namespaceNames, 'Namespaces that are served beside those of the own templates'),
+  find_namespaces: setting(
+    boolean,
+    'Whether namespaces of others are served too once a template of theirs names a callable that is loaded here',
+  ),
   listen_heartbeat_ms: setting(
     integerBetween(100, 600_000),
     'How often a quiet LISTEN connection is asked if it lives',
@@ -43,6 +47,7 @@ export interface DispatchConfig {
   readonly resultsWaitingBytesMax: number
   readonly shutdownMaxMs: number
   readonly namespaces: readonly string[]
+  readonly findNamespaces: boolean
   readonly listenHeartbeatMs: number
   readonly listenAnswerMs: number
 }
@@ -61,6 +66,7 @@ export function dispatchConfig(values: Values<typeof dispatchSettings>): Dispatc
     resultsWaitingBytesMax: values.results_waiting_bytes_max,
     shutdownMaxMs: values.shutdown_max_ms,
     namespaces: values.namespaces,
+    findNamespaces: values.find_namespaces,
     listenHeartbeatMs: values.listen_heartbeat_ms,
     listenAnswerMs: values.listen_answer_ms,
   }

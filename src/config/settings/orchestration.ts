@@ -1,4 +1,5 @@
 // `orchestration`: how the embedded orchestrator finds results and ready steps, and its own addresses.
+import { type TransitionHistory, transitionHistories } from '../../model/orchestration-store.ts'
 import { type InputSchemaCheck, inputSchemaChecks } from '../../model/task.ts'
 import { type BackgroundConfig, backgroundConfig, deadLetterSettings, type retentionSettings } from './background.ts'
 import { type GrpcConfig, grpcConfig, grpcSettings } from './grpc.ts'
@@ -20,6 +21,10 @@ export const orchestrationSettings = {
   input_schema_check: setting(
     oneOf(inputSchemaChecks),
     'What becomes of a context against the input_schema of its template',
+  ),
+  history: setting(
+    oneOf(transitionHistories),
+    'Which transitions of tasks and steps are written: all, or those into states where they rest',
   ),
   decision_points: {
     enabled: setting(boolean, 'Whether decisions make steps'),
@@ -44,6 +49,7 @@ export interface OrchestrationConfig {
   /** How often tasks with retries that are due are looked for. */
   readonly readinessPollIntervalMs: number
   readonly inputSchemaCheck: InputSchemaCheck
+  readonly history: TransitionHistory
   readonly decisionsEnabled: boolean
   readonly batchesEnabled: boolean
   readonly decisionStepsMax: number
@@ -67,6 +73,7 @@ export function orchestrationConfig(
     resultBatchMax: systems.orchestration.processing.batch_size,
     readinessPollIntervalMs: systems.task_readiness.timing.fallback_polling_interval_seconds * 1000,
     inputSchemaCheck: values.input_schema_check,
+    history: values.history,
     decisionsEnabled: values.decision_points.enabled,
     batchesEnabled: values.batch_processing.enabled,
     decisionStepsMax: values.decision_points.max_steps_per_decision,

@@ -17,6 +17,16 @@ export const taskerQueueSettings = {
       integerBetween(10, 10_000),
       'How often orchestration looks at its queues without a notification',
     ),
+    queue_depth_thresholds: {
+      critical_threshold: setting(
+        integerBetween(1, 100_000_000),
+        'From so many messages in a queue of orchestration on new tasks are refused (503)',
+      ),
+      overflow_threshold: setting(
+        integerBetween(1, 100_000_000),
+        'From so many on the client is asked to stay away for twice as long',
+      ),
+    },
   },
   rabbitmq: {
     url: setting(brokerUrl, 'RabbitMQ, where it is the transport', { env: 'RABBITMQ_URL' }),
@@ -39,6 +49,7 @@ export interface QueuesConfig {
   readonly onClaim: 'archive' | 'delete'
   readonly visibilityTimeoutMs: number
   readonly pollIntervalMs: number
+  readonly depthLimits: { readonly queueDepthCritical: number; readonly queueDepthOverflow: number }
   readonly taskRequests: string
   readonly taskFinalizations: string
   readonly stepResults: string
@@ -50,12 +61,14 @@ export function queuesConfig(
   databases: { readonly steps: string; readonly queues: string },
 ): QueuesConfig {
   const { url, prefetch_count: prefetchMax, heartbeat_seconds: heartbeatS } = tasker.rabbitmq
+  const { queue_depth_thresholds: depths } = tasker.pgmq
   return {
     backend: tasker.backend,
     databaseUrl: databases.queues === '' || databases.queues === databases.steps ? null : databases.queues,
     rabbitmq: { url, prefetchMax, heartbeatS },
     onClaim: own.pgmq.on_claim,
     visibilityTimeoutMs: tasker.default_visibility_timeout_seconds * 1000,
+    depthLimits: { queueDepthCritical: depths.critical_threshold, queueDepthOverflow: depths.overflow_threshold },
     pollIntervalMs: tasker.pgmq.poll_interval_ms,
     taskRequests: tasker.orchestration_queues.task_requests,
     taskFinalizations: tasker.orchestration_queues.task_finalizations,

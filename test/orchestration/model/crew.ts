@@ -2,6 +2,7 @@
 
 import type { Worker } from '../../../src/dispatch/worker.ts'
 import { messageOf } from '../../../src/model/host-error.ts'
+import type { TransitionHistory } from '../../../src/model/orchestration-store.ts'
 import type { RuntimeAdapter } from '../../../src/model/runtime-adapter.ts'
 import type { WakeUps } from '../../../src/model/wake-ups.ts'
 import { backoffDefaults } from '../../../src/orchestration/backoff.ts'
@@ -16,6 +17,7 @@ export const leaseMs = 300
 export interface CrewOptions {
   readonly database: Database
   readonly wakeUps: WakeUps | null
+  readonly history: TransitionHistory
   readonly orchestrators: number
   readonly workers: number
   /** One for each life of a worker. */
@@ -76,7 +78,7 @@ export class Crew {
   #beginOrchestrator(which: number): void {
     const mortal = this.#mortal(() => this.#beginOrchestrator(which))
     const orchestrator = new Orchestrator({
-      store: orchestrationStore(mortal),
+      store: orchestrationStore(mortal, { history: this.#options.history }),
       wakeUps: this.#options.wakeUps,
       onFault: ({ part, error }) => {
         if (!mortal.isDead)

@@ -14,6 +14,8 @@ export interface Transition {
   readonly released: boolean
   /** It was taken from a dead worker. */
   readonly recovered: boolean
+  /** The states that a history of end states passes over on the way; null: none. */
+  readonly passed?: readonly string[] | null
 }
 
 export interface StepHistory {
@@ -61,6 +63,51 @@ export async function readHistory(database: Queryable): Promise<History> {
   return { ...left, tasks: tasks.map(({ task }) => JSON.parse(task) as TaskHistory) }
 }
 
+/** A history of end states as the full one that it stands for: with the states that were passed, and `pending` where everything begins. */
+export function unfolded(history: History): History {
+  const tasks = history.tasks.map((task) => ({
+    ...task,
+    transitions: unfoldedChain(task.transitions),
+    steps: task.steps.map((step) => {
+      const { transitions } = step
+      return { ...step, transitions: transitions.length === 0 ? [unmoved] : unfoldedChain(transitions) }
+    }),
+  }))
+  return { ...history, tasks }
+}
+
+const unmoved: Transition = {
+  ...{
+    order: 0.1,
+    from: null,
+    to: 'pending',
+    sortKey: 1,
+    mostRecent: true,
+    event: null,
+    released: false,
+    recovered: false,
+  },
+}
+
+/** What comes between two rows is put between their places; what is written keeps its own sort key's distance to its place, so that a gap stays one. */
+function unfoldedChain(transitions: readonly Transition[]): readonly Transition[] {
+  const all: Transition[] = []
+  const add = (row: Transition, from: string | null, to: string, order: number) =>
+    all.push({ ...row, from, to, order, event: null, mostRecent: false, sortKey: all.length + 1 })
+  for (const [place, row] of transitions.entries()) {
+    const passed = row.passed ?? []
+    const gap = row.sortKey - (place + 1)
+    if (place === 0 && row.from !== null) add(row, null, row.from, row.order - 0.9)
+    let from = row.from
+    for (const [index, to] of passed.entries()) {
+      add(row, from, to, row.order - 0.8 + (0.8 * index) / passed.length)
+      from = to
+    }
+    all.push({ ...row, from, sortKey: all.length + 1 + gap })
+  }
+  return all
+}
+
 /** How many things somebody has yet to do something about; those behind a failed or cancelled step wait for an operator. */
 export async function readOpen(database: Queryable): Promise<number> {
   const [row] = await database.query<{ open: number }>({ name: 'model-open', text: openText })
@@ -71,7 +118,8 @@ export async function readOpen(database: Queryable): Promise<number> {
 function transitionsOf(table: string, key: string, event: string): string {
   return `coalesce((SELECT jsonb_agg(jsonb_build_object(
       'order', w.model_order, 'from', w.from_state, 'to', w.to_state, 'sortKey', w.sort_key, 'mostRecent', w.most_recent,
-      'event', ${event}, 'released', coalesce(w.metadata ? 'released', false), 'recovered', coalesce(w.metadata ? 'recovered_from', false))
+      'event', ${event}, 'released', coalesce(w.metadata ? 'released', false), 'recovered', coalesce(w.metadata ? 'recovered_from', false),
+      'passed', w.metadata -> 'passed')
       ORDER BY w.sort_key, w.model_order) FROM tasker.${table} w WHERE w.${key}), '[]')`
 }
 

@@ -8,7 +8,7 @@ import { Orchestrator } from '../../../src/orchestration/orchestrator.ts'
 import type { Database } from '../../../src/postgres/database.ts'
 import { orchestrationStore } from '../../../src/postgres/queries/orchestration/orchestration-store.ts'
 import { Crew } from './crew.ts'
-import { type History, readHistory, readOpen } from './history.ts'
+import { type History, readHistory, readOpen, unfolded } from './history.ts'
 import { historyProblems } from './history-check.ts'
 import { ModelHandlers } from './model-handlers.ts'
 import { namespace, templateOf } from './plan.ts'
@@ -43,13 +43,13 @@ export class ScheduleRun {
   #malformedMessages = 0
 
   private constructor(schedule: Schedule, { database, wakeUps }: RunPlace) {
-    const { orchestrators, workers, tasks } = schedule
+    const { orchestrators, workers, history, tasks } = schedule
     const handlers = new ModelHandlers(tasks)
     this.#schedule = schedule
     this.#database = database
     this.#handlers = handlers
     this.#crew = new Crew({
-      ...{ database, orchestrators, workers, adapter: () => handlers.adapter() },
+      ...{ database, orchestrators, workers, history, adapter: () => handlers.adapter() },
       wakeUps: schedule.wakeUps ? wakeUps : null,
     })
   }
@@ -68,7 +68,8 @@ export class ScheduleRun {
       buried = (await this.#crew.stop()).buried
     }
     const history = await readHistory(this.#database)
-    const problems = historyProblems(history, {
+    const shown = this.#schedule.history === 'full' ? history : unfolded(history)
+    const problems = historyProblems(shown, {
       ...{ tasks: this.#schedule.tasks, touched: this.#touched, malformedMessages: this.#malformedMessages },
       runs: this.#handlers.runs,
     })
@@ -76,8 +77,8 @@ export class ScheduleRun {
   }
 
   async #work(): Promise<void> {
-    const { tasks, blows } = this.#schedule
-    const store = orchestrationStore(this.#database)
+    const { tasks, blows, history } = this.#schedule
+    const store = orchestrationStore(this.#database, { history })
     await store.registerTemplates(tasks.map(templateOf))
     await this.#crew.start()
     // Not started: it takes the tasks in, as a front that does nothing else.

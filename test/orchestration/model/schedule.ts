@@ -1,5 +1,6 @@
 // Schedules as fast-check draws them: workflows of every shape, who runs them, and the blows that fall meanwhile.
 import fc from 'fast-check'
+import type { TransitionHistory } from '../../../src/model/orchestration-store.ts'
 import { type Ending, type PlannedStep, type PlannedTask, plannedStep, workerOf } from './plan.ts'
 
 export const queues = ['steps', 'results'] as const
@@ -39,6 +40,7 @@ export interface Schedule {
   readonly workers: number
   /** False: everything is found by polling. */
   readonly wakeUps: boolean
+  readonly history: TransitionHistory
   readonly tasks: readonly PlannedTask[]
   readonly blows: readonly ScheduledBlow[]
 }
@@ -153,6 +155,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc
     wakeUps: weighted([3, true], [1, false]),
     tasks: fc.array(fc.array(part, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
     blows: fc.array(fc.record({ afterStatements: fc.nat(150), blow }), { maxLength: 5 }),
+    history: weighted<TransitionHistory>([3, 'full'], [1, 'end_states']),
   })
   .map(({ tasks, blows, ...who }) => ({
     ...who,
@@ -210,7 +213,7 @@ function branchNames(
 
 const simple: StepDraw = { endings: [], attemptsMax: 3, retryable: true, lastsMs: 0, parents: [] }
 export function scheduleText(schedule: Schedule): string {
-  const { orchestrators, workers, wakeUps, tasks, blows } = schedule
+  const { orchestrators, workers, wakeUps, history, tasks, blows } = schedule
   const lines = tasks.flatMap((task) =>
     task.steps.map((one) => {
       const outcome =
@@ -222,6 +225,6 @@ export function scheduleText(schedule: Schedule): string {
   const falls = blows.map(
     ({ afterStatements, blow: one }) => `  after ${afterStatements} statements: ${JSON.stringify(one)}`,
   )
-  const who = `${orchestrators} orchestrators, ${workers} workers, ${wakeUps ? 'with' : 'without'} wake-ups`
+  const who = `${orchestrators} orchestrators, ${workers} workers, ${wakeUps ? 'with' : 'without'} wake-ups, history ${history}`
   return [who, ...lines, ...falls].join('\n')
 }

@@ -1,14 +1,15 @@
 // Makes steps in tasks that run, with their edges and first transitions; the number of statements does not depend on how many.
 
-import type { NewEdge, NewStep } from '../../../model/orchestration-store.ts'
+import type { NewEdge, NewStep, TransitionHistory } from '../../../model/orchestration-store.ts'
 import type { Queryable } from '../../statement.ts'
 import { namedStepsText } from './create-task.ts'
 
-/** Must run in a transaction that holds the tasks' locks. */
+/** Must run in a transaction that holds the tasks' locks. In a history of end states a step that waits for others has no transition yet. */
 export async function createSteps(
   transaction: Queryable,
   steps: readonly NewStep[],
   edges: readonly NewEdge[],
+  history: TransitionHistory,
 ): Promise<void> {
   if (steps.length > 0) {
     const names = [...new Set(steps.map((step) => step.name))]
@@ -24,6 +25,7 @@ export async function createSteps(
         steps.map((step) => step.initialization),
         steps.map((step) => step.batch?.cursor ?? null),
         steps.map((step) => step.batch?.extra ?? null),
+        history === 'full',
       ],
     })
   }
@@ -58,7 +60,7 @@ INSERT INTO tasker.workflow_step_transitions
        (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
 SELECT workflow_step_uuid, 'pending', NULL,
        jsonb_build_object('initial_state', 'pending', 'from_service', 'stephost_orchestrator'), 1, true, now(), now()
-  FROM placed`
+  FROM placed WHERE $8::bool`
 
 // Each end is looked up by its keys: a join with the steps of the tasks would have no index, and there may be thousands of batches.
 const edgesText = `

@@ -2,8 +2,9 @@
 
 import type { TaskId } from '../../../model/ids.ts'
 import { toJsonText } from '../../../model/json-text.ts'
-import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
+import type { NewTask, NewTaskAnswer, TransitionHistory } from '../../../model/orchestration-store.ts'
 import type { Queryable } from '../../statement.ts'
+import { warningText } from './move-tasks.ts'
 
 interface InsertedRow {
   task_uuid: TaskId | null
@@ -16,12 +17,13 @@ interface Created {
 }
 
 /**
- * Must run in a transaction; the tasks are `pending` afterwards. The answers are in the order of the tasks. The identity is SHA-256 over template and the
+ * Must run in a transaction; the tasks and their steps are `pending` afterwards, in a history of end states without a transition that says so. The answers are in the order of the tasks. The identity is SHA-256 over template and the
  * caller's key, or without one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter.
  */
 export async function insertTasks(
   transaction: Queryable,
   tasks: readonly NewTask[],
+  history: TransitionHistory,
 ): Promise<readonly NewTaskAnswer[]> {
   const rows = await transaction.query<InsertedRow>({
     name: 'insert-tasks',
@@ -37,7 +39,11 @@ export async function insertTasks(
     await transaction.query({ name: 'insert-named-steps', text: namedStepsText, values: [names] })
   }
   if (created.length > 0) {
-    await transaction.query({ name: 'insert-workflows', text: workflowsText, values: workflowColumns(created) })
+    await transaction.query({
+      name: 'insert-workflows',
+      text: workflowsText,
+      values: workflowColumns(created, history),
+    })
   }
   return rows.map(answerOf)
 }
@@ -68,7 +74,7 @@ function taskColumns(tasks: readonly NewTask[]): readonly unknown[] {
 }
 
 /** Edges name their steps by their places among all steps of the statement, from 1 on: no join looks for them. */
-function workflowColumns(created: readonly Created[]): readonly unknown[] {
+function workflowColumns(created: readonly Created[], history: TransitionHistory): readonly unknown[] {
   const steps = created.flatMap(({ taskId, task }) => task.steps.map((step) => ({ taskId, step })))
   const edges: { parent: number; child: number }[] = []
   let before = 0
@@ -91,7 +97,8 @@ function workflowColumns(created: readonly Created[]): readonly unknown[] {
     edges.map(({ parent }) => parent),
     edges.map(({ child }) => child),
     created.map(({ taskId }) => taskId),
-    created.map(({ task }) => task.warning?.slice(0, 2_000) ?? null),
+    created.map(({ task }) => warningText(task.warning)),
+    history === 'full',
   ]
 }
 
@@ -153,11 +160,11 @@ WITH given AS MATERIALIZED (
          (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
   SELECT step_uuid, 'pending', NULL,
          jsonb_build_object('initial_state', 'pending', 'from_service', 'task_initializer'), 1, true, now(), now()
-    FROM given ORDER BY place
+    FROM given WHERE $10::bool ORDER BY place
 )
 INSERT INTO tasker.task_transitions
        (task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
 SELECT t.task_uuid, 'pending', NULL,
        jsonb_strip_nulls(jsonb_build_object('initial_state', 'pending', 'from_service', 'task_initializer', 'warning', t.warning)),
        1, true, now(), now()
-  FROM unnest($8::uuid[], $9::text[]) AS t(task_uuid, warning)`
+  FROM unnest($8::uuid[], $9::text[]) AS t(task_uuid, warning) WHERE $10::bool`

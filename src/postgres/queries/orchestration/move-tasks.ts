@@ -1,11 +1,13 @@
 // Moves tasks along their states and enqueues the steps that are ready, with messages and wake-ups, in one statement.
 
 import { HostError } from '../../../model/host-error.ts'
-import type { TaskMove } from '../../../model/orchestration-store.ts'
+import type { TaskMove, TransitionHistory } from '../../../model/orchestration-store.ts'
 import { eventOf, taskMoves } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
 import { stepEventMetadata } from '../step-event.ts'
 import { readyToEnqueue, stepReadiness } from './step-readiness.ts'
+
+const warningCharsMax = 2_000
 
 /** Names what `move-tasks` and `resend-steps` share: messages in, queue and wake-ups out. `outbox` has queue, namespace, message. */
 export const sendOutbox = `
@@ -27,11 +29,16 @@ audience AS MATERIALIZED (
   SELECT (SELECT count(*) FROM batched) + (SELECT count(*) FROM told) + 0 * (SELECT count(*) FROM woken) AS messages
 )`
 
+export interface MoveOptions {
+  readonly orchestratorId: string
+  readonly history: TransitionHistory
+}
+
 /** The tasks must be locked in this transaction. Resolves with the number of steps enqueued. */
 export async function moveTasks(
   transaction: Queryable,
   moves: readonly TaskMove[],
-  orchestratorId: string,
+  { orchestratorId, history }: MoveOptions,
 ): Promise<number> {
   const [row] = await transaction.query<{ enqueued: number }>({
     name: 'move-tasks',
@@ -43,9 +50,16 @@ export async function moveTasks(
       moves.map((move) => move.enqueue),
       orchestratorId,
       moves.map((move) => eventsOf(move).join(',')),
+      moves.map((move) => warningText(move.warning)),
+      history === 'end_states',
     ],
   })
   return row?.enqueued ?? 0
+}
+
+/** A warning that is stored. */
+export function warningText(warning: string | null | undefined): string | null {
+  return warning?.slice(0, warningCharsMax) ?? null
 }
 
 /** One event per move of the walk. Rejects what the table of moves does not have. */
@@ -62,12 +76,17 @@ function eventsOf({ taskId, from, path }: TaskMove): readonly string[] {
 // Each part hands all its columns on to the next: a join of two of them would have no index, and a task may have 10,000 steps.
 // One message per notification for foreign workers, which handle only what they are told of; one bare wake-up while our own workers serve
 // the namespace (design D2). A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
+// Of a history of end states the row names what it passed. A walk that ends where it began writes none: the time of the last one moves on as
+// that of a new row would, because from it everybody tells whether a task is stuck.
 const moveText = `
 WITH moves AS MATERIALIZED (
-  SELECT m.task_uuid, m.from_state, string_to_array(m.path, ',') AS path, m.enqueue, string_to_array(m.events, ',') AS events
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $6::text[]) AS m(task_uuid, from_state, path, enqueue, events)
+  SELECT m.task_uuid, m.from_state, p.path, m.enqueue, string_to_array(m.events, ',') AS events, m.warning,
+         CASE WHEN $8::bool THEN cardinality(p.path) ELSE 1 END AS first, $8::bool AND p.path[cardinality(p.path)] = m.from_state AS stays
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $6::text[], $7::text[]) AS m(task_uuid, from_state, path, enqueue, events, warning)
+   CROSS JOIN LATERAL (SELECT string_to_array(m.path, ',') AS path) p
 ), closed AS (
-  UPDATE tasker.task_transitions t SET most_recent = false, updated_at = now()
+  UPDATE tasker.task_transitions t
+     SET most_recent = m.stays, created_at = CASE WHEN m.stays THEN now() ELSE t.created_at END, updated_at = now()
     FROM moves m WHERE t.task_uuid = m.task_uuid AND t.most_recent AND t.to_state = m.from_state
   RETURNING m.*, t.sort_key
 ), begun AS MATERIALIZED (
@@ -78,10 +97,12 @@ WITH moves AS MATERIALIZED (
 ), walked AS (
   INSERT INTO tasker.task_transitions
          (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = 1 THEN b.from_state ELSE b.path[p.n - 1] END, $5::uuid,
-         jsonb_build_object('event', b.events[p.n]),
-         b.sort_key + p.n, p.n = cardinality(b.path), now(), now()
-    FROM begun b CROSS JOIN LATERAL generate_series(1, cardinality(b.path)) AS p(n)
+  SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = b.first THEN b.from_state ELSE b.path[p.n - 1] END, $5::uuid,
+         jsonb_strip_nulls(jsonb_build_object('event', b.events[p.n], 'passed', CASE WHEN b.first > 1 THEN b.path[1:b.first - 1] END,
+                                              'warning', CASE WHEN b.first > 1 THEN b.warning END)),
+         b.sort_key + 1 + p.n - b.first, p.n = cardinality(b.path), now(), now()
+    FROM begun b CROSS JOIN LATERAL generate_series(b.first, cardinality(b.path)) AS p(n)
+   WHERE NOT b.stays
    ORDER BY b.task_uuid, p.n
 ), finished AS (
   UPDATE tasker.tasks t SET complete = true, completed_at = now(), updated_at = now()

@@ -7,6 +7,7 @@ import type {
   OrchestrationStore,
   OrchestrationTransaction,
   TaskMove,
+  TransitionHistory,
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
@@ -19,7 +20,7 @@ import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
 import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
-import { moveTasks } from './move-tasks.ts'
+import { type MoveOptions, moveTasks } from './move-tasks.ts'
 import { operateStep, stepState } from './operate-step.ts'
 import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
 import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
@@ -33,9 +34,19 @@ import { stepViews, taskProgress, taskView } from './task-views.ts'
 /** SQLSTATEs that lie in the data of a statement: class 22, too deep a document, a value that exists twice (design D2). */
 const dataStates = /^(22|54001|23505)/
 
-/** `queues`: the database that holds them, where a worker registers its templates in split mode. One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
-export function orchestrationStore(database: Database, queues: Queryable = database): OrchestrationStore {
+export interface StoreOptions {
+  /** The database that holds them, where a worker registers its templates in split mode. */
+  readonly queues?: Queryable
+  readonly history?: TransitionHistory
+}
+
+/** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
+export function orchestrationStore(
+  database: Database,
+  { queues = database, history = 'full' }: StoreOptions = {},
+): OrchestrationStore {
   const orchestratorId = randomUUID()
+  const options = { orchestratorId, history }
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
@@ -48,12 +59,12 @@ export function orchestrationStore(database: Database, queues: Queryable = datab
     templateKeys: (namespace) => templateKeys(database, namespace),
     createTasks: (tasks) =>
       database.transaction(async (q) => {
-        const answers = await insertTasks(q, tasks)
+        const answers = await insertTasks(q, tasks, history)
         const moves = tasks.flatMap((task, index) => startOf(task, answers[index]))
-        if (moves.length > 0) await moveTasks(q, moves, orchestratorId)
+        if (moves.length > 0) await moveTasks(q, moves, options)
         return answers
       }),
-    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, orchestratorId))),
+    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
     dueRetries: (options) => dueRetries(database, options),
@@ -78,10 +89,10 @@ function startOf(task: NewTask, answer: NewTaskAnswer | undefined): readonly Tas
   if (answer?.status !== 'created') return []
   const hasSteps = task.steps.length > 0
   const path = hasSteps ? startPath : (['initializing', 'complete'] as const)
-  return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps }]
+  return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps, warning: task.warning }]
 }
 
-function orchestrationTransaction(q: Queryable, orchestratorId: string): OrchestrationTransaction {
+function orchestrationTransaction(q: Queryable, options: MoveOptions): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
     lockTasks: (taskIds) => lockTasks(q, taskIds),
@@ -93,13 +104,13 @@ function orchestrationTransaction(q: Queryable, orchestratorId: string): Orchest
     outcomeDocuments: (stepIds) => outcomeDocuments(q, stepIds),
     taskSteps: (taskIds) => taskSteps(q, taskIds),
     stepPlace: (stepId) => stepPlace(q, stepId),
-    createSteps: (steps, edges) => createSteps(q, steps, edges),
+    createSteps: (steps, edges) => createSteps(q, steps, edges, options.history),
     cancelSteps: (options) => cancelSteps(q, options),
     stepState: (step) => stepState(q, step),
     deadLetter: (entryId) => deadLetter(q, entryId),
     changeDlqEntry: (entryId, change) => changeDlqEntry(q, entryId, change),
     redriveSteps: (options) => redriveSteps(q, options),
     operateStep: (operation) => operateStep(q, operation),
-    moveTasks: (moves) => moveTasks(q, moves, orchestratorId),
+    moveTasks: (moves) => moveTasks(q, moves, options),
   }
 }

@@ -39,9 +39,9 @@ WITH period AS (
 )
 SELECT json_build_object(
   'total_tasks', (SELECT count(*) FROM tasker.tasks),
-  'active_tasks', (SELECT count(DISTINCT s.task_uuid) FROM tasker.workflow_step_transitions w
-                     JOIN tasker.workflow_steps s ON s.workflow_step_uuid = w.workflow_step_uuid
-                    WHERE w.most_recent AND w.to_state NOT IN ('complete', 'error', 'resolved_manually')),
+  'active_tasks', (SELECT count(DISTINCT s.task_uuid) FROM tasker.workflow_steps s
+                     LEFT JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent
+                    WHERE coalesce(w.to_state, 'pending') NOT IN ('complete', 'error', 'resolved_manually')),
   'completed_tasks', c.completed, 'failed_tasks', c.failed,
   'completion_rate', ${share('c.completed', 'c.tasks')}, 'error_rate', ${share('c.failed', 'c.tasks')},
   'average_task_duration_seconds', d.task_seconds, 'average_step_duration_seconds', d.step_seconds,
@@ -70,7 +70,9 @@ const taskStateCounts = `
 
 const stepStateCounts = `
   SELECT json_object_agg(state || '_steps', number) FROM (
-    SELECT to_state AS state, count(*) AS number FROM tasker.workflow_step_transitions WHERE most_recent GROUP BY 1 ORDER BY 1) x`
+    SELECT coalesce(w.to_state, 'pending') AS state, count(*) AS number
+      FROM tasker.workflow_steps s
+      LEFT JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent GROUP BY 1 ORDER BY 1) x`
 
 const bottlenecksText = `
 WITH executed AS MATERIALIZED (

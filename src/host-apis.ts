@@ -1,0 +1,95 @@
+// The APIs of one host: the orchestrator's over REST and gRPC, the worker's over REST; made from the configuration and opened in order.
+
+import { withKeptFigures } from './api/rest/kept-figures.ts'
+import { orchestratorRest, workerRest } from './api/rest/servers.ts'
+import type { Config } from './config/config.ts'
+import { packageVersion } from './config/package-root.ts'
+import type { DomainEvents } from './events/domain-events.ts'
+import { guardedReads, guardedRedrives, guardedTasks } from './host-circuits.ts'
+import { makeOrchestratorGrpc } from './host-grpc.ts'
+import type { HostLog } from './host-health.ts'
+import { shownConfig } from './host-shown-config.ts'
+import type { CircuitBreaker } from './model/circuit-breaker.ts'
+import type { WorkerHealthSource } from './model/health.ts'
+import type { Lifecycle } from './model/lifecycle.ts'
+import type { TaskEventSource } from './model/task-events.ts'
+import type { Orchestrator } from './orchestration/orchestrator.ts'
+import type { Database } from './postgres/database.ts'
+import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
+
+/** null: not served. */
+export interface HostAddresses {
+  readonly worker: string | null
+  readonly orchestrator: string | null
+  /** The orchestrator's, `host:port`. */
+  readonly grpc: string | null
+}
+
+export interface HostApiParts {
+  readonly config: Config
+  readonly log: Pick<HostLog, 'warn' | 'error'>
+  readonly database: Database
+  /** Has the queues of pgmq. */
+  readonly queueDatabase: Database
+  readonly circuit: CircuitBreaker
+  /** null: the host has none, as for the worker. */
+  readonly orchestration: { readonly orchestrator: Orchestrator; readonly events: TaskEventSource } | null
+  readonly worker: { readonly health: WorkerHealthSource; readonly domainEvents: DomainEvents } | null
+  /** Starts a part, and stops it with the host. */
+  begin(part: Lifecycle): Promise<void>
+}
+
+/** Rejects with what the servers reject with at their start. */
+export async function openApis(parts: HostApiParts): Promise<HostAddresses> {
+  const { config, log, worker } = parts
+  const common = {
+    facts: {
+      ...{ version: packageVersion(), environment: config.environment },
+      database_pool_size: config.database.connectionsMax,
+    },
+    onFault: (error: unknown) => log.error({ err: error }, 'a request failed'),
+    onWarning: (message: string) => log.warn({}, message),
+  }
+  const open = async (server: Lifecycle & { readonly address: string | null }) => {
+    await parts.begin(server)
+    return server.address
+  }
+  const { web, grpc: grpcConfig } = config.orchestration
+  const orchestration = orchestrationApi(parts)
+  const orchestrator =
+    orchestration !== null && web.enabled
+      ? await open(
+          orchestratorRest({
+            ...{ ...web.address, auth: web.auth, requestTimeoutMs: web.requestTimeoutMs },
+            ...{ ...common, ...orchestration },
+          }),
+        )
+      : null
+  const grpc =
+    orchestration !== null && grpcConfig.enabled
+      ? await open(await makeOrchestratorGrpc(config, { ...common, ...orchestration }))
+      : null
+  const { address, auth, requestTimeoutMs, enabled } = config.worker.web
+  const ofWorker =
+    worker !== null && enabled
+      ? await open(workerRest({ ...{ ...address, auth, requestTimeoutMs }, ...common, ...worker }))
+      : null
+  return { worker: ofWorker, orchestrator, grpc }
+}
+
+/** What both APIs of the orchestrator work with; one of each, so that they also share what is kept. */
+function orchestrationApi({ config, orchestration, database, queueDatabase, circuit }: HostApiParts) {
+  if (orchestration === null) return null
+  const { orchestrator, events } = orchestration
+  const { web, inputSchemaCheck, background } = config.orchestration
+  const reads = guardedReads(orchestrationReads(database, queueDatabase), circuit)
+  return {
+    tasks: guardedTasks(orchestrator, circuit),
+    reads: config.figuresKeptMs === null ? reads : withKeptFigures(reads, { keptMs: config.figuresKeptMs }),
+    redrives: guardedRedrives(orchestrator, circuit),
+    ...{ events, health: orchestrator, counts: orchestrator, inputSchema: inputSchemaCheck },
+    ...{ stalenessLimits: background.stalenessLimits, backpressure: config.queues.depthLimits },
+    poolUse: () => database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
+    config: web.configEndpoint ? shownConfig(config) : null,
+  }
+}

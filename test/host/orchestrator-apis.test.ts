@@ -1,0 +1,92 @@
+// What a configuration says of the orchestrator's APIs reaches them, in a host as it is started.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { loadConfig } from '../../src/config/config.ts'
+import { Host } from '../../src/host.ts'
+import { Database } from '../../src/postgres/database.ts'
+import { orchestrationStore } from '../../src/postgres/queries/orchestration/orchestration-store.ts'
+import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
+import { request, sketch } from '../orchestration/orchestration-bench.ts'
+
+let testDatabase: TestDatabase
+let database: Database
+let directory: string
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase()
+  const limits = { connectionsMax: 2, acquireTimeoutMs: 10_000 }
+  database = new Database({ url: testDatabase.url, applicationName: 'api test', ...limits })
+  await database.start()
+  await orchestrationStore(database).registerTemplates([sketch('single', { one: {} })])
+  directory = mkdtempSync(join(tmpdir(), 'stephost-apis-'))
+})
+afterAll(async () => {
+  rmSync(directory, { recursive: true, force: true })
+  await database.stop()
+  await testDatabase.drop()
+})
+
+async function serve(text: string) {
+  const file = join(directory, 'site.toml')
+  writeFileSync(file, text)
+  const environment = { DATABASE_URL: testDatabase.url, TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: '127.0.0.1:0' }
+  const say = () => {}
+  const host = new Host({
+    config: loadConfig({
+      environment: { ...environment, TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: '127.0.0.1:0' },
+      file,
+    }),
+    log: { info: say, warn: say, error: say, handler: say },
+    ...{ handlerRoots: [], databaseUrl: testDatabase.url, strict: false, dataDir: directory },
+    parts: { worker: false, orchestrator: true, rest: true },
+  })
+  onTestFinished(() => host.stop())
+  await host.start()
+  return {
+    tasks: host.tasks,
+    get: async (path: string) => {
+      const response = await fetch(`${host.addresses().orchestrator}${path}`)
+      // biome-ignore lint/suspicious/noExplicitAny: a document of any shape.
+      return { status: response.status, body: (await response.json()) as any }
+    },
+  }
+}
+
+describe('a host with an orchestrator', () => {
+  it('shows the depths and the minutes that are configured', async () => {
+    const { get } = await serve(
+      `[common.queues.pgmq.queue_depth_thresholds]
+critical_threshold = 70
+overflow_threshold = 80
+[orchestration.dlq.staleness_detection.thresholds]
+waiting_for_retry_minutes = 9`,
+    )
+    const { info } = (await get('/health/detailed')).body
+    expect(info.limits).toEqual({
+      ...{ queue_depth_critical: 70, queue_depth_overflow: 80 },
+      stale_after_minutes: { waiting_for_dependencies: 60, waiting_for_retry: 9, steps_in_process: 30 },
+    })
+  })
+
+  it('waits as long as request_timeout_ms says', async () => {
+    const { get } = await serve('[orchestration.web]\nrequest_timeout_ms = 100')
+    await database.transaction(async (transaction) => {
+      await transaction.query({ text: 'LOCK TABLE tasker.tasks IN ACCESS EXCLUSIVE MODE' })
+      const response = await get('/v1/tasks')
+      expect([response.status, response.body.error.code]).toEqual([408, 'TIMEOUT'])
+    })
+  })
+
+  it.each([
+    ['keeps figures where the cache is on', true, 0],
+    ['works figures out anew where it is off', false, 1],
+  ])('%s', async (_what, enabled, counted) => {
+    const { get, tasks } = await serve(`[common.cache]\nenabled = ${enabled}\nbackend = "moka"`)
+    const figures = async () => (await get('/v1/analytics/performance')).body
+    const { total_tasks: before } = await figures()
+    await tasks.createTask(request('single'))
+    expect((await figures()).total_tasks).toBe(before + counted)
+  })
+})
