@@ -33,7 +33,8 @@ export class GrpcClient {
 
   static async open(address: string, service: string): Promise<GrpcClient> {
     const root = join(packageRoot(), 'proto')
-    const files = ['tasks', 'steps', 'health'].map((name) => `tasker/v1/${name}.proto`)
+    const names = ['tasks', 'steps', 'health', 'templates', 'analytics', 'dlq', 'config']
+    const files = names.map((name) => `tasker/v1/${name}.proto`)
     const options = { keepCase: true, longs: Number, enums: String, defaults: false, includeDirs: [root] }
     const loaded = loadPackageDefinition(await load(files, options)) as Answer
     const Service = loaded.tasker.v1[service] as ServiceClientConstructor

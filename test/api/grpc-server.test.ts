@@ -125,7 +125,7 @@ async function health(address: string, service: string): Promise<unknown> {
 }
 
 describe('what the server tells of itself', () => {
-  const ours = ['tasker.v1.HealthService', 'tasker.v1.StepService', 'tasker.v1.TaskService']
+  const ours = ['Analytics', 'Dlq', 'Health', 'Step', 'Task', 'Template'].map((name) => `tasker.v1.${name}Service`)
   const unimplemented = 12
   const notFound = 5
 

@@ -94,7 +94,11 @@ export class GrpcServer implements Lifecycle {
 
   async #build(authenticator: Authenticator, ending: AbortSignal) {
     const { services, protoRoot, onFault, reflection = true } = this.#options
-    const files = await loadProtoFiles(protoRoot)
+    // Only those: reflection shows what is served.
+    const files = await loadProtoFiles(
+      protoRoot,
+      services.map(({ file }) => file),
+    )
     const server = new Server(channelOptions(this.#options))
     for (const { name, methods } of services) {
       const handlers = Object.entries(methods).map(([method, description]) => [

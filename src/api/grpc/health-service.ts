@@ -9,6 +9,7 @@ export function healthService(parts: HealthParts): Service {
   const open = (answer: () => Promise<Message>) => ({ permission: null, answer })
   return {
     name: 'tasker.v1.HealthService',
+    file: 'tasker/v1/health.proto',
     methods: {
       CheckHealth: open(async () => withTime(health.basic('healthy'))),
       CheckLiveness: open(async () => withTime(health.basic('alive'))),

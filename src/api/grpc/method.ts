@@ -37,6 +37,8 @@ export type Method = UnaryMethod | StreamMethod
 export interface Service {
   /** With its package. */
   readonly name: string
+  /** That states it, below the directory of the protocol files. */
+  readonly file: string
   readonly methods: Readonly<Record<string, Method>>
 }
 

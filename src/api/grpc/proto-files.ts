@@ -5,10 +5,8 @@ import type { ServiceDefinition } from '@grpc/grpc-js'
 import { load, type PackageDefinition } from '@grpc/proto-loader'
 import { protoPath as healthProto } from 'grpc-health-check'
 
-const files = ['tasker/v1/tasks.proto', 'tasker/v1/steps.proto', 'tasker/v1/health.proto']
-
-/** `root`: the directory that holds tasker/v1. */
-export function loadProtoFiles(root: string): Promise<PackageDefinition> {
+/** `root`: the directory that holds tasker/v1. `files`: below it. */
+export function loadProtoFiles(root: string, files: readonly string[]): Promise<PackageDefinition> {
   return load(
     files.map((file) => join(root, file)),
     // Fields have the names of REST; what was not sent stays away, so that a missing field is told from an empty one.

@@ -90,11 +90,12 @@ export function jsonObject(fields: Message, documents: Readonly<Record<string, J
   return `{${members.join(',')}}` as JsonText
 }
 
-/** Every text whose name ends in `_at` is a time: RFC 3339 in UTC with at most nanoseconds, with `Z` or without. */
-export function withTimes(fields: Message): Message {
+/** Every text whose name ends in `_at` or is in `names` is a time: RFC 3339 in UTC with at most nanoseconds, with `Z` or without. */
+export function withTimes(fields: Message, names: readonly string[] = []): Message {
+  const isTime = (key: string) => key.endsWith('_at') || names.includes(key)
   const convert = ([key, value]: [string, unknown]) => [
     key,
-    key.endsWith('_at') && typeof value === 'string' ? timestamp(value) : value,
+    isTime(key) && typeof value === 'string' ? timestamp(value) : value,
   ]
   return Object.fromEntries(Object.entries(fields).map(convert))
 }

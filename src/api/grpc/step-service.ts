@@ -9,7 +9,7 @@ import { foundStep } from '../rest/step-routes.ts'
 import { auditMessage, stepMessage } from './messages.ts'
 import type { Message, Service } from './method.ts'
 import { jsonObject, sentDocument, sentMessage } from './protobuf-document.ts'
-import { sentText } from './task-service.ts'
+import { sentText } from './sent-fields.ts'
 
 export interface StepServiceParts {
   readonly tasks: TaskService
@@ -19,6 +19,7 @@ export interface StepServiceParts {
 export function stepService({ tasks, reads }: StepServiceParts): Service {
   return {
     name: 'tasker.v1.StepService',
+    file: 'tasker/v1/steps.proto',
     methods: {
       GetStep: { permission: 'steps:read', answer: async (request) => stepMessage(await named(reads, request)) },
       ListSteps: {

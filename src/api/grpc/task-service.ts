@@ -13,6 +13,7 @@ import { foundTask, known } from '../rest/task-routes.ts'
 import { contextMessage, summaryMessage, taskMessage } from './messages.ts'
 import type { Message, Service } from './method.ts'
 import { jsonObject, sentDocument, sentMessage } from './protobuf-document.ts'
+import { sentQuery, sentText } from './sent-fields.ts'
 import { streamTaskStatus } from './task-status-stream.ts'
 
 export interface TaskServiceParts {
@@ -27,6 +28,7 @@ export function taskService(parts: TaskServiceParts): Service {
   const { tasks, reads } = parts
   return {
     name: 'tasker.v1.TaskService',
+    file: 'tasker/v1/tasks.proto',
     methods: {
       CreateTask: { permission: 'tasks:create', answer: (request) => createTask(parts, request) },
       GetTask: {
@@ -49,12 +51,6 @@ export function taskService(parts: TaskServiceParts): Service {
   }
 }
 
-/** What was not sent is the empty text. */
-export function sentText(request: Message, field: string): string {
-  const value = request[field]
-  return typeof value === 'string' ? value : ''
-}
-
 async function createTask({ tasks, backpressure, inputSchema }: TaskServiceParts, request: Message): Promise<Message> {
   const { context: _, context_json, ...fields } = request
   const struct = sentMessage(request, 'context')
@@ -66,8 +62,7 @@ async function createTask({ tasks, backpressure, inputSchema }: TaskServiceParts
 }
 
 async function listTasks(reads: OrchestrationReads, request: Message): Promise<Message> {
-  const query = Object.entries(request).map(([name, value]) => [name, String(value)])
-  const { page, perPage, filter } = readTaskListQuery(Object.fromEntries(query))
+  const { page, perPage, filter } = readTaskListQuery(sentQuery(request))
   const found = await reads.tasks(filter, { offset: (page - 1) * perPage, limit: perPage })
   return { tasks: found.tasks.map(taskMessage), pagination: pagination(page, perPage, found.totalCount) }
 }

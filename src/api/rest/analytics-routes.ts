@@ -18,16 +18,29 @@ export interface AnalyticsParts {
   readonly poolUse: () => number
 }
 
-export function analyticsRoutes(app: FastifyInstance, { reads, poolUse }: AnalyticsParts): void {
-  app.get('/v1/analytics/performance', performanceRoute, async (request, reply) => {
-    const { hours } = readQuery(request.query, { hours: integer(1, hoursMax, 24) })
-    return sendDocument(reply, await reads.performance(hours))
-  })
-  app.get('/v1/analytics/bottlenecks', bottlenecksRoute, async (request, reply) => {
-    const shape = { limit: integer(1, 100, 10), min_executions: integer(1, 1_000_000, 5) }
-    const { limit, min_executions: executionsMin } = readQuery(request.query, shape)
-    return sendDocument(reply, bottlenecksDocument(await reads.bottlenecks({ limit, executionsMin }), poolUse()))
-  })
+/** The figures by the query of a request, for all APIs. Both reject with a Refusal (400). */
+export function analytics({ reads, poolUse }: AnalyticsParts) {
+  return {
+    performance: async (query: unknown): Promise<JsonText> => {
+      const { hours } = readQuery(query, { hours: integer(1, hoursMax, 24) })
+      return reads.performance(hours)
+    },
+    bottlenecks: async (query: unknown): Promise<JsonText> => {
+      const shape = { limit: integer(1, 100, 10), min_executions: integer(1, 1_000_000, 5) }
+      const { limit, min_executions: executionsMin } = readQuery(query, shape)
+      return bottlenecksDocument(await reads.bottlenecks({ limit, executionsMin }), poolUse())
+    },
+  }
+}
+
+export function analyticsRoutes(app: FastifyInstance, parts: AnalyticsParts): void {
+  const figures = analytics(parts)
+  app.get('/v1/analytics/performance', performanceRoute, async (request, reply) =>
+    sendDocument(reply, await figures.performance(request.query)),
+  )
+  app.get('/v1/analytics/bottlenecks', bottlenecksRoute, async (request, reply) =>
+    sendDocument(reply, await figures.bottlenecks(request.query)),
+  )
 }
 
 interface Slow {

@@ -18,8 +18,9 @@ export interface ShownConfig {
   readonly messaging: { readonly backend: string; readonly queues: readonly string[] }
 }
 
-export function configRoutes(app: FastifyInstance, { shown, auth }: { shown: ShownConfig; auth: AuthSettings }): void {
-  app.get('/config', configRoute, async () => ({
+/** The document, for all APIs. */
+export function configDocument({ shown, auth }: { shown: ShownConfig; auth: AuthSettings }) {
+  return {
     metadata: { timestamp: new Date().toISOString(), environment: shown.environment, version: shown.version },
     auth: {
       enabled: auth.enabled,
@@ -40,7 +41,11 @@ export function configRoutes(app: FastifyInstance, { shown, auth }: { shown: Sho
     database_pools: { web_api_pool_size: shown.connectionsMax, web_api_max_connections: shown.connectionsMax },
     deployment_mode: shown.deploymentMode,
     messaging: shown.messaging,
-  }))
+  }
+}
+
+export function configRoutes(app: FastifyInstance, parts: { shown: ShownConfig; auth: AuthSettings }): void {
+  app.get('/config', configRoute, async () => configDocument(parts))
 }
 
 const configRoute = route({ permission: 'system:config_read', tag: 'config', summary: 'The configuration in force' })

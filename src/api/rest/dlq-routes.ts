@@ -1,6 +1,7 @@
 // Dead letters: reads, and what an investigation notes down. The task itself goes on only where `redrive` asks for it. Source: orchestration-semantics §6.9.
 
 import type { FastifyInstance } from 'fastify'
+import type { JsonText } from '../../model/json-text.ts'
 import {
   type DlqChangeAnswer,
   type DlqResolution,
@@ -12,7 +13,7 @@ import type { RedriveAnswer, RedriveService } from '../../model/redrive.ts'
 import { readDlqRequest, resolutionOf } from './dlq-request.ts'
 import { integer, type Parameter, readQuery } from './query-string.ts'
 import { Refusal } from './refusal.ts'
-import { checkedUuid, route, sendDocument, sendFound } from './route.ts'
+import { checkedUuid, found, route, sendDocument } from './route.ts'
 
 const offsetMax = 100_000_000
 
@@ -22,35 +23,54 @@ export interface DlqParts {
   readonly redrives: RedriveService | null
 }
 
-export function dlqRoutes(app: FastifyInstance, { reads, stalenessLimits, redrives }: DlqParts): void {
-  app.get('/v1/dlq', listRoute, async (request, reply) => {
-    const shape = { resolution_status: resolution, limit: integer(1, 1000, 50), offset: integer(0, offsetMax, 0) }
-    const { resolution_status: status, limit, offset } = readQuery(request.query, shape)
-    return sendDocument(reply, await reads.dlqEntries({ status, limit, offset }))
-  })
+/** What is done with dead letters by the query or the body of a request, for all APIs. All reject with a Refusal. */
+export function deadLetters({ reads, stalenessLimits, redrives }: DlqParts) {
+  return {
+    entries: async (query: unknown): Promise<JsonText> => {
+      const shape = { resolution_status: resolution, limit: integer(1, 1000, 50), offset: integer(0, offsetMax, 0) }
+      const { resolution_status: status, limit, offset } = readQuery(query, shape)
+      return reads.dlqEntries({ status, limit, offset })
+    },
+    entryOf: async (task: string): Promise<JsonText> => found(await reads.dlqEntryOf(checkedUuid(task))),
+    change: async (entry: string, body: unknown) => {
+      const entryId = checkedUuid(entry)
+      const { change, redrive } = readDlqRequest(body)
+      const message = redrive
+        ? redriven(await services(redrives).redrive(entryId, change))
+        : changed(await reads.changeDlqEntry(entryId, change))
+      return { success: true, message, dlq_entry_uuid: entryId }
+    },
+    stats: async (query: unknown): Promise<JsonText> => {
+      readQuery(query, {})
+      return reads.dlqStats()
+    },
+    investigationQueue: async (query: unknown): Promise<JsonText> =>
+      reads.investigationQueue(readQuery(query, { limit: integer(1, 1000, 100) }).limit),
+    staleness: async (query: unknown): Promise<JsonText> => {
+      const { limit } = readQuery(query, { limit: integer(1, 1000, 100) })
+      return reads.staleness({ limit, limits: stalenessLimits })
+    },
+  }
+}
+
+export function dlqRoutes(app: FastifyInstance, parts: DlqParts): void {
+  const letters = deadLetters(parts)
+  app.get('/v1/dlq', listRoute, async (request, reply) => sendDocument(reply, await letters.entries(request.query)))
   app.get<{ Params: { task: string } }>('/v1/dlq/task/:task', taskRoute, async (request, reply) =>
-    sendFound(reply, await reads.dlqEntryOf(checkedUuid(request.params.task))),
+    sendDocument(reply, await letters.entryOf(request.params.task)),
   )
-  app.patch<{ Params: { entry: string } }>('/v1/dlq/entry/:entry', changeRoute, async (request) => {
-    const entry = checkedUuid(request.params.entry)
-    const { change, redrive } = readDlqRequest(request.body)
-    const message = redrive
-      ? redriven(await services(redrives).redrive(entry, change))
-      : changed(await reads.changeDlqEntry(entry, change))
-    return { success: true, message, dlq_entry_uuid: entry }
-  })
-  app.get('/v1/dlq/stats', statsRoute, async (request, reply) => {
-    readQuery(request.query, {})
-    return sendDocument(reply, await reads.dlqStats())
-  })
-  app.get('/v1/dlq/investigation-queue', queueRoute, async (request, reply) => {
-    const { limit } = readQuery(request.query, { limit: integer(1, 1000, 100) })
-    return sendDocument(reply, await reads.investigationQueue(limit))
-  })
-  app.get('/v1/dlq/staleness', stalenessRoute, async (request, reply) => {
-    const { limit } = readQuery(request.query, { limit: integer(1, 1000, 100) })
-    return sendDocument(reply, await reads.staleness({ limit, limits: stalenessLimits }))
-  })
+  app.patch<{ Params: { entry: string } }>('/v1/dlq/entry/:entry', changeRoute, async (request) =>
+    letters.change(request.params.entry, request.body),
+  )
+  app.get('/v1/dlq/stats', statsRoute, async (request, reply) =>
+    sendDocument(reply, await letters.stats(request.query)),
+  )
+  app.get('/v1/dlq/investigation-queue', queueRoute, async (request, reply) =>
+    sendDocument(reply, await letters.investigationQueue(request.query)),
+  )
+  app.get('/v1/dlq/staleness', stalenessRoute, async (request, reply) =>
+    sendDocument(reply, await letters.staleness(request.query)),
+  )
 }
 
 function services(redrives: RedriveService | null): RedriveService {

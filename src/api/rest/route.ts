@@ -78,8 +78,8 @@ export function sendDocument(reply: FastifyReply, text: JsonText): FastifyReply 
   return reply.type('application/json').send(text)
 }
 
-/** 404 where there is nothing to send. */
-export function sendFound(reply: FastifyReply, text: JsonText | null, message = 'Resource not found'): FastifyReply {
+/** Throws a Refusal (404) where there is nothing. */
+export function found(text: JsonText | null, message = 'Resource not found'): JsonText {
   if (text === null) throw new Refusal(404, 'NOT_FOUND', message)
-  return sendDocument(reply, text)
+  return text
 }

@@ -127,7 +127,7 @@ function degraded(message: string) {
   return { status: 'degraded', message } as const
 }
 
-function shareOf({ active, max }: ReturnType<PoolUseSource>): number {
+export function shareOf({ active, max }: ReturnType<PoolUseSource>): number {
   return max === 0 ? 0 : Math.round((active / max) * 100) / 100
 }
 

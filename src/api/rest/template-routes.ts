@@ -1,23 +1,38 @@
 // The registered templates. Source: orchestration-semantics §6.7.
 
 import type { FastifyInstance } from 'fastify'
+import type { JsonText } from '../../model/json-text.ts'
 import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
 import { optionalText, readQuery } from './query-string.ts'
-import { route, sendDocument, sendFound } from './route.ts'
+import { found, route, sendDocument } from './route.ts'
 
-type TemplateParameters = { Params: { namespace: string; name: string; version: string } }
+interface TemplateName {
+  readonly namespace: string
+  readonly name: string
+  readonly version: string
+}
+
+/** What is read of templates, for all APIs. Both reject with a Refusal. */
+export function registeredTemplates(reads: OrchestrationReads) {
+  return {
+    list: async (query: unknown): Promise<JsonText> =>
+      reads.templates(readQuery(query, { namespace: optionalText }).namespace),
+    one: async ({ namespace, name, version }: TemplateName): Promise<JsonText> => {
+      const storable = ![namespace, name, version].some((part) => part.includes('\0'))
+      const template = storable ? await reads.template({ namespace, name, version }) : null
+      return found(template, `Template not found: ${namespace}/${name}/${version}`)
+    },
+  }
+}
 
 export function templateRoutes(app: FastifyInstance, { reads }: { reads: OrchestrationReads }): void {
-  app.get('/v1/templates', listRoute, async (request, reply) => {
-    const { namespace } = readQuery(request.query, { namespace: optionalText })
-    return sendDocument(reply, await reads.templates(namespace))
-  })
-  app.get<TemplateParameters>('/v1/templates/:namespace/:name/:version', getRoute, async (request, reply) => {
-    const { namespace, name, version } = request.params
-    const storable = ![namespace, name, version].some((part) => part.includes('\0'))
-    const found = storable ? await reads.template({ namespace, name, version }) : null
-    return sendFound(reply, found, `Template not found: ${namespace}/${name}/${version}`)
-  })
+  const templates = registeredTemplates(reads)
+  app.get('/v1/templates', listRoute, async (request, reply) =>
+    sendDocument(reply, await templates.list(request.query)),
+  )
+  app.get<{ Params: TemplateName }>('/v1/templates/:namespace/:name/:version', getRoute, async (request, reply) =>
+    sendDocument(reply, await templates.one(request.params)),
+  )
 }
 
 const common = { permission: 'templates:read', tag: 'templates' } as const
