@@ -144,6 +144,16 @@ export interface TaskCounts {
   readonly counts: StepCounts
 }
 
+/** What some completed steps have changed in a task. */
+export interface TaskPulse {
+  readonly taskId: TaskId
+  readonly state: TaskState
+  /** Those behind the completed ones that can be enqueued. */
+  readonly ready: readonly StepId[]
+  /** A step is with a worker, or on its way there or back; not looked for where there are ready ones. */
+  readonly working: boolean
+}
+
 /** Which transitions are written: all, or only those into the state where a transaction leaves a task or step. */
 export const transitionHistories = ['full', 'end_states'] as const
 export type TransitionHistory = (typeof transitionHistories)[number]
@@ -155,6 +165,8 @@ export interface TaskMove {
   readonly path: readonly TaskState[]
   /** True: every ready step of the task is enqueued on the way. */
   readonly enqueue: boolean
+  /** Only those of these that are ready; missing: of all. */
+  readonly steps?: readonly StepId[]
   /** Of a task that was made in this transaction: what is odd about it. */
   readonly warning?: string | null
 }
@@ -200,6 +212,8 @@ export interface OrchestrationTransaction {
   /** Resolves with the steps that really moved: each was still in its `from` state. */
   moveSteps(moves: readonly StepMove[]): Promise<readonly StepId[]>
   taskCounts(taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]>
+  /** For tasks that are too large to be counted after each result; `finished` are steps of theirs. */
+  taskPulses(taskIds: readonly TaskId[], finished: readonly StepId[]): Promise<readonly TaskPulse[]>
   /**
    * Cancels what has not finished: of these tasks all steps; with `stepIds` only those, with `states` only those in one of them. Workers
    * that run one are told. The tasks must be locked. Resolves with how many.

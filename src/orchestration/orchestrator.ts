@@ -36,6 +36,7 @@ export interface OrchestratorOptions {
   readonly backoff?: BackoffSettings
   readonly contextLimits?: ContextLimits
   readonly outcomeLimits?: Partial<OutcomeLimits>
+  readonly largeTaskSteps?: number
   readonly timing?: Partial<OrchestratorTiming>
   /** Missing: stuck tasks and old rows stay as they are. */
   readonly background?: BackgroundOptions
@@ -201,6 +202,7 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
       store: this.#store,
       expander: this.#expander,
       ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+      ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
       onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
     })
     const { resendAfterMs, stalledAfterMs } = timing

@@ -11,14 +11,16 @@ import type {
 import { type BackoffSettings, backoffDefaults } from './backoff.ts'
 import { Expander } from './expansion.ts'
 import { failedMove, judge } from './judgement.ts'
+import { LargeTasks } from './large-tasks.ts'
 import { outcomeLimitDefaults } from './outcomes.ts'
-import { settleTasks } from './settlement.ts'
 
 export interface ResultProcessorOptions {
   readonly store: OrchestrationStore
   readonly backoff?: BackoffSettings
   readonly batchMax?: number
   readonly expander?: Expander
+  /** Tasks of so many steps are not counted after each batch of results. */
+  readonly largeTaskSteps?: number
   /** Called after a commit in which steps began to wait, with the shortest wait. */
   readonly onRetryWait?: (backoffMs: number) => void
 }
@@ -39,12 +41,14 @@ export class ResultProcessor {
   readonly #batchMax: number
   readonly #onRetryWait: (backoffMs: number) => void
   readonly #expander: Expander
+  readonly #largeTasks: LargeTasks
 
   constructor(options: ResultProcessorOptions) {
     this.#store = options.store
     this.#backoff = options.backoff ?? backoffDefaults
     this.#batchMax = options.batchMax ?? batchMaxDefault
     this.#expander = options.expander ?? new Expander(outcomeLimitDefaults)
+    this.#largeTasks = new LargeTasks(options.largeTaskSteps)
     this.#onRetryWait = options.onRetryWait ?? (() => {})
   }
 
@@ -120,10 +124,32 @@ export class ResultProcessor {
     if (moves.length > 0) await transaction.moveSteps(moves)
     await transaction.createSteps(steps, edges)
     await cancelSiblings(transaction, outcomes, moves)
-    await settleTasks(transaction, taskIds)
+    await this.#largeTasks.settle(
+      transaction,
+      taskIds,
+      completedAlone({ taskIds, outcomes, moves, grown: [...steps, ...edges] }),
+    )
     const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
     return waits.length === 0 ? null : waits.reduce((shortest, waitMs) => Math.min(shortest, waitMs))
   }
+}
+
+/** The completed steps of those tasks in which nothing else happened but waits for retries. */
+function completedAlone(batch: {
+  readonly taskIds: readonly TaskId[]
+  readonly outcomes: readonly StepOutcome[]
+  readonly moves: readonly StepMove[]
+  readonly grown: readonly { readonly taskId: TaskId }[]
+}): ReadonlyMap<TaskId, readonly StepId[]> {
+  const finished = new Map<TaskId, StepId[]>(batch.taskIds.map((taskId) => [taskId, []]))
+  for (const [index, { stepId, to }] of batch.moves.entries()) {
+    const taskId = batch.outcomes[index]?.taskId
+    if (taskId === undefined) continue
+    if (to === 'complete') finished.get(taskId)?.push(stepId)
+    else if (to !== 'waiting_for_retry') finished.delete(taskId)
+  }
+  for (const { taskId } of batch.grown) finished.delete(taskId)
+  return finished
 }
 
 /** `fail_fast`: with one worker of a batch for good, those that no worker runs are not worth starting. */

@@ -73,7 +73,10 @@ export function request(name: string, changes: Partial<TaskRequest> = {}): TaskR
   }
 }
 
-type BenchOptions = Pick<Partial<OrchestratorOptions>, 'backoff' | 'timing' | 'outcomeLimits' | 'background'>
+type BenchOptions = Pick<
+  Partial<OrchestratorOptions>,
+  'backoff' | 'timing' | 'outcomeLimits' | 'background' | 'largeTaskSteps'
+>
 
 export interface Bench {
   readonly url: string

@@ -60,17 +60,18 @@ WITH looked AS MATERIALIZED (
 /**
  * Decides every message of the window: `claim`, `foreign` (left to others), or set aside as `malformed`, `gone`, `stale`. Before it stands
  * `looked` with msg_id, enqueued_at and step_uuid (null: malformed); $6 and $7 are what is runnable here, $9 the grace for foreign steps.
+ * PostgreSQL hashes what IN asks, once for the statement: a worker may run ten thousand steps, and a join would compare each message with all of them.
  */
 export const judge = `judged AS MATERIALIZED (
   SELECT l.msg_id, l.step_uuid, s.task_uuid, k.named_task_uuid, k.correlation_id, k.priority,
          n.name AS step_name, coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
          coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable,
          s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row,
-         r.step_name IS NOT NULL AS runnable,
+         r.runnable,
          CASE WHEN l.step_uuid IS NULL THEN 'malformed'
               WHEN s.workflow_step_uuid IS NULL THEN 'gone'
               WHEN t.to_state IS DISTINCT FROM 'enqueued' THEN 'stale'
-              WHEN r.step_name IS NOT NULL THEN 'claim'
+              WHEN r.runnable THEN 'claim'
               WHEN l.enqueued_at < clock_timestamp() - $9::int * interval '1 ms' AND NOT EXISTS (${livingWorkerWithHandler}) THEN 'claim'
               ELSE 'foreign' END AS verdict
     FROM looked l
@@ -78,8 +79,10 @@ export const judge = `judged AS MATERIALIZED (
     LEFT JOIN tasker.tasks k ON k.task_uuid = s.task_uuid
     LEFT JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
     LEFT JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-    LEFT JOIN unnest($6::uuid[], $7::text[]) AS r(named_task_uuid, step_name)
-           ON r.named_task_uuid = k.named_task_uuid AND r.step_name = coalesce(s.inputs ->> '__template_step_name', n.name)
+   CROSS JOIN LATERAL (
+     SELECT k.named_task_uuid IS NOT NULL AND (k.named_task_uuid, coalesce(s.inputs ->> '__template_step_name', n.name)) IN (
+              SELECT named_task, step FROM unnest($6::uuid[], $7::text[]) AS known(named_task, step)) AS runnable
+     OFFSET 0) r
 `
 
 /**

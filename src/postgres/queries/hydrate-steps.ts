@@ -85,7 +85,17 @@ async function loadDocuments(
   )
 }
 
-/** All ancestors that are done are in `dependency_results`, not only the parents; a step without parents costs one look. */
+/**
+ * The limit limits nothing. It has the planner expect few parents: it makes room for all ancestors that it expects, for each step anew, and one step
+ * with ten thousand parents in the table makes it expect many of every step.
+ */
+const parentsOf = (step: string) =>
+  `(SELECT e.from_step_uuid FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = ${step} LIMIT (SELECT 2147483647))`
+
+/**
+ * All ancestors that are done are in `dependency_results`, not only the parents; a step without parents costs one look. Not by
+ * `get_step_transitive_dependencies`: for its distances that counts the steps of the task, for each step anew.
+ */
 const hydrateText = `
 SELECT s.workflow_step_uuid AS step_uuid, nt.xmin::text AS template_version, n.name AS step_name,
        ${taskDocument} AS task,
@@ -94,9 +104,16 @@ SELECT s.workflow_step_uuid AS step_uuid, nt.xmin::text AS template_version, n.n
          lastAttemptedAt: 'CASE WHEN s.attempts > 1 THEN s.last_attempted_at END',
        })} AS workflow_step,
        CASE WHEN EXISTS (SELECT FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = s.workflow_step_uuid) THEN
-         (SELECT jsonb_object_agg(d.step_name, d.results)
-            FROM tasker.get_step_transitive_dependencies(s.workflow_step_uuid) d
-           WHERE d.processed AND d.results IS NOT NULL) END AS dependency_results
+         (WITH RECURSIVE ancestors (step_uuid) AS (
+            SELECT p.from_step_uuid FROM ${parentsOf('s.workflow_step_uuid')} p
+             UNION
+            SELECT p.from_step_uuid FROM ancestors a CROSS JOIN LATERAL ${parentsOf('a.step_uuid')} p
+          )
+          SELECT jsonb_object_agg(pn.name, p.results)
+            FROM ancestors a
+            JOIN tasker.workflow_steps p ON p.workflow_step_uuid = a.step_uuid
+            JOIN tasker.named_steps pn ON pn.named_step_uuid = p.named_step_uuid
+           WHERE p.processed AND p.results IS NOT NULL AND a.step_uuid <> s.workflow_step_uuid) END AS dependency_results
   FROM unnest($1::uuid[], $2::text[]) AS given(step_uuid, template_step)
   JOIN tasker.workflow_steps s ON s.workflow_step_uuid = given.step_uuid
   JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid

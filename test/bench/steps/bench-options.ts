@@ -14,6 +14,7 @@ export const workloads = [
   'workflows',
   'flow',
   'growth',
+  'large',
 ] as const
 export type Workload = (typeof workloads)[number]
 

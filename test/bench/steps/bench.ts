@@ -1,5 +1,6 @@
 // The bench of the step path: runs the chosen workloads on one fresh cluster, judges them, and refuses figures of lost or doubled work.
 import { messageOf } from '../../../src/model/host-error.ts'
+import { largeTasks } from '../workflows/large-task.ts'
 import { workflowFlow, workflowGrowth, workflowLatencies } from '../workflows/workflows.ts'
 import type { Bench, BenchOptions, Workload } from './bench-options.ts'
 import { crashes } from './crash.ts'
@@ -28,6 +29,7 @@ const measurements: Readonly<Record<Workload, (bench: Bench) => Promise<readonly
   workflows: workflowLatencies,
   flow: workflowFlow,
   growth: workflowGrowth,
+  large: largeTasks,
 }
 
 /** A lost or doubled step ends it without any figure. A signal stops the cluster and the workers, and then the process. */

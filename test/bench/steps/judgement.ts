@@ -1,4 +1,5 @@
 // The figures that the step path is held to: which measures they come from, and whether they are reached.
+import { largeShapes, largeSizes, largeSystem } from '../workflows/large-task.ts'
 import { grownTasks } from '../workflows/workflows.ts'
 import type { Cell } from './measures.ts'
 import { queueDepths, systemNames } from './system-names.ts'
@@ -94,6 +95,18 @@ const figures: readonly Figure[] = [
     { measure: 'cpuSPerK', workload: 'growth', above: `${grownTasks[1]} tasks`, below: `${grownTasks[0]} tasks` },
     { bound: 'most', limit: 1.2 },
   ),
+  ...largeShapes.flatMap((shape) => {
+    const [small, large] = largeSizes.map((steps) => largeSystem(shape, steps))
+    const place = ['large', large ?? ''] as const
+    return [
+      most(...place, 'orchestratorRssPeakMb', `${large}, resident memory of the orchestrator`, 256, 'MB'),
+      most(...place, 'workerRssPeakMb', `${large}, resident memory of the worker's host`, 400, 'MB'),
+      quotient(
+        { measure: 'cpuSPerK', workload: 'large', above: large ?? '', below: small ?? '' },
+        { bound: 'most', limit: 1.5 },
+      ),
+    ]
+  }),
   most('claimers', systemNames.claimers, 'lostClaimsPercent', 'lost claims of ten claimers', 1, '%'),
 ]
 

@@ -18,6 +18,7 @@ export interface CrewOptions {
   readonly database: Database
   readonly wakeUps: WakeUps | null
   readonly history: TransitionHistory
+  readonly large: boolean
   readonly orchestrators: number
   readonly workers: number
   /** One for each life of a worker. */
@@ -86,6 +87,7 @@ export class Crew {
       },
       onWarning: (message) => this.problems.push(`an orchestrator warned: ${message}`),
       backoff: { ...backoffDefaults, baseS: 0, jitterEnabled: false },
+      ...(this.#options.large ? { largeTaskSteps: 1 } : {}),
       timing: { ...timing, resultPollMs: this.#options.wakeUps === null ? 10 : 100 },
     })
     this.#orchestrators[which] = begun(

@@ -31,7 +31,7 @@ const task: PlannedTask = {
 
 function scheduleWith(afterStatements: number, ...blows: readonly Blow[]): Schedule {
   return {
-    ...{ orchestrators: 2, workers: 2, wakeUps: true, history: 'full', tasks: [task] },
+    ...{ orchestrators: 2, workers: 2, wakeUps: true, history: 'full', large: true, tasks: [task] },
     blows: blows.map((blow) => ({ afterStatements, blow })),
   }
 }

@@ -43,13 +43,13 @@ export class ScheduleRun {
   #malformedMessages = 0
 
   private constructor(schedule: Schedule, { database, wakeUps }: RunPlace) {
-    const { orchestrators, workers, history, tasks } = schedule
+    const { orchestrators, workers, history, large, tasks } = schedule
     const handlers = new ModelHandlers(tasks)
     this.#schedule = schedule
     this.#database = database
     this.#handlers = handlers
     this.#crew = new Crew({
-      ...{ database, orchestrators, workers, history, adapter: () => handlers.adapter() },
+      ...{ database, orchestrators, workers, history, large, adapter: () => handlers.adapter() },
       wakeUps: schedule.wakeUps ? wakeUps : null,
     })
   }

@@ -41,6 +41,8 @@ export interface Schedule {
   /** False: everything is found by polling. */
   readonly wakeUps: boolean
   readonly history: TransitionHistory
+  /** Every task is treated as one of many steps. */
+  readonly large: boolean
   readonly tasks: readonly PlannedTask[]
   readonly blows: readonly ScheduledBlow[]
 }
@@ -156,6 +158,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc
     tasks: fc.array(fc.array(part, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 3 }),
     blows: fc.array(fc.record({ afterStatements: fc.nat(150), blow }), { maxLength: 5 }),
     history: weighted<TransitionHistory>([3, 'full'], [1, 'end_states']),
+    large: weighted([2, false], [1, true]),
   })
   .map(({ tasks, blows, ...who }) => ({
     ...who,
@@ -213,7 +216,7 @@ function branchNames(
 
 const simple: StepDraw = { endings: [], attemptsMax: 3, retryable: true, lastsMs: 0, parents: [] }
 export function scheduleText(schedule: Schedule): string {
-  const { orchestrators, workers, wakeUps, history, tasks, blows } = schedule
+  const { orchestrators, workers, wakeUps, history, large, tasks, blows } = schedule
   const lines = tasks.flatMap((task) =>
     task.steps.map((one) => {
       const outcome =
@@ -225,6 +228,6 @@ export function scheduleText(schedule: Schedule): string {
   const falls = blows.map(
     ({ afterStatements, blow: one }) => `  after ${afterStatements} statements: ${JSON.stringify(one)}`,
   )
-  const who = `${orchestrators} orchestrators, ${workers} workers, ${wakeUps ? 'with' : 'without'} wake-ups, history ${history}`
+  const who = `${orchestrators} orchestrators, ${workers} workers, ${wakeUps ? 'with' : 'without'} wake-ups, history ${history}${large ? ', as large tasks' : ''}`
   return [who, ...lines, ...falls].join('\n')
 }

@@ -52,6 +52,7 @@ export async function moveTasks(
       moves.map((move) => eventsOf(move).join(',')),
       moves.map((move) => warningText(move.warning)),
       history === 'end_states',
+      moves.map((move) => move.steps?.join(',') ?? null),
     ],
   })
   return row?.enqueued ?? 0
@@ -80,9 +81,10 @@ function eventsOf({ taskId, from, path }: TaskMove): readonly string[] {
 // that of a new row would, because from it everybody tells whether a task is stuck.
 const moveText = `
 WITH moves AS MATERIALIZED (
-  SELECT m.task_uuid, m.from_state, p.path, m.enqueue, string_to_array(m.events, ',') AS events, m.warning,
+  SELECT m.task_uuid, m.from_state, p.path, m.enqueue, m.steps, string_to_array(m.events, ',') AS events, m.warning,
          CASE WHEN $8::bool THEN cardinality(p.path) ELSE 1 END AS first, $8::bool AND p.path[cardinality(p.path)] = m.from_state AS stays
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $6::text[], $7::text[]) AS m(task_uuid, from_state, path, enqueue, events, warning)
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $6::text[], $7::text[], $9::text[])
+           AS m(task_uuid, from_state, path, enqueue, events, warning, steps)
    CROSS JOIN LATERAL (SELECT string_to_array(m.path, ',') AS path) p
 ), closed AS (
   UPDATE tasker.task_transitions t
@@ -113,7 +115,12 @@ WITH moves AS MATERIALIZED (
     JOIN tasker.tasks t ON t.task_uuid = b.task_uuid
     JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
     JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
-    JOIN tasker.workflow_steps s ON s.task_uuid = b.task_uuid
+   CROSS JOIN LATERAL (
+     SELECT s.* FROM tasker.workflow_steps s WHERE b.steps IS NULL AND s.task_uuid = b.task_uuid
+      UNION ALL
+     SELECT s.* FROM unnest(string_to_array(b.steps, ',')::uuid[]) AS chosen(step_uuid)
+       JOIN tasker.workflow_steps s ON s.workflow_step_uuid = chosen.step_uuid
+   ) s
     ${stepReadiness}
    WHERE b.enqueue AND ${readyToEnqueue}
      AND EXISTS (SELECT FROM pgmq.meta q WHERE lower(q.queue_name) = lower('worker_' || ns.name || '_queue'))

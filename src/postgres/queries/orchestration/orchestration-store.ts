@@ -29,6 +29,7 @@ import { createQueues, registerTemplates } from './register-templates.ts'
 import { stepOutcomes } from './step-outcomes.ts'
 import { rejectResult, takeResults } from './take-results.ts'
 import { lockTasks, taskCounts } from './task-counts.ts'
+import { taskPulses } from './task-pulses.ts'
 import { stepViews, taskProgress, taskView } from './task-views.ts'
 
 /** SQLSTATEs that lie in the data of a statement: class 22, too deep a document, a value that exists twice (design D2). */
@@ -99,6 +100,7 @@ function orchestrationTransaction(q: Queryable, options: MoveOptions): Orchestra
     outcomes: (stepIds) => stepOutcomes(q, stepIds),
     moveSteps: (moves) => moveSteps(q, moves),
     taskCounts: (taskIds) => taskCounts(q, taskIds),
+    taskPulses: (taskIds, finished) => taskPulses(q, taskIds, finished),
     batchSiblings: (stepIds) => batchSiblings(q, stepIds),
     templates: (ids) => loadTemplates(q, ids),
     outcomeDocuments: (stepIds) => outcomeDocuments(q, stepIds),

@@ -97,11 +97,20 @@ SELECT ${columns<Omit<TaskView, 'counts' | 'steps'>>({
 const taskText = `${tasksText}
  WHERE t.task_uuid = $1::uuid`
 
+/** SQL: of one task, chosen by a condition, the callables by step of its template. Worked out once: looked up for each step, it would be quadratic. */
+const templateOf = (chosen: string) => `
+WITH template AS MATERIALIZED (
+  SELECT t.task_uuid,
+         (SELECT jsonb_object_agg(d ->> 'name', d #> '{handler,callable}')
+            FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array' THEN nt.configuration -> 'steps' ELSE '[]' END) d
+           WHERE d ->> 'name' IS NOT NULL) AS callables
+    FROM tasker.tasks t JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
+   WHERE t.task_uuid = ${chosen}
+)`
+
 const progressColumns = {
   name: 'n.name',
-  callable: `(SELECT d #>> '{handler,callable}'
-          FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array' THEN nt.configuration -> 'steps' ELSE '[]' END) d
-         WHERE d ->> 'name' = coalesce(s.inputs ->> '__template_step_name', n.name) LIMIT 1)`,
+  callable: `template.callables ->> coalesce(s.inputs ->> '__template_step_name', n.name)`,
   state: 'r.state',
   attempts: 'r.attempts',
   attemptsMax: 'r.attempts_max',
@@ -145,27 +154,24 @@ SELECT ${columns<StepView>({
   nextRetryAt: rfc3339('r.next_retry_at'),
   lastAttemptedAt: rfc3339('s.last_attempted_at'),
 })}
-  FROM tasker.workflow_steps s
-  JOIN tasker.tasks t ON t.task_uuid = s.task_uuid
-  JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
+  FROM template
+  JOIN tasker.workflow_steps s ON s.task_uuid = template.task_uuid
   ${stepSources}`
 
-const stepsText = `${stepColumnsText}
- WHERE s.task_uuid = $1::uuid
+const stepsText = `${templateOf('$1::uuid')}${stepColumnsText}
  ORDER BY s.workflow_step_uuid`
 
-const stepText = `${stepColumnsText}
+const stepText = `${templateOf('(SELECT task_uuid FROM tasker.workflow_steps WHERE workflow_step_uuid = $1::uuid)')}${stepColumnsText}
  WHERE s.workflow_step_uuid = $1::uuid`
 
-const progressText = `
+const progressText = `${templateOf('$1::uuid')}
 SELECT t.task_uuid AS "taskId", coalesce(tt.to_state, 'pending') AS "taskState", step.*
-  FROM tasker.tasks t
-  JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
+  FROM template
+  JOIN tasker.tasks t ON t.task_uuid = template.task_uuid
   LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
   LEFT JOIN LATERAL (
     SELECT ${columns<StepProgress>({ stepId: 's.workflow_step_uuid', ...progressColumns })}
       FROM tasker.workflow_steps s ${stepSources}
      WHERE s.task_uuid = t.task_uuid
   ) step ON true
- WHERE t.task_uuid = $1::uuid
  ORDER BY step."stepId"`

@@ -1,0 +1,60 @@
+// Settles tasks after results; of a task with many steps only what the results can have changed is looked at.
+
+import type { StepId, TaskId } from '../model/ids.ts'
+import type { OrchestrationTransaction, TaskMove } from '../model/orchestration-store.ts'
+import { nextMove } from './finalizer.ts'
+
+const stepsMinDefault = 500
+const knownMax = 1_000
+
+export class LargeTasks {
+  readonly #stepsMin: number
+  /** Forgetting one costs a count of its steps. */
+  readonly #known = new Set<TaskId>()
+
+  /** From so many steps on, counting them all after each batch of results costs more than the batch. */
+  constructor(stepsMin = stepsMinDefault) {
+    this.#stepsMin = stepsMin
+  }
+
+  /**
+   * The tasks must be locked. `finished`: the steps that were completed in this transaction, of those tasks in which nothing else happened that could
+   * move them on. Resolves when all are where they belong.
+   */
+  async settle(
+    transaction: OrchestrationTransaction,
+    taskIds: readonly TaskId[],
+    finished: ReadonlyMap<TaskId, readonly StepId[]>,
+  ): Promise<void> {
+    const moves: TaskMove[] = []
+    const rest = new Set(taskIds)
+    const large = taskIds.filter((taskId) => this.#known.has(taskId) && finished.has(taskId))
+    if (large.length > 0) {
+      const stepIds = large.flatMap((taskId) => finished.get(taskId) ?? [])
+      for (const { taskId, state, ready, working } of await transaction.taskPulses(large, stepIds)) {
+        // With nothing under way the task is at an end, or somebody must see why not: that takes all steps.
+        if (state !== 'steps_in_process' || (ready.length === 0 && !working)) continue
+        rest.delete(taskId)
+        if (ready.length === 0) continue
+        const path = ['evaluating_results', 'enqueuing_steps', 'steps_in_process'] as const
+        moves.push({ taskId, from: state, path, enqueue: true, steps: ready })
+      }
+    }
+    if (rest.size > 0) {
+      for (const task of await transaction.taskCounts([...rest])) {
+        this.#remember(task.taskId, task.counts.total)
+        const move = nextMove(task)
+        if (move !== null) moves.push(move)
+      }
+    }
+    if (moves.length > 0) await transaction.moveTasks(moves)
+  }
+
+  #remember(taskId: TaskId, steps: number): void {
+    this.#known.delete(taskId)
+    if (steps < this.#stepsMin) return
+    this.#known.add(taskId)
+    const [oldest] = this.#known
+    if (this.#known.size > knownMax && oldest !== undefined) this.#known.delete(oldest)
+  }
+}
