@@ -2,18 +2,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RestServer } from '../../src/api/rest/rest-server.ts'
 import { orchestratorRest } from '../../src/api/rest/servers.ts'
-import type { TaskEventSource } from '../../src/model/task-events.ts'
+import type { TaskEventSource, TaskWatcher } from '../../src/model/task-events.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { type Bench, openBench, request, sketch } from '../orchestration/orchestration-bench.ts'
 
 const faults: unknown[] = []
-let watched = 0
+const watchers: TaskWatcher[] = []
 const events: TaskEventSource = {
-  watch: () => {
-    watched += 1
-    return null
+  watch: (_task, _since, watcher) => {
+    watchers.push(watcher)
+    return { close: () => {} }
   },
 }
 
@@ -95,6 +95,15 @@ describe('a request that PostgreSQL keeps waiting', () => {
     await whileTasksAreLocked(async () => expectTooSlow(await fetch(`${server.address}/v1/tasks/${taskId}/events`)))
     await eventually('nobody waits any more', async () => (await waiting()) === 0)
     expect((await fetch(`${server.address}/health`)).status).toBe(200)
-    expect(watched).toBe(0)
+    expect(watchers).toEqual([])
+  })
+
+  it('does not end a stream of events that is older than the limit', async () => {
+    const { taskId } = await orchestrator.createTask(request('single'))
+    const stream = await fetch(`${server.address}/v1/tasks/${taskId}/events`)
+    // Whoever asks later is over the limit already.
+    await whileTasksAreLocked(async () => expectTooSlow(await fetch(`${server.address}/v1/tasks`)))
+    watchers[0]?.ended('complete')
+    expect(await stream.text()).toContain('event: end')
   })
 })
