@@ -1,7 +1,6 @@
 // The APIs of one host: the orchestrator's over REST and gRPC, the worker's over REST; made from the configuration and opened in order.
 
 import { withKeptFigures } from './api/rest/kept-figures.ts'
-import { orchestratorRest, workerRest } from './api/rest/servers.ts'
 import type { Config } from './config/config.ts'
 import { packageVersion } from './config/package-root.ts'
 import type { DomainEvents } from './events/domain-events.ts'
@@ -39,8 +38,9 @@ export interface HostApiParts {
   begin(part: Lifecycle): Promise<void>
 }
 
-/** Rejects with what the servers reject with at their start. */
+/** Rejects with what the servers reject with at their start. Their packages are loaded here: commands that serve nothing do not wait for them. */
 export async function openApis(parts: HostApiParts): Promise<HostAddresses> {
+  const { orchestratorRest, workerRest } = await import('./api/rest/servers.ts')
   const { config, log, worker } = parts
   const common = {
     facts: {

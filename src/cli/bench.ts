@@ -1,6 +1,5 @@
 // `stephost bench`: measures the step path on this machine; in the repository also beside its peers.
 import { Option } from 'commander'
-import { runBench } from '../../test/bench/steps/bench.ts'
 import { type BenchOptions, workloads } from '../../test/bench/steps/bench-options.ts'
 import { peersInstalled } from '../../test/bench/steps/peer-drain.ts'
 import { type CliCommand, flagOption, textOption } from './cli-command.ts'
@@ -43,6 +42,8 @@ export const benchCommand: CliCommand = {
     if (options.peers && !peersInstalled()) {
       throw new UsageError('The peers are not installed', 'run `npm run bench:peers` in the repository first')
     }
+    // No other command waits for what it loads.
+    const { runBench } = await import('../../test/bench/steps/bench.ts')
     const report = await runBench(options)
     if (report.document !== null) context.output.write(context.json ? report.document : report.text)
     if (options.selfTest) return report.refused ? exitCodes.done : exitCodes.workFailed

@@ -3,7 +3,6 @@ import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import type { Config } from '../config/config.ts'
 import { packageRoot } from '../config/package-root.ts'
 import { probeDatabase } from '../host-database.ts'
@@ -81,6 +80,7 @@ async function addonCheck(): Promise<Check> {
 
 async function program(options: { name: string; command: readonly string[]; cure: string }): Promise<Check> {
   const [file = '', ...args] = options.command
+  const { execa } = await import('execa')
   const { failed, stdout, stderr, shortMessage } = await execa(file, args, {
     timeout: probeTimeoutMs,
     reject: false,

@@ -111,23 +111,14 @@ describe('the commands that look', () => {
     expect(code).toBe(0)
   })
 
-  it('explain themselves', async () => {
-    for (const command of [
-      'dev',
-      'worker',
-      'orchestrator',
-      'migrate',
-      'run',
-      'invoke',
-      'handlers',
-      'templates',
-      'doctor',
-    ]) {
+  it.each(['dev', 'worker', 'orchestrator', 'migrate', 'run', 'invoke', 'handlers', 'templates', 'doctor'])(
+    'explain themselves: %s',
+    async (command) => {
       const { stdout, stderr, code } = await stephost([command, '--help'])
       expect(`${stdout}${stderr}`).toContain(`Usage: stephost ${command}`)
       expect(code).toBe(0)
-    }
-  })
+    },
+  )
 })
 
 describe('migrate', () => {

@@ -1,7 +1,6 @@
 // Builds the crates of handlers with cargo; what the compiler says goes to the terminal as it is.
 
 import { dirname, join, resolve } from 'node:path'
-import { execa } from 'execa'
 import type { HandlerCrate } from './handler-libraries.ts'
 
 export interface CrateBuild {
@@ -33,6 +32,7 @@ export class CrateBuilder {
   async #buildOne(crate: HandlerCrate): Promise<boolean> {
     const target = await targetDirectory(crate)
     const manifest = ['--manifest-path', crate.manifest]
+    const { execa } = await import('execa')
     const { failed } = await execa('cargo', ['build', '--release', ...manifest, '--target-dir', target], {
       ...{ reject: false, timeout: buildTimeoutMs, cancelSignal: this.#stop.signal },
       // Standard output belongs to commands; cargo writes to standard error only.
@@ -45,6 +45,7 @@ export class CrateBuilder {
 /** That of the crate's workspace; crates without one share a directory beside the handler directory. */
 async function targetDirectory(crate: HandlerCrate): Promise<string> {
   const arguments_ = ['locate-project', '--workspace', '--message-format', 'plain', '--manifest-path', crate.manifest]
+  const { execa } = await import('execa')
   const { stdout, failed } = await execa('cargo', arguments_, { reject: false, timeout: buildTimeoutMs })
   const isOfWorkspace = !failed && resolve(stdout) !== crate.manifest
   return isOfWorkspace ? join(dirname(stdout), 'target') : join(dirname(resolve(crate.root)), 'target')

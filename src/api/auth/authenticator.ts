@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { ApiKey, AuthSettings, Principal } from '../../model/auth.ts'
 import { allPermissions, grants, isPermission, type Permission } from '../../model/permission.ts'
 import { AuthFailure } from './auth-failure.ts'
-import { TokenVerifier } from './token-verifier.ts'
+import type { TokenVerifier } from './token-verifier.ts'
 
 export interface Credentials {
   /** The header `Authorization`; null: none. */
@@ -30,7 +30,7 @@ export class Authenticator {
 
   /** Rejects with CONFIG_INVALID when a key cannot be read or loaded. */
   static async open(settings: AuthSettings, warn: (message: string) => void): Promise<Authenticator> {
-    return new Authenticator(settings, settings.enabled ? await TokenVerifier.open(settings) : null, warn)
+    return new Authenticator(settings, settings.enabled ? await openTokenVerifier(settings) : null, warn)
   }
 
   get enabled(): boolean {
@@ -86,6 +86,12 @@ export class Authenticator {
     }
     return principal
   }
+}
+
+/** Its package is loaded only where it is used, as those of other parts that most commands do without. */
+async function openTokenVerifier(settings: AuthSettings): Promise<TokenVerifier | null> {
+  const { TokenVerifier } = await import('./token-verifier.ts')
+  return TokenVerifier.open(settings)
 }
 
 function digest(text: string): Buffer {

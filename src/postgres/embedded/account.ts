@@ -2,7 +2,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname } from 'node:path'
-import { execa } from 'execa'
 import { HostError } from '../../model/host-error.ts'
 import { type Binaries, copyForOtherAccounts } from './binaries.ts'
 
@@ -113,6 +112,7 @@ export function commandAs(
 async function canRun(account: Account, program: string, args: readonly string[]): Promise<boolean> {
   const command = commandAs(account, program, args)
   const options = { ...account.identity, cwd: '/', timeout: probeTimeoutMs, stdin: 'ignore', reject: false } as const
+  const { execa } = await import('execa')
   return (await execa(command.file, command.args, options)).exitCode === 0
 }
 

@@ -1,7 +1,6 @@
 // Makes a database cluster with initdb, complete or not at all.
 import { chown, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execa } from 'execa'
 import { HostError } from '../../model/host-error.ts'
 import { type Account, assertReachable, commandAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
@@ -59,6 +58,7 @@ async function runInitdb(options: {
   args.push('--builtin-locale', 'C.UTF-8', '--locale', 'C', '--no-instructions')
   if (!options.sync) args.push('--no-sync')
   const command = commandAs(options.account, options.binaries.initdb, args)
+  const { execa } = await import('execa')
   const run = await execa(command.file, command.args, {
     ...options.account.identity,
     cwd: '/',

@@ -5,7 +5,6 @@ import { link, open, readFile, rename, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { execa } from 'execa'
 import { type Account, commandAs } from './account.ts'
 
 export interface Postmaster {
@@ -55,6 +54,7 @@ async function isPostmaster(pid: number, cluster: string): Promise<boolean> {
   const own = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null)
   if (own !== null) return own.split('\0').includes(cluster)
   if (process.platform === 'linux') return false
+  const { execa } = await import('execa')
   const listed = await execa('ps', ['-ww', '-o', 'command=', '-p', String(pid)], { reject: false })
   return listed.exitCode === 0 && listed.stdout.includes(cluster)
 }
