@@ -125,7 +125,8 @@ export class ChaosRun {
       // While the server is away the run knows as little as everybody else.
       this.#progress = await readProgress(this.#database).catch(() => this.#progress)
       const booting = this.#slots.some((slot) => !slot.process.isReady)
-      if (booting || this.#progress.transitions !== before) movedAt = performance.now()
+      // A blow has limits of its own: a pause may last for as long as the others are too slow to be judges.
+      if (booting || underWay.size > 0 || this.#progress.transitions !== before) movedAt = performance.now()
       const { results, open } = this.#progress
       const due = waiting.filter(({ afterResults }) => results >= afterResults || open === 0)
       for (const { action } of due) {
@@ -137,10 +138,7 @@ export class ChaosRun {
           (error) => void this.#problems.push(`${actionText(action)}: ${messageOf(error)}`),
         )
         underWay.add(blow)
-        void blow.then(() => {
-          underWay.delete(blow)
-          movedAt = performance.now()
-        })
+        void blow.then(() => underWay.delete(blow))
       }
       if (performance.now() - movedAt > stuckMs) {
         this.#problems.push(`nothing has moved for ${stuckMs} ms with ${open} steps under way`)
