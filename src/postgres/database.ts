@@ -42,6 +42,7 @@ export interface DatabaseOptions {
 const conflictStates = new Set(['40P01', '40001'])
 const conflictRetriesMax = 5
 const conflictDelayMs = 10
+const statementTimeoutDefaultMs = 60_000
 /** A standby, or a server that was demoted: a new connection may lead to the one that takes writes. */
 const readOnlyState = '25006'
 
@@ -97,7 +98,8 @@ export class Database implements Queryable, Lifecycle {
   /**
    * Runs `work` between BEGIN and COMMIT on one connection; whatever `work` throws rolls back and passes on. On a deadlock or
    * serialization failure all of `work` runs again, so it must have no effects outside the database. A connection lost
-   * at COMMIT rejects with DATABASE_ANSWER_LOST: nobody knows whether it took place. Lost before, it did not.
+   * at COMMIT rejects with DATABASE_ANSWER_LOST: nobody knows whether it took place. Lost before, it did not. The server ends a transaction
+   * that hears nothing for `statementTimeoutMs`: a host that is paused in its midst must not keep its locks for as long as the pause lasts.
    */
   async transaction<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
     return this.#withRetries(() =>
@@ -111,7 +113,8 @@ export class Database implements Queryable, Lifecycle {
 
   async #uncommitted<T>(client: pg.PoolClient, work: (q: Queryable) => Promise<T>): Promise<T> {
     try {
-      await this.#run(client, { text: 'BEGIN' })
+      const silenceMaxMs = this.#options.statementTimeoutMs ?? statementTimeoutDefaultMs
+      await this.#run(client, { text: `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${silenceMaxMs}` })
       return await work({ query: (statement) => this.#run(client, statement) })
     } catch (error) {
       if (isHostError(error, 'DATABASE_ANSWER_LOST')) {
@@ -131,7 +134,7 @@ export class Database implements Queryable, Lifecycle {
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 30_000,
       lifetimeMaxMs: this.#options.lifetimeMaxMs ?? null,
       slowAcquireMs: this.#options.slowAcquireMs ?? 100,
-      statementTimeoutMs: this.#options.statementTimeoutMs ?? 60_000,
+      statementTimeoutMs: this.#options.statementTimeoutMs ?? statementTimeoutDefaultMs,
       answerGraceMs: this.#options.answerGraceMs ?? 5_000,
       limitedByServer: this.#options.transactionPooler !== true,
     }

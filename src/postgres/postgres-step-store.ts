@@ -171,7 +171,7 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
   async #recoverOnce({ workerId, leaseMs, mayJudge }: RecoveryOptions): Promise<Recovery | null> {
     const sends = this.#outgoing === null
     const recovered = await this.#database.transaction(async (transaction) => {
-      if (!(await tryRecoveryLock(transaction))) return null
+      if (!(await tryRecoveryLock(transaction, leaseMs))) return null
       const declaredDead = mayJudge ? await declareDeadWorkers(transaction, { judge: workerId, leaseMs }) : []
       const swept = await recoverSteps(transaction, { stepsMax: recoveredStepsMax, sends })
       // What a full sweep has left behind is for the next one.

@@ -7,6 +7,7 @@ import { emptyObject } from '../../src/model/json-text.ts'
 import type { StepRequest } from '../../src/model/step-request.ts'
 import type { StepResult } from '../../src/model/step-result.ts'
 import type { Recovery } from '../../src/model/step-store.ts'
+import { tryRecoveryLock } from '../../src/postgres/queries/recover-steps.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { handlerDescriptor, ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
@@ -92,6 +93,28 @@ describe('death', () => {
     })
     await age(judge, 0)
     expect((await recover(judge)).declaredDead).toEqual([silent])
+  })
+
+  it('is declared by others when a recoverer is paused in the midst of it', async () => {
+    const [judge, silent] = [await register(), await register()]
+    let resume = () => {}
+    const resumed = new Promise<void>((resolve) => {
+      resume = resolve
+    })
+    let locked = false
+    const paused = steps.database.transaction(async (transaction) => {
+      locked = await tryRecoveryLock(transaction, leaseMs)
+      await resumed
+      await transaction.query({ text: 'SELECT 1' })
+    })
+    await eventually('a recoverer has the lock', () => locked)
+    await age(silent, 10_000)
+    const declared = async () => {
+      await age(judge, 0)
+      return (await recover(judge)).declaredDead.includes(silent)
+    }
+    await eventually('the silent one is declared dead', declared).finally(resume)
+    await expect(paused).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
   })
 
   it('is found at once by a heartbeat of whoever was declared dead, and never taken back', async () => {

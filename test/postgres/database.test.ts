@@ -270,6 +270,29 @@ describe('connections', () => {
     await narrow.stop()
   })
 
+  it('ends a transaction that falls silent: its locks are free, and what it did is undone', async () => {
+    const paused = connect({ statementTimeoutMs: 200 })
+    await paused.start()
+    await database.query({ text: `INSERT INTO accounts VALUES ('paused', 1)` })
+    const { opened: resumed, open: resume } = barrier()
+    const { opened: holds, open: hold } = barrier()
+    const transaction = paused.transaction(async (held) => {
+      await held.query({ text: `UPDATE accounts SET amount = 2 WHERE name = 'paused'` })
+      hold()
+      await resumed
+      await held.query({ text: 'SELECT 1' })
+    })
+    await holds
+    await database.query({ text: `UPDATE accounts SET amount = amount + 10 WHERE name = 'paused'` })
+    resume()
+    await expect(transaction).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
+    expect(await database.query({ text: `SELECT amount FROM accounts WHERE name = 'paused'` })).toEqual([
+      { amount: '11' },
+    ])
+    expect(await paused.query({ text: 'SELECT 1 AS one' })).toEqual([{ one: 1 }])
+    await paused.stop()
+  })
+
   it('ends a statement that takes too long, and the connection serves on', async () => {
     const hasty = connect({ statementTimeoutMs: 50, connectionsMax: 1 })
     await hasty.start()

@@ -40,11 +40,17 @@ RETURNING worker_uuid`,
   return rows.map((row) => row.worker_uuid)
 }
 
-/** False: another worker recovers right now. Held until the transaction ends. */
-export async function tryRecoveryLock(database: Queryable): Promise<boolean> {
+/**
+ * False: another worker recovers right now. Held until the transaction ends; the server ends one whose worker says nothing for a lease, for
+ * a worker that is paused in its midst would keep all others from recovering its own steps.
+ */
+export async function tryRecoveryLock(database: Queryable, leaseMs: number): Promise<boolean> {
   const rows = await database.query<{ locked: boolean }>({
     name: 'try-recovery-lock',
-    text: `SELECT pg_try_advisory_xact_lock(hashtext('stephost.recovery')) AS locked`,
+    text: `
+SELECT pg_try_advisory_xact_lock(hashtext('stephost.recovery')) AS locked,
+       set_config('idle_in_transaction_session_timeout', $1::int::text, true)`,
+    values: [leaseMs],
   })
   return rows[0]?.locked === true
 }
