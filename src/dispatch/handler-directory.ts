@@ -25,9 +25,15 @@ export interface HandlerDirectoryOptions {
   readonly namespaceRuntimes: Readonly<Record<string, RuntimeName>>
 }
 
+const answersMax = 10_000
+
 export class HandlerDirectory {
   readonly #adapters: readonly RuntimeAdapter[]
   readonly #options: HandlerDirectoryOptions
+  /** For as long as every runtime announces the tables that they were made from. */
+  readonly #answers = new Map<string, ResolvedHandler | null>()
+  #announced: readonly unknown[] = []
+  #anyTakesBatches = false
 
   constructor(adapters: readonly RuntimeAdapter[], options: HandlerDirectoryOptions) {
     this.#adapters = adapters
@@ -39,7 +45,8 @@ export class HandlerDirectory {
   }
 
   get anyTakesBatches(): boolean {
-    return this.#adapters.some((adapter) => adapter.handlers().some(({ batch }) => batch !== null))
+    this.#keepUp()
+    return this.#anyTakesBatches
   }
 
   resolvers(): readonly ResolverDescriptor[] {
@@ -52,6 +59,27 @@ export class HandlerDirectory {
 
   /** null: nobody here has it, or several languages have it and nothing decides (design D14). */
   resolve(use: CallableUse): ResolvedHandler | null {
+    this.#keepUp()
+    const key = `${use.callable}\n${use.templateStep}\n${use.namespace}\n${use.resolver}\n${use.root}`
+    const known = this.#answers.get(key)
+    if (known !== undefined) return known
+    const answer = this.#resolve(use)
+    if (this.#answers.size >= answersMax) this.#answers.clear()
+    this.#answers.set(key, answer)
+    return answer
+  }
+
+  /** Every step asks, and the tables hardly ever change: runtimes announce the same arrays until they announce something else. */
+  #keepUp(): void {
+    const announced = this.#adapters.flatMap((adapter) => [adapter.handlers(), adapter.resolvers()])
+    if (announced.length === this.#announced.length && announced.every((table, i) => table === this.#announced[i]))
+      return
+    this.#announced = announced
+    this.#answers.clear()
+    this.#anyTakesBatches = this.handlers().some(({ batch }) => batch !== null)
+  }
+
+  #resolve(use: CallableUse): ResolvedHandler | null {
     const found = findHandlers(this.handlers(), use.callable, use.templateStep)
     const descriptor = chooseHandler(found, {
       runtime: this.#options.namespaceRuntimes[use.namespace] ?? null,

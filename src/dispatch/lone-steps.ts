@@ -14,6 +14,8 @@ export interface LoneStepsParts {
   left(): void
 }
 
+const taken = 'another step runs alone on this worker'
+
 /** Whether every worker that held the step before has died, often enough. */
 export function mustRunAlone({ recoveries }: ClaimedStep): boolean {
   return recoveries >= deathsUntilAlone
@@ -39,12 +41,15 @@ export class LoneSteps {
   }
 
   /** null: the way is free, and whoever entered leaves. Else why the call cannot start here now. */
-  async enter({ alone }: { alone: boolean }): Promise<string | null> {
-    if (this.#isTaken) return 'another step runs alone on this worker'
-    if (!alone) {
-      this.#others += 1
-      return null
-    }
+  enter(): string | null {
+    if (this.#isTaken) return taken
+    this.#others += 1
+    return null
+  }
+
+  /** The same for a step that must be alone, once it is. */
+  async enterAlone(): Promise<string | null> {
+    if (this.#isTaken) return taken
     this.#isTaken = true
     this.#parts.arrived()
     const refusal = await this.#untilAlone()

@@ -40,6 +40,15 @@ export class RuntimeTurns {
     })
   }
 
+  /** Enters where there is room and nobody waits for it; most need no wait. */
+  tryEnter(adapter: RuntimeAdapter): boolean {
+    const line = this.#lines.get(adapter) ?? { running: 0, waiting: [] }
+    if (line.waiting.length > 0 || line.running >= adapter.inFlightMax) return false
+    line.running += 1
+    this.#lines.set(adapter, line)
+    return true
+  }
+
   leave(adapter: RuntimeAdapter): void {
     const line = this.#lines.get(adapter)
     if (line === undefined) return

@@ -136,7 +136,10 @@ export class StepExecutor {
     this.#unsettled += handover.length
     try {
       let rest = handover
-      while (rest.length > 0) rest = await this.#goOn(await this.#run(rest))
+      while (rest.length > 0) {
+        const yielded = await this.#run(rest)
+        rest = yielded.length === 0 ? [] : await this.#goOn(yielded)
+      }
     } finally {
       this.#unsettled -= handover.length
       permit.release()
@@ -184,18 +187,18 @@ export class StepExecutor {
     }
   }
 
-  async #run(handover: Handover): Promise<readonly YieldedStep[]> {
+  #run(handover: Handover): Promise<readonly YieldedStep[]> | readonly never[] {
     const members = handover.filter((hydrated): hydrated is Member => hydrated.request !== null)
     for (const { step, request } of handover) if (request === null) this.#templateless(step)
     const [first] = members
     if (first === undefined) return []
     const resolved = this.#resolve(first.step, first.request)
-    if (resolved === null) {
-      for (const member of members) this.#unserved(member)
-    } else if (members.length > 1 && resolved.descriptor.batch === null) {
+    if (resolved === null) for (const member of members) this.#unserved(member)
+    else if (members.length > 1 && resolved.descriptor.batch === null) {
       const reason = `the handler "${resolved.descriptor.callable}" was reloaded and takes no batches any more`
       for (const { step } of members) this.#parts.notStarted(step, reason)
-    } else return this.#takeTurn(await this.#fitting(members, resolved), resolved)
+    } else if (resolved.descriptor.dependsOn.length > 0) return this.#takeTurnIfFitting(members, resolved)
+    else return this.#takeTurn(members, resolved)
     return []
   }
 
@@ -231,19 +234,19 @@ export class StepExecutor {
     this.#finish({ step, request }, hostFailure(step.stepId, 'handler_not_found', message), null)
   }
 
-  /** The others fail for good: no run would find the steps that their handler asks for. */
-  async #fitting(members: readonly Member[], { descriptor }: ResolvedHandler): Promise<readonly Member[]> {
+  /** Those that do not fit fail for good: no run would find the steps that their handler asks for. */
+  async #takeTurnIfFitting(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
     const problemOf = ({ step }: Member) => {
       const stepNames = this.#parts.runnable.stepNamesOf(step.namedTaskId)
-      return stepNames === null ? null : dependencyProblem(descriptor, stepNames)
+      return stepNames === null ? null : dependencyProblem(handler.descriptor, stepNames)
     }
-    if (descriptor.dependsOn.length === 0 || members.every((member) => problemOf(member) === null)) return members
-    await this.#readTemplates()
-    return members.filter((member) => {
+    if (members.some((member) => problemOf(member) !== null)) await this.#readTemplates()
+    const fitting = members.filter((member) => {
       const problem = problemOf(member)
       if (problem !== null) this.#finish(member, hostFailure(member.step.stepId, 'handler_mismatch', problem), null)
       return problem === null
     })
+    return fitting.length === 0 ? [] : this.#takeTurn(fitting, handler)
   }
 
   /** What we know of them may be from before somebody registered them again. */
@@ -260,10 +263,9 @@ export class StepExecutor {
   }
 
   async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
-    if (members.length === 0) return []
     const { lone } = this.#parts
     const alone = members.some(({ step }) => mustRunAlone(step))
-    const refusal = await lone.enter({ alone })
+    const refusal = alone ? await lone.enterAlone() : lone.enter()
     if (refusal !== null) return this.#notStarted(members, refusal)
     try {
       if (!alone) return await this.#callInTurn(members, handler)
@@ -278,13 +280,14 @@ export class StepExecutor {
 
   /** Rejects with a HostError when the runtime has no room for it any more. */
   async #callInTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
-    await this.#parts.turns.enter(handler.adapter)
+    const { turns } = this.#parts
+    if (!turns.tryEnter(handler.adapter)) await turns.enter(handler.adapter)
     try {
       // The wait may have been long.
       const reason = this.#whyNotNow(members)
       return reason === null ? await this.#call(members, handler) : this.#notStarted(members, reason)
     } finally {
-      this.#parts.turns.leave(handler.adapter)
+      turns.leave(handler.adapter)
     }
   }
 

@@ -14,6 +14,12 @@ interface WaitingCall {
   reject(error: HostError): void
 }
 
+interface Place {
+  readonly slot: ThreadSlot
+  readonly thread: HandlerThread
+  readonly exclusive: boolean
+}
+
 export class ThreadPool {
   readonly #slots: readonly ThreadSlot[]
   readonly #inFlightMaxPerThread: number
@@ -39,10 +45,9 @@ export class ThreadPool {
     if (this.#waiting.length + this.#placed.size >= this.inFlightMax) {
       return Promise.reject(new HostError('RUNTIME_BUSY', `The TypeScript runtime holds ${this.inFlightMax} calls.`))
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ call, events, resolve, reject })
-      this.placeWaiting()
-    })
+    const place = this.#waiting.length === 0 ? this.#placeFor(call) : null
+    if (place !== null) return this.#run(call, events, place)
+    return new Promise((resolve, reject) => this.#waiting.push({ call, events, resolve, reject }))
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
@@ -68,7 +73,7 @@ export class ThreadPool {
       const place = this.#placeFor(next.call)
       if (place === null) return
       this.#waiting.shift()
-      next.resolve(this.#run(next, place))
+      next.resolve(this.#run(next.call, next.events, place))
     }
   }
 
@@ -77,9 +82,9 @@ export class ThreadPool {
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
   }
 
-  #placeFor(call: HandlerCall): { slot: ThreadSlot; thread: HandlerThread; exclusive: boolean } | null {
+  #placeFor(call: HandlerCall): Place | null {
     const callable = call.requests[0]?.handler.callable ?? ''
-    let best: { slot: ThreadSlot; thread: HandlerThread; exclusive: boolean } | null = null
+    let best: Place | null = null
     for (const slot of this.#slots) {
       const { thread } = slot
       if (thread === null || slot.exclusive) continue
@@ -91,8 +96,9 @@ export class ThreadPool {
   }
 
   async #run(
-    { call, events }: WaitingCall,
-    { slot, thread, exclusive }: { slot: ThreadSlot; thread: HandlerThread; exclusive: boolean },
+    call: HandlerCall,
+    events: CallEvents,
+    { slot, thread, exclusive }: Place,
   ): Promise<readonly StepResult[]> {
     slot.load += 1
     slot.exclusive = exclusive

@@ -50,12 +50,12 @@ function answerOf({ step_uuid, status, reason }: AnswerRow): CompletionAnswer {
 }
 
 /** One array per column; a document that says nothing is null. The statement checks the documents of handlers. */
-function columnsOf(finished: readonly FinishedStep[]): unknown[][] {
+function columnsOf(finished: readonly FinishedStep[]): unknown[] {
   return [
-    finished.map(({ step }) => step.stepId),
-    finished.map(({ step }) => step.token),
-    finished.map(({ step }) => step.taskId),
-    finished.map(({ step }) => step.correlationId),
+    idArray(finished.map(({ step }) => step.stepId)),
+    idArray(finished.map(({ step }) => step.token)),
+    idArray(finished.map(({ step }) => step.taskId)),
+    idArray(finished.map(({ step }) => step.correlationId)),
     finished.map(({ result }) => (result.success ? result.result : null)),
     finished.map(({ result }) => unlessEmpty(result.metadata)),
     finished.map(({ result }) => (result.success ? null : unlessEmpty(result.context))),
@@ -63,6 +63,11 @@ function columnsOf(finished: readonly FinishedStep[]): unknown[][] {
     finished.map(({ runtime }) => runtime),
     finished.map(({ step, result }) => (result.success ? null : failureDocument(result, step.retryable))),
   ]
+}
+
+/** The literal of an array of UUIDs that PostgreSQL itself gave us: nothing in it needs quotes, and the driver would look for some in each. */
+function idArray(ids: readonly string[]): string {
+  return `{${ids.join(',')}}`
 }
 
 function unlessEmpty(document: JsonText): JsonText | null {
