@@ -50,6 +50,8 @@ symlinkSync(resolve('target'), join(directory, 'target'))
 // What an earlier run has built.
 rmSync(resolve('target/release/libgreet.so'), { force: true })
 const env = cargoHomes()
+/** cargo may have all dependencies to build, on a machine that others use too. */
+const buildTimeoutMs = 170_000
 
 interface InvokeDocument {
   readonly success: boolean
@@ -79,7 +81,11 @@ describe('a crate below handlers/', () => {
 
   it('that does not compile shows what the compiler says', async () => {
     writeFileSync(lib, source('Hello').replace('json!(', 'jsom!('))
-    const { code, stderr, stdout } = await stephost(['build', '--json'], { cwd: directory, env })
+    const { code, stderr, stdout } = await stephost(['build', '--json'], {
+      cwd: directory,
+      env,
+      timeoutMs: buildTimeoutMs,
+    })
     expect(code).toBe(1)
     expect(JSON.parse(stdout)).toEqual({ crates: [{ file: 'greet/Cargo.toml', built: false }] })
     expect(stderr).toMatch(/cannot find macro `jsom`[\s\S]*lib\.rs:6/)
@@ -87,7 +93,7 @@ describe('a crate below handlers/', () => {
 
   it('runs when it is built, in the host and in a process of its own', async () => {
     writeFileSync(lib, source('Hello'))
-    const { code, stdout } = await stephost(['build'], { cwd: directory, env })
+    const { code, stdout } = await stephost(['build'], { cwd: directory, env, timeoutMs: buildTimeoutMs })
     expect([code, stdout]).toEqual([0, 'built greet/Cargo.toml'])
     expect(await greeting()).toEqual({ greeting: 'Hello Ada' })
     expect(await greeting('--config', join(directory, 'process.toml'))).toEqual({ greeting: 'Hello Ada' })

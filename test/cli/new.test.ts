@@ -71,7 +71,7 @@ describe('new handler', () => {
     appendFileSync(join(crate, 'Cargo.toml'), '\n[profile.release]\npanic = "unwind"\nstrip = "debuginfo"\n')
     rmSync(resolve('target/release/libhold_stock.so'), { force: true })
     symlinkSync(resolve('target'), join(directory, 'target'))
-    const built = await stephost(['build'], { cwd: directory, env: cargoHomes() })
+    const built = await stephost(['build'], { cwd: directory, env: cargoHomes(), timeoutMs: 170_000 })
     expect([built.code, built.stdout]).toEqual([0, 'built shop/hold_stock/Cargo.toml'])
     const context = ['--context', '{"warehouse":"north"}', '--deps', '{"price_order":{"total_cents":5}}', '--json']
     const invoked = await stephost(['invoke', 'shop.hold_stock', ...context], { cwd: directory })

@@ -19,7 +19,7 @@ export async function stephost(
   options: { env?: Record<string, string>; cwd?: string; timeoutMs?: number } = {},
 ): Promise<Ended> {
   const { exitCode, stdout, stderr } = await execa(resolve('bin/stephost'), args, {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env },
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...compileCache(), ...options.env },
     extendEnv: false,
     reject: false,
     stdin: 'ignore',
@@ -27,6 +27,12 @@ export async function stephost(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   return { code: exitCode ?? -1, stdout, stderr }
+}
+
+/** What Node keeps of a start for the next one, where the run of the tests has a place for it. */
+function compileCache(): Record<string, string> {
+  const directory = process.env['NODE_COMPILE_CACHE']
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory }
 }
 
 /** Where rustup's cargo finds its toolchain, when that is not below HOME. */
