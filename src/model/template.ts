@@ -8,6 +8,14 @@ export type StepType = (typeof stepTypes)[number]
 export const backoffKinds = ['none', 'linear', 'exponential', 'fibonacci'] as const
 export type BackoffKind = (typeof backoffKinds)[number]
 
+/** More than a task of this many steps would be no workflow but a data set; batches are for those. */
+export const templateStepsMax = 10_000
+
+/** What a template with so many steps is told; null: it is within the limit. */
+export function stepCountProblem(steps: number): string | null {
+  return steps > templateStepsMax ? `has ${steps} steps; at most ${templateStepsMax} are allowed` : null
+}
+
 /** When two tasks of a template are the same. Source: orchestration-semantics §1.5. */
 export const identityStrategies = ['strict', 'caller_provided', 'always_unique'] as const
 export type IdentityStrategy = (typeof identityStrategies)[number]

@@ -4,7 +4,7 @@ import { HostError, messageOf } from '../model/host-error.ts'
 import type { TaskId } from '../model/ids.ts'
 import type { OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
 import type { TaskRequest } from '../model/task.ts'
-import { templateKey } from '../model/template.ts'
+import { stepCountProblem, templateKey } from '../model/template.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
 import { initialSteps } from './initial-steps.ts'
 import { InputSchemas } from './input-schema.ts'
@@ -69,6 +69,9 @@ export class TaskInitializer {
     if (template.steps.length === 0) {
       throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} has no steps`)
     }
+    // Registered by somebody who knows no limit.
+    const tooMany = stepCountProblem(template.steps.length)
+    if (tooMany !== null) throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} ${tooMany}`)
     const batch = this.#batchesEnabled ? undefined : template.steps.find(({ type }) => type === 'batchable')
     if (batch !== undefined) {
       const key = 'orchestration.batch_processing.enabled'

@@ -2,7 +2,7 @@
 import { isMap, LineCounter, parseDocument } from 'yaml'
 import { emptyObject, type JsonText, nullDocument, toJsonText } from '../../model/json-text.ts'
 import { inputSchemaChecks } from '../../model/task.ts'
-import { identityStrategies, type TaskTemplate, type TemplateProblem } from '../../model/template.ts'
+import { identityStrategies, stepCountProblem, type TaskTemplate, type TemplateProblem } from '../../model/template.ts'
 import { checkSteps } from '../../model/template-check.ts'
 import { readEnvironments, type StepOverride, warnOfStrangers } from './environments.ts'
 import { inputSchemaFault } from './input-schema.ts'
@@ -40,7 +40,6 @@ const namespaceRule = {
   pattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
   allowed: 'letters, digits and underscores, not beginning with a digit',
 }
-const stepsMax = 10_000
 
 /** `environment`: whose `environments` are applied; null: none. Lengths are those of the database columns. Source: wire-protocol §1.3, §9.1. */
 export function readTemplate(file: string, text: string, environment: string | null = null): TemplateFileResult {
@@ -94,8 +93,9 @@ function templateOf(root: YamlField, environment: string | null): TaskTemplate {
 function readSteps(field: YamlField, overrides: readonly StepOverride[]): ReadStep[] {
   const items = field.require().items()
   if (!field.absent && items.length === 0) field.error('must have at least one step')
-  if (items.length > stepsMax) {
-    field.error(`has ${items.length} steps; at most ${stepsMax} are allowed`)
+  const tooMany = stepCountProblem(items.length)
+  if (tooMany !== null) {
+    field.error(tooMany)
     return []
   }
   const steps = items.map((item) => readStep(item, overrides))

@@ -2,7 +2,7 @@
 
 import { HostError } from '../../../model/host-error.ts'
 import { resultQueue } from '../../../model/step-message.ts'
-import { type TaskTemplate, templateKey } from '../../../model/template.ts'
+import { stepCountProblem, type TaskTemplate, templateKey } from '../../../model/template.ts'
 import type { Queryable } from '../../statement.ts'
 
 /** Limits of the columns and of queue names. Source: wire-protocol §1.3. */
@@ -65,6 +65,8 @@ function checkNames(template: TaskTemplate): void {
     if (text === '') refuse(`${field} must not be empty`)
     if ([...text].length > limits[field]) refuse(`${field} has more than ${limits[field]} characters`)
   }
+  const tooMany = stepCountProblem(template.steps.length)
+  if (tooMany !== null) refuse(`it ${tooMany}`)
   for (const step of template.steps) {
     if ([...step.name].length > limits.step)
       refuse(`the step name ${step.name} has more than ${limits.step} characters`)
