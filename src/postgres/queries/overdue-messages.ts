@@ -3,7 +3,7 @@
 import type { ClaimToken } from '../../model/ids.ts'
 import type { StepMessage } from '../../model/step-message.ts'
 import type { Queryable } from '../statement.ts'
-import { unsettled } from './orchestration/recovery.ts'
+import { goingOn } from './orchestration/recovery.ts'
 import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
 
 export interface OverdueMessage extends StepMessage {
@@ -36,7 +36,7 @@ SELECT CASE WHEN w.to_state = 'enqueued' THEN 'worker_' || ns.name || '_queue' E
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
   JOIN tasker.workflow_steps s ON s.task_uuid = t.task_uuid AND NOT s.processed AND NOT s.in_process
   JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent
- WHERE ${unsettled}
+ WHERE ${goingOn}
    AND w.to_state IN ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')
    AND w.created_at < now() - $1::float8 * interval '1 ms'
    AND ($2::float8 IS NULL OR NOT pg_input_is_valid(coalesce(w.metadata ->> 'resent_at', 'never'), 'timestamptz')

@@ -53,8 +53,15 @@ export async function stalledTasks(
   return rows.map((row) => row.task_uuid)
 }
 
-export const unsettled = `tt.most_recent AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually')
-   AND tt.to_state <> 'blocked_by_failures'`
+const unfinished = `tt.most_recent AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually')`
+
+const unsettled = `${unfinished} AND tt.to_state <> 'blocked_by_failures'`
+
+/**
+ * SQL: the steps of task transition `tt` go on. Those of a blocked task do as well, beside the one that failed; but such a task stays until somebody
+ * helps, so that every search would go through ever more of them. After a day its lost messages wait for that help, which sends them anew.
+ */
+export const goingOn = `${unfinished} AND (tt.to_state <> 'blocked_by_failures' OR tt.created_at > now()::timestamp - interval '1 day')`
 
 // A queue's table has to stand in the text of a statement, so only names that need no quoting get there.
 const namespacesText = `
@@ -67,7 +74,7 @@ SELECT DISTINCT ns.name AS namespace
   JOIN pgmq.meta q ON lower(q.queue_name) = lower('worker_' || ns.name || '_queue')
   JOIN tasker.workflow_steps s ON s.task_uuid = t.task_uuid AND NOT s.processed AND NOT s.in_process
   JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent
- WHERE alone.granted AND ${unsettled} AND ns.name ~ '^[A-Za-z_][A-Za-z0-9_]*$'
+ WHERE alone.granted AND ${goingOn} AND ns.name ~ '^[A-Za-z_][A-Za-z0-9_]*$'
    AND w.to_state = 'enqueued' AND w.created_at < now() - make_interval(secs => $1::float8 / 1000)
  ORDER BY 1`
 
@@ -81,7 +88,7 @@ WITH lonely AS MATERIALIZED (
     JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
     JOIN tasker.workflow_steps s ON s.task_uuid = t.task_uuid AND NOT s.processed AND NOT s.in_process
     JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent
-   WHERE ${unsettled} AND ns.name = $1::text
+   WHERE ${goingOn} AND ns.name = $1::text
      AND w.to_state = 'enqueued' AND w.created_at < now() - make_interval(secs => $2::float8 / 1000)
      AND NOT EXISTS (SELECT FROM pgmq."q_worker_${namespace.toLowerCase()}_queue" q
                       WHERE q.message ->> 'step_uuid' = s.workflow_step_uuid::text)
@@ -101,7 +108,7 @@ SELECT s.workflow_step_uuid AS step_uuid
   FROM tasker.task_transitions tt
   JOIN tasker.workflow_steps s ON s.task_uuid = tt.task_uuid AND NOT s.processed
   JOIN tasker.workflow_step_transitions w ON w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent
- WHERE tt.most_recent AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually')
+ WHERE ${unfinished}
    AND w.to_state IN ('enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')
    AND w.created_at < now() - make_interval(secs => $1::float8 / 1000)
  ORDER BY w.created_at
