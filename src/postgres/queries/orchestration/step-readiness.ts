@@ -32,9 +32,14 @@ r.state = 'pending' AND NOT s.processed AND NOT s.in_process AND r.retry_eligibl
 AND ${dependenciesSatisfied}`
 
 /** SQL: ready in the sense that clients see: a step whose wait is over counts before it is woken. */
-export const readyForExecution = `
+export const readyForExecution = readyWhere(dependenciesSatisfied)
+
+/** The same where it is known already, as the SQL `dependencies`, whether a parent is open. */
+export function readyWhere(dependencies: string): string {
+  return `
 r.state IN ('pending', 'waiting_for_retry') AND NOT s.processed AND NOT s.in_process AND r.retry_eligible AND ${retryDue}
-AND ${dependenciesSatisfied}`
+AND ${dependencies}`
+}
 
 /** SQL: a time of a tasker table as RFC 3339 with microseconds and Z; null stays null. */
 export function rfc3339(expression: string): string {

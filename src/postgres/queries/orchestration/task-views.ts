@@ -4,7 +4,7 @@ import type { StepId, TaskId } from '../../../model/ids.ts'
 import type { StepProgress, StepView, TaskProgress, TaskView } from '../../../model/task.ts'
 import type { TaskState } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
-import { dependenciesSatisfied, readyForExecution, rfc3339, stepReadiness } from './step-readiness.ts'
+import { readyWhere, rfc3339, stepReadiness } from './step-readiness.ts'
 import { type CountsRow, clientCounts, stepCounts } from './task-counts.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
@@ -130,6 +130,17 @@ const stepSources = `
       FROM tasker.workflow_step_transitions w WHERE w.workflow_step_uuid = s.workflow_step_uuid
   ) h`
 
+/** As scalar subqueries, each parent is looked up by its key. Joined, while the tables are young, PostgreSQL looks for each step at the steps of all tasks. */
+const parents = `
+  CROSS JOIN LATERAL (
+    SELECT count(*)::int AS total,
+           (count(*) FILTER (WHERE (SELECT p.to_state FROM tasker.workflow_step_transitions p
+                                     WHERE p.workflow_step_uuid = e.from_step_uuid AND p.most_recent) IN ('complete', 'resolved_manually')))::int AS completed
+      FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = s.workflow_step_uuid
+  ) parents`
+
+const noOpenParent = 'parents.completed = parents.total'
+
 const stepColumnsText = `
 SELECT ${columns<StepView>({
   stepId: 's.workflow_step_uuid',
@@ -142,13 +153,11 @@ SELECT ${columns<StepView>({
   results: 's.results',
   result: `CASE WHEN s.results -> 'success' = 'true' THEN s.results -> 'result' END`,
   error: `CASE jsonb_typeof(s.results -> 'error') WHEN 'object' THEN s.results -> 'error' END`,
-  dependenciesSatisfied: dependenciesSatisfied.trim(),
+  dependenciesSatisfied: noOpenParent,
   retryEligible: 'r.retry_eligible',
-  ready: `(${readyForExecution.trim()})`,
-  totalParents: '(SELECT count(*) FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = s.workflow_step_uuid)::int',
-  completedParents: `(SELECT count(*) FROM tasker.workflow_step_edges e
-          JOIN tasker.workflow_step_transitions p ON p.workflow_step_uuid = e.from_step_uuid AND p.most_recent
-         WHERE e.to_step_uuid = s.workflow_step_uuid AND p.to_state IN ('complete', 'resolved_manually'))::int`,
+  ready: `(${readyWhere(noOpenParent).trim()})`,
+  totalParents: 'parents.total',
+  completedParents: 'parents.completed',
   backoffRequestS: 's.backoff_request_seconds',
   lastFailureAt: rfc3339('h.failed_at'),
   nextRetryAt: rfc3339('r.next_retry_at'),
@@ -156,7 +165,7 @@ SELECT ${columns<StepView>({
 })}
   FROM template
   JOIN tasker.workflow_steps s ON s.task_uuid = template.task_uuid
-  ${stepSources}`
+  ${stepSources}${parents}`
 
 const stepsText = `${templateOf('$1::uuid')}${stepColumnsText}
  ORDER BY s.workflow_step_uuid`
