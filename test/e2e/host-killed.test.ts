@@ -62,17 +62,22 @@ describe('a host killed with -9', () => {
         { stdio: 'ignore' },
       )
       const exited = once(host, 'exit')
-      // Seen half written, it names a process that never was.
-      const text = await eventually(
-        'the handler runs',
-        () => existsSync(file) && /^\d+ \d+\n?$/.exec(readFileSync(file, 'utf8'))?.[0],
-        20_000,
-      )
-      const pids = text.trim().split(' ').map(Number)
-      expect(pids.map(isAlive)).toEqual([true, true])
-      host.kill('SIGKILL')
-      await exited
-      await eventually('nothing is left', () => !pids.some(isAlive), 2000)
+      try {
+        // Seen half written, it names a process that never was.
+        const text = await eventually(
+          'the handler runs',
+          () => existsSync(file) && /^\d+ \d+\n$/.exec(readFileSync(file, 'utf8'))?.[0],
+          45_000,
+        )
+        const pids = text.trim().split(' ').map(Number)
+        expect(pids.map(isAlive)).toEqual([true, true])
+        host.kill('SIGKILL')
+        await exited
+        await eventually('nothing is left', () => !pids.some(isAlive))
+      } finally {
+        host.kill('SIGKILL')
+      }
     },
+    60_000,
   )
 })

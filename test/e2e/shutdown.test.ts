@@ -69,7 +69,7 @@ describe('a worker process', () => {
     project.start('worker')
     await completes(taskId)
     expect((await project.steps(taskId)).map(([, attempts]) => attempts)).toEqual([1, 2, 1])
-  }, 90_000)
+  }, 120_000)
 
   it('that is to end does not wait for a PostgreSQL that has fallen silent, and ends with 1: a step is left to recovery (field note 26)', async () => {
     project = await openGatedProject()

@@ -22,7 +22,7 @@ beforeEach(async () => {
   })
   taskId = await project.submit()
   sidecar = await project.handlerStarted()
-}, 60_000)
+}, 100_000)
 afterEach(() => project.close(), 60_000)
 
 async function completes(): Promise<void> {
