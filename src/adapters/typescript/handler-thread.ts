@@ -39,6 +39,9 @@ interface RunningCall {
 /** How a thread came to its end. `abandoned`: it still runs, in native code that nothing can interrupt. */
 export type ThreadEnd = 'exited' | 'abandoned'
 
+/** V8's default, which the host sets lower for itself (`bin/stephost`): handlers may allocate as much as they like. */
+const youngGenerationMb = 48
+
 export class HandlerThread {
   readonly #options: ThreadOptions
   readonly #worker: Worker
@@ -65,7 +68,7 @@ export class HandlerThread {
       stdin: false,
       stdout: true,
       stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: options.memoryMaxMb },
+      resourceLimits: { maxOldGenerationSizeMb: options.memoryMaxMb, maxYoungGenerationSizeMb: youngGenerationMb },
     })
     const outbox = new ThreadOutbox(this.#worker)
     this.#channel = new Channel({
