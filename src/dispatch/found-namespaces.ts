@@ -38,6 +38,8 @@ export class FoundNamespaces implements Lifecycle {
   #timer: NodeJS.Timeout | null = null
   #pauseMs = 0
   #trouble: string | null = null
+  /** Those that `serve` rejected for. */
+  #owed: readonly string[] = []
   #stopListening: () => Promise<void> = async () => {}
 
   constructor(options: FoundNamespacesOptions, parts: FoundNamespacesParts) {
@@ -87,9 +89,12 @@ export class FoundNamespaces implements Lifecycle {
     const { source, served, serve, events } = this.#parts
     try {
       const unserved = await source.unserved(served())
-      const found = unserved.length === 0 ? [] : await this.#runnableIn(unserved)
+      const runnable = unserved.length === 0 ? [] : await this.#runnableIn(unserved)
+      const found = [...new Set([...this.#owed, ...runnable])]
       if (found.length > 0 && !this.#isStopped) {
+        this.#owed = found
         await serve(found)
+        this.#owed = []
         events.info(`served from now on, by templates that others registered: ${found.join(', ')}`, {})
       }
       this.#trouble = null

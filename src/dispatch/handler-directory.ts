@@ -60,7 +60,7 @@ export class HandlerDirectory {
   /** null: nobody here has it, or several languages have it and nothing decides (design D14). */
   resolve(use: CallableUse): ResolvedHandler | null {
     this.#keepUp()
-    const key = `${use.callable}\n${use.templateStep}\n${use.namespace}\n${use.resolver}\n${use.root}`
+    const key = `${use.callable}\0${use.templateStep}\0${use.namespace}\0${use.resolver ?? '\0'}\0${use.root ?? '\0'}`
     const known = this.#answers.get(key)
     if (known !== undefined) return known
     const answer = this.#resolve(use)

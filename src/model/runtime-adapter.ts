@@ -85,6 +85,7 @@ export interface RuntimeAdapter extends Lifecycle {
   readonly name: RuntimeName
   /** Calls the runtime can hold at once; the flow never sends more. */
   readonly inFlightMax: number
+  /** The same array until another table is announced, as of all tables here: the flow compares them by identity. */
   handlers(): readonly HandlerDescriptor[]
   publishers(): readonly PublisherDescriptor[]
   subscribers(): readonly SubscriberDescriptor[]

@@ -5,7 +5,7 @@ import { eventually } from '../fixtures/eventually.ts'
 import type { ChaosCluster } from './chaos-cluster.ts'
 import { tell } from './host-process.ts'
 import type { ProcessSlot } from './process-slot.ts'
-import type { Action, ActionKind } from './schedule.ts'
+import type { Action } from './schedule.ts'
 
 export interface ActionPerformerParts {
   readonly cluster: ChaosCluster
@@ -33,12 +33,14 @@ export class ActionPerformer {
    * a fact did not come about.
    */
   perform(action: Action): Promise<boolean> {
-    const place = 'worker' in action ? `${turnOf(action.kind)} ${action.worker}` : action.kind
-    const turn = (this.#turns.get(place) ?? Promise.resolve()).then(() => this.#perform(action))
-    this.#turns.set(
-      place,
-      turn.catch(() => {}),
-    )
+    const places = placesOf(action)
+    const turn = Promise.all(places.map((place) => this.#turns.get(place))).then(() => this.#perform(action))
+    for (const place of places) {
+      this.#turns.set(
+        place,
+        turn.catch(() => {}),
+      )
+    }
     return turn
   }
 
@@ -154,7 +156,10 @@ export class ActionPerformer {
   }
 }
 
-/** Whatever ends or stops a process takes turns with the others of this kind. */
-function turnOf(kind: ActionKind): string {
-  return kind === 'kill-worker' || kind === 'drain-worker' || kind === 'pause-worker' ? 'process' : kind
+/** Whatever ends or stops a process takes turns with the others of this kind. Pauses take turns everywhere: somebody has to be awake to judge. */
+function placesOf(action: Action): readonly string[] {
+  if (!('worker' in action)) return [action.kind]
+  const { kind, worker } = action
+  const endsProcess = kind === 'kill-worker' || kind === 'drain-worker' || kind === 'pause-worker'
+  return [`${endsProcess ? 'process' : kind} ${worker}`, ...(kind === 'pause-worker' ? [kind] : [])]
 }

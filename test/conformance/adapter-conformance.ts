@@ -79,6 +79,12 @@ function exerciseAnnouncements(session: () => Session, traits: AdapterTraits): v
     expect(adapter.health()).toEqual({ status: 'healthy', message: null })
   })
 
+  it('the same tables each time, by which the flow knows that nothing has changed', () => {
+    const { adapter } = session()
+    expect(adapter.handlers()).toBe(adapter.handlers())
+    expect(adapter.resolvers()).toBe(adapter.resolvers())
+  })
+
   const { brokenFile } = traits
   if (brokenFile === null) return
   it('a file with a syntax error as a load failure, while the others serve', async () => {

@@ -48,6 +48,12 @@ describe('the audit of a result', () => {
       { worker_uuid: 'worker_1', correlation_id: 7 },
       { worker_uuid: null, correlation_id: null },
     ],
+    [
+      'the time of a host of before, beside the event',
+      success,
+      { event: event({ success: true }), claim_token: worker, execution_time_ms: 9 },
+      { success: true, execution_time_ms: '9' },
+    ],
     ['metadata that is no object', failure, [1], { success: false, worker_uuid: null }],
   ])('reads %s', async (_, state, metadata, expected) => {
     const { steps, taskId } = await insertTask(open.database, { steps: { only: { state: 'in_progress' } } })
@@ -55,6 +61,12 @@ describe('the audit of a result', () => {
     expect(
       await open.rows('SELECT * FROM tasker.workflow_step_result_audit WHERE task_uuid = $1', taskId),
     ).toMatchObject([{ workflow_step_uuid: steps['only'], workflow_step_transition_uuid: transition, ...expected }])
+  })
+
+  it('is left to whoever says to have written it', async () => {
+    const { steps, taskId } = await insertTask(open.database, { steps: { only: { state: 'in_progress' } } })
+    await insertTransition(open.database, steps['only'] ?? '', success, { metadata: { audited: true } })
+    expect(await open.rows('SELECT FROM tasker.workflow_step_result_audit WHERE task_uuid = $1', taskId)).toEqual([])
   })
 
   it('is written for results only', async () => {

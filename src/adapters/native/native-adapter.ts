@@ -61,6 +61,8 @@ const lookCallsMax = 4
 
 const nothingLoaded: LoadedHandlers = { handlers: [], failures: [], routes: new Map() }
 
+const noResolvers: readonly ResolverDescriptor[] = []
+
 export class NativeAdapter implements RuntimeAdapter {
   readonly name = 'rust'
   readonly inFlightMax: number
@@ -102,7 +104,7 @@ export class NativeAdapter implements RuntimeAdapter {
   }
 
   resolvers(): readonly ResolverDescriptor[] {
-    return []
+    return noResolvers
   }
 
   loadFailures(): readonly LoadFailure[] {

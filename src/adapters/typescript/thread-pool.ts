@@ -59,6 +59,7 @@ export class ThreadPool {
     const message = `No TypeScript thread became free before the call was cancelled (${reason}).`
     waiting?.reject(new HostError('RUNTIME_BUSY', message))
     this.placeWaiting()
+    this.#resumeIfIdle()
   }
 
   /** Resolves when no call waits or runs. */
@@ -80,6 +81,7 @@ export class ThreadPool {
   /** Calls that wait are told so; those inside a thread settle with the thread. */
   rejectWaiting(error: HostError): void {
     for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
+    this.#resumeIfIdle()
   }
 
   #placeFor(call: HandlerCall): Place | null {
@@ -110,7 +112,11 @@ export class ThreadPool {
       slot.load -= 1
       slot.exclusive = false
       this.placeWaiting()
-      if (this.#waiting.length + this.#placed.size === 0) for (const resume of this.#idleWaiters.splice(0)) resume()
+      this.#resumeIfIdle()
     }
+  }
+
+  #resumeIfIdle(): void {
+    if (this.#waiting.length + this.#placed.size === 0) for (const resume of this.#idleWaiters.splice(0)) resume()
   }
 }

@@ -216,7 +216,8 @@ export class TypeScriptAdapter implements RuntimeAdapter {
 
   #threadReady(): void {
     this.#startFailure = null
-    this.#pool?.placeWaiting()
+    // A version that ends may have calls that wait for the thread, too.
+    for (const generation of [this.#generation, ...this.#others]) generation?.pool.placeWaiting()
   }
 
   /** While other threads serve, calls wait for those. */

@@ -1,5 +1,6 @@
 -- The completion of stephost writes the audit rows of its own results, in the same statement and from what it knows; the trigger makes
--- those of everybody else's. A result of stephost carries a claim_token.
+-- those of everybody else's. A transition whose statement wrote the audit row too says so: `audited`. Hosts of before, which may run on for
+-- a while, leave it to the trigger; their transitions carry a claim_token and say the time beside the event.
 
 DROP TRIGGER trg_step_result_audit ON tasker.workflow_step_transitions;
 DROP FUNCTION tasker.create_step_result_audit();
@@ -28,7 +29,7 @@ BEGIN
    ) AS heard
    CROSS JOIN LATERAL (
      SELECT coalesce(heard.result -> 'success', told.event -> 'success') AS success,
-            coalesce(heard.result -> 'metadata' -> 'execution_time_ms',
+            coalesce(NEW.metadata -> 'execution_time_ms', heard.result -> 'metadata' -> 'execution_time_ms',
                      heard.result -> 'execution_time_ms', told.event -> 'execution_time_ms') AS elapsed
    ) AS found
    WHERE s.workflow_step_uuid = NEW.workflow_step_uuid;
@@ -39,7 +40,7 @@ $$;
 CREATE TRIGGER trg_step_result_audit AFTER INSERT ON tasker.workflow_step_transitions
   FOR EACH ROW
   WHEN (NEW.to_state IN ('enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')
-        AND (NEW.metadata ? 'claim_token') IS NOT TRUE)
+        AND (NEW.metadata ? 'audited') IS NOT TRUE)
   EXECUTE FUNCTION tasker.create_step_result_audit();
 
 -- An audit row belongs to its transition, that to its step and that to its task: one key holds the chain together, and the two other

@@ -6,8 +6,8 @@ import { nowOnce } from './step-event.ts'
 /**
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
- * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, so it is
- * found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
+ * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
+ * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
  * jsonb's own text; nothing of a handler is ever pasted.
  * With `sends` the messages are sent too, else they go another way after the commit. Tasker's server handles only messages that it is told
  * of one by one; ours is woken once per statement (design D2).
@@ -45,7 +45,7 @@ WITH g AS MATERIALIZED (
            'event', CASE WHEN success THEN '{"type": "EnqueueForOrchestration", "data": '
                          ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body::text || '}',
            'timestamp', ${nowOnce}, 'worker_uuid', $11::text, 'correlation_id', correlation_id, 'claim_token', token,
-           'execution_time_ms', execution_ms),
+           'execution_time_ms', execution_ms, 'audited', true),
          sort_key + 1, true, now(), now()
     FROM closed
 ), audited AS (
