@@ -1,4 +1,5 @@
 // A place for one host process, with its own door to PostgreSQL: whoever ends in it is followed by another, as a supervisor does it.
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseDoor } from './database-door.ts'
 import { HostProcess, type HostProcessOptions } from './host-process.ts'
@@ -10,6 +11,8 @@ export interface ProcessSlotOptions extends Omit<HostProcessOptions, 'databaseUr
 }
 
 const drainMs = 30_000
+/** Of a log, in a report. */
+const lastLines = 8
 
 export class ProcessSlot {
   readonly name: string
@@ -72,7 +75,8 @@ export class ProcessSlot {
     }, drainMs)
     const how = await process.ended
     clearTimeout(impatience)
-    if (wasReady && how !== 'exit code 0' && how !== 'SIGKILL') this.#problems.push(`${this.name} drained with ${how}`)
+    if (!wasReady || how === 'exit code 0' || how === 'SIGKILL') return
+    this.#problems.push(`${this.name} drained with ${how}; it said last:\n${await this.#lastWords()}`)
   }
 
   /** Nobody follows any more. */
@@ -81,11 +85,20 @@ export class ProcessSlot {
     await this.drain()
   }
 
+  get #logFile(): string {
+    return join(this.#options.directory, `${this.name}.log`)
+  }
+
+  async #lastWords(): Promise<string> {
+    const log = await readFile(this.#logFile, 'utf8')
+    return log.trimEnd().split('\n').slice(-lastLines).join('\n')
+  }
+
   #begin(): HostProcess {
-    const { directory, door, ...options } = this.#options
+    const { directory: _, door, ...options } = this.#options
     this.#starts += 1
     this.#endExpected = false
-    const process = new HostProcess({ ...options, databaseUrl: door.url, logFile: join(directory, `${this.name}.log`) })
+    const process = new HostProcess({ ...options, databaseUrl: door.url, logFile: this.#logFile })
     void process.ended.then((how) => this.#ended(process, how))
     return process
   }
