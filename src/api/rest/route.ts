@@ -39,7 +39,7 @@ export const errorBody: Schema = {
 
 export function route(description: RouteDescription): RouteShorthandOptions {
   const { permission, tag, summary, query, body, answer, answerType = 'application/json' } = description
-  const codes = [...(permission === null ? [] : [401, 403, 408]), ...(description.errors ?? [])]
+  const codes = [...(permission === null ? [] : [401, 403]), 408, ...(description.errors ?? [])]
   const failures = codes.map((code) => [code, { description: meanings[code] ?? 'Refused', ...errorBody }])
   const schema = {
     tags: [tag],
