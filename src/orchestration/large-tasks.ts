@@ -2,7 +2,7 @@
 
 import type { StepId, TaskId } from '../model/ids.ts'
 import type { OrchestrationTransaction, TaskMove } from '../model/orchestration-store.ts'
-import { nextMove } from './finalizer.ts'
+import { countTasks } from './settlement.ts'
 
 const stepsMinDefault = 500
 const knownMax = 1_000
@@ -40,13 +40,9 @@ export class LargeTasks {
         moves.push({ taskId, from: state, path, enqueue: true, steps: ready })
       }
     }
-    if (rest.size > 0) {
-      for (const task of await transaction.taskCounts([...rest])) {
-        this.#remember(task.taskId, task.counts.total)
-        const move = nextMove(task)
-        if (move !== null) moves.push(move)
-      }
-    }
+    const counted = await countTasks(transaction, [...rest])
+    for (const { taskId, counts } of counted.tasks) this.#remember(taskId, counts.total)
+    moves.push(...counted.moves)
     if (moves.length > 0) await transaction.moveTasks(moves)
   }
 
