@@ -8,6 +8,7 @@ import { DomainEvents } from './events/domain-events.ts'
 import type { HostLog } from './host-health.ts'
 import { modeInForce, type Transport } from './host-transport.ts'
 import type { RuntimeName } from './model/handler.ts'
+import type { ResultJudge } from './model/result-judge.ts'
 import type { RuntimeAdapter } from './model/runtime-adapter.ts'
 import type { LoadedTemplate } from './model/template.ts'
 import type { WakeUps } from './model/wake-ups.ts'
@@ -35,6 +36,8 @@ export interface WorkerSurroundings {
   /** Has the queues of pgmq. */
   readonly queueDatabase: Database
   readonly transport: Transport
+  /** null: no orchestrator runs in this host. */
+  readonly judge: ResultJudge | null
   readonly namespaces: readonly string[]
 }
 
@@ -107,6 +110,7 @@ export function makeWorker(surroundings: WorkerSurroundings): MadeWorker {
         heartbeats: surroundings.leaseDatabase,
         queues: queueDatabase,
         outgoing: transport.outgoing,
+        judge: surroundings.judge,
       }),
       storedSteps: domainEvents,
       breakers: {

@@ -300,6 +300,7 @@ export class Host implements Lifecycle {
       rootsByTemplate: this.#templates.rootsByTemplate,
       adapters: this.#languages.opened.adapters,
       isolated: (runtime) => this.#languages.isolated(runtime),
+      judge: this.#options.parts.orchestrator ? this.#orchestrator : null,
       notifications,
     })
     this.#worker = made.worker

@@ -3,6 +3,8 @@
 import type { NamedTaskId, StepId, TaskId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { DlqChange, DlqChangeAnswer, DlqResolution } from './orchestration-reads.ts'
+import type { CompletionSigner } from './result-judge.ts'
+import type { CompletionAnswer, FinishedStep } from './step-store.ts'
 import type { InputSchemaCheck, StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
 import type { StepState, TaskState } from './task-state.ts'
 import type { BackoffKind, IdentityStrategy, StepType, TaskTemplate } from './template.ts'
@@ -195,6 +197,10 @@ export interface RedriveOptions {
   readonly operator: string | null
 }
 
+export interface JudgedAnswer extends CompletionAnswer {
+  readonly judged: boolean
+}
+
 export interface StepPlace {
   readonly stepId: StepId
   readonly taskId: TaskId
@@ -202,9 +208,12 @@ export interface StepPlace {
   readonly templateStep: string
 }
 
+/** What is asked for together, before an answer came, takes effect in the order of asking and costs one round trip. */
 export interface OrchestrationTransaction {
   /** Takes visible result messages for good; malformed ones are set aside with their reason. `only` limits it to those messages. */
   takeResults(options: { max: number; only: readonly string[] | null }): Promise<ResultMessages>
+  /** Stores results. Those `judged` must be judged in this transaction, which has locked their tasks; messages tell of the others. */
+  completeSteps(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]>
   /** Locks the tasks in the order of their ids, before anything about them is read (design D5). */
   lockTasks(taskIds: readonly TaskId[]): Promise<void>
   /** The steps among these whose result waits to be judged. */
@@ -237,8 +246,11 @@ export interface OrchestrationTransaction {
   changeDlqEntry(entryId: string, change: DlqChange): Promise<DlqChangeAnswer>
   /** Steps that have not succeeded may run again with all their attempts, but for those that a living worker runs. Resolves with how many. */
   redriveSteps(options: RedriveOptions): Promise<number>
-  /** Writes the tasks' transitions and, where asked, enqueues ready steps: transition, message, wake-up. Resolves with the number enqueued. */
-  moveTasks(moves: readonly TaskMove[]): Promise<number>
+  /**
+   * Writes the tasks' transitions and, where asked, enqueues ready steps: transition, message, wake-up. Resolves with the number enqueued.
+   * `last`: nothing follows in this transaction, which is then committed on the way.
+   */
+  moveTasks(moves: readonly TaskMove[], options?: { readonly last: boolean }): Promise<number>
 }
 
 export interface DueRetries {

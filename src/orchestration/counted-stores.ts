@@ -86,8 +86,8 @@ function countedTransaction(transaction: OrchestrationTransaction, counts: Count
       for (const move of moves) if (ids.has(move.stepId)) countStep(move, counts)
       return moved
     },
-    moveTasks: async (moves) => {
-      const enqueued = await transaction.moveTasks(moves)
+    moveTasks: async (moves, options) => {
+      const enqueued = await transaction.moveTasks(moves, options)
       counts.add('stepsEnqueued', enqueued)
       for (const move of moves) countTask(move, counts)
       return enqueued

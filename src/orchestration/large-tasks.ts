@@ -19,7 +19,7 @@ export class LargeTasks {
 
   /**
    * The tasks must be locked. `finished`: the steps that were completed in this transaction, of those tasks in which nothing else happened that could
-   * move them on. Resolves when all are where they belong.
+   * move them on. Nothing may follow in the transaction: resolves when all are where they belong.
    */
   async settle(
     transaction: OrchestrationTransaction,
@@ -43,7 +43,7 @@ export class LargeTasks {
     const counted = await countTasks(transaction, [...rest])
     for (const { taskId, counts } of counted.tasks) this.#remember(taskId, counts.total)
     moves.push(...counted.moves)
-    if (moves.length > 0) await transaction.moveTasks(moves)
+    if (moves.length > 0) await transaction.moveTasks(moves, { last: true })
   }
 
   #remember(taskId: TaskId, steps: number): void {

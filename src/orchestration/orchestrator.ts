@@ -9,6 +9,8 @@ import type { OrchestrationCountSource } from '../model/orchestration-counts.ts'
 import type { DlqChange } from '../model/orchestration-reads.ts'
 import type { OrchestrationStore } from '../model/orchestration-store.ts'
 import type { RedriveAnswer, RedriveService } from '../model/redrive.ts'
+import type { CompletionSigner, ResultJudge } from '../model/result-judge.ts'
+import type { CompletionAnswer, FinishedStep } from '../model/step-store.ts'
 import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
 import { type BackgroundOptions, type BackgroundPart, BackgroundWork } from './background-work.ts'
@@ -68,13 +70,16 @@ const timingDefaults: OrchestratorTiming = {
 /** Source: wire-protocol §3.3, the namespace of all three orchestration queues. */
 const resultChannel = 'pgmq_message_ready.orchestration'
 
-export class Orchestrator implements Lifecycle, TaskService, RedriveService, HealthSource, OrchestrationCountSource {
+export class Orchestrator
+  implements Lifecycle, TaskService, RedriveService, ResultJudge, HealthSource, OrchestrationCountSource
+{
   readonly #counts = new Counts()
   readonly #store: OrchestrationStore
   readonly #wakeUps: WakeUps | null
   readonly #breakers: OrchestratorOptions['breakers']
   readonly #initializer: TaskInitializer
   readonly #expander: Expander
+  readonly #results: ResultProcessor
   readonly #loops: Readonly<Record<LoopPart, Loop>>
   readonly #background: BackgroundWork | null
   readonly #faults = new Map<OrchestratorPart, HostError>()
@@ -93,6 +98,12 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
       ...(options.contextLimits === undefined ? {} : { limits: options.contextLimits }),
     })
     this.#expander = new Expander({ ...outcomeLimitDefaults, ...options.outcomeLimits }, options.onWarning)
+    this.#results = new ResultProcessor({
+      ...{ store: this.#store, expander: this.#expander },
+      ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
+      ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
+      onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
+    })
     this.#loops = this.#makeLoops(options)
     this.#background = this.#makeBackground(options)
   }
@@ -156,6 +167,20 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
     return answer
   }
 
+  async completeJudged(
+    signer: CompletionSigner,
+    finished: readonly FinishedStep[],
+  ): Promise<readonly CompletionAnswer[] | null> {
+    if (!this.#started) return null
+    try {
+      return await this.#results.complete(signer, finished)
+    } catch (error) {
+      if (isHostError(error, 'DATABASE_UNREACHABLE', 'DATABASE_UNAVAILABLE', 'DATABASE_ANSWER_LOST')) throw error
+      // What one of them or its task spoils is found by the ways that look at each alone, and told there.
+      return null
+    }
+  }
+
   counts(): ReturnType<OrchestrationCountSource['counts']> {
     return this.#counts.counts()
   }
@@ -198,13 +223,7 @@ export class Orchestrator implements Lifecycle, TaskService, RedriveService, Hea
 
   #makeLoops(options: OrchestratorOptions): Readonly<Record<LoopPart, Loop>> {
     const timing = { ...timingDefaults, ...options.timing }
-    const results = new ResultProcessor({
-      store: this.#store,
-      expander: this.#expander,
-      ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
-      ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
-      onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
-    })
+    const results = this.#results
     const { resendAfterMs, stalledAfterMs } = timing
     const recovery = new RecoverySweep({ store: this.#store, results, resendAfterMs, stalledAfterMs })
     const loop = (part: LoopPart, intervalMs: number, work: () => Promise<number | null>): Loop => {

@@ -8,6 +8,8 @@ import type {
   StepMove,
   StepOutcome,
 } from '../model/orchestration-store.ts'
+import type { CompletionSigner } from '../model/result-judge.ts'
+import type { CompletionAnswer, FinishedStep } from '../model/step-store.ts'
 import { type BackoffSettings, backoffDefaults } from './backoff.ts'
 import { Expander } from './expansion.ts'
 import { failedMove, judge } from './judgement.ts'
@@ -78,6 +80,24 @@ export class ResultProcessor {
     if (waitMs !== null) this.#onRetryWait(waitMs)
   }
 
+  /**
+   * Stores results and judges them in the same transaction: what a message, its consumer and another commit would do otherwise. Rejects as the
+   * store's transaction does.
+   */
+  async complete(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
+    const { answers, waitMs } = await this.#store.transaction(async (transaction) => {
+      const [answers, outcomes] = await Promise.all([
+        transaction.completeSteps(signer, finished),
+        transaction.outcomes(finished.map(({ step }) => step.stepId)),
+      ])
+      const judged = new Set(answers.filter((answer) => answer.judged).map(({ stepId }) => stepId))
+      const own = outcomes.filter(({ stepId }) => judged.has(stepId))
+      return { answers, waitMs: await this.#judge(transaction, own, [...new Set(own.map(({ taskId }) => taskId))]) }
+    })
+    if (waitMs !== null) this.#onRetryWait(waitMs)
+    return answers
+  }
+
   /** One message spoils a batch only once: each is tried alone, and the one that still fails is set aside. */
   async #processSingly(messageIds: readonly string[]): Promise<void> {
     for (const messageId of messageIds) {
@@ -103,15 +123,24 @@ export class ResultProcessor {
     return batch
   }
 
-  /** Resolves with the shortest wait that began; null when none did. */
   async #apply(
     transaction: OrchestrationTransaction,
     stepIds: readonly StepId[],
     taskIds: readonly TaskId[],
   ): Promise<number | null> {
     if (taskIds.length === 0) return null
-    await transaction.lockTasks(taskIds)
-    const outcomes = await transaction.outcomes(stepIds)
+    // One behind the other: each statement sees what was committed before it began.
+    const [, outcomes] = await Promise.all([transaction.lockTasks(taskIds), transaction.outcomes(stepIds)])
+    return this.#judge(transaction, outcomes, taskIds)
+  }
+
+  /** The tasks must be locked; it is the last part of the transaction. Resolves with the shortest wait that began; null when none did. */
+  async #judge(
+    transaction: OrchestrationTransaction,
+    outcomes: readonly StepOutcome[],
+    taskIds: readonly TaskId[],
+  ): Promise<number | null> {
+    if (taskIds.length === 0) return null
     const judged = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
     const succeeded = outcomes.filter(
       ({ state }, index) => state === 'enqueued_for_orchestration' && judged[index]?.to === 'complete',
@@ -121,14 +150,15 @@ export class ResultProcessor {
       const [outcome, problem] = [outcomes[index], problems.get(move.stepId)]
       return outcome === undefined || problem === undefined ? move : failedMove(outcome, problem, problem)
     })
-    if (moves.length > 0) await transaction.moveSteps(moves)
-    await transaction.createSteps(steps, edges)
-    await cancelSiblings(transaction, outcomes, moves)
-    await this.#largeTasks.settle(
-      transaction,
-      taskIds,
-      completedAlone({ taskIds, outcomes, moves, grown: [...steps, ...edges] }),
-    )
+    const finished = completedAlone({ taskIds, outcomes, moves, grown: [...steps, ...edges] })
+    const failed = outcomes.filter((one, i) => one.failureStrategy === 'fail_fast' && moves[i]?.to === 'error')
+    const moved = moves.length === 0 ? null : transaction.moveSteps(moves)
+    if (steps.length + edges.length + failed.length > 0) {
+      await moved
+      await transaction.createSteps(steps, edges)
+      await cancelSiblings(transaction, failed)
+    }
+    await Promise.all([moved, this.#largeTasks.settle(transaction, taskIds, finished)])
     const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
     return waits.length === 0 ? null : waits.reduce((shortest, waitMs) => Math.min(shortest, waitMs))
   }
@@ -153,12 +183,7 @@ function completedAlone(batch: {
 }
 
 /** `fail_fast`: with one worker of a batch for good, those that no worker runs are not worth starting. */
-async function cancelSiblings(
-  transaction: OrchestrationTransaction,
-  outcomes: readonly StepOutcome[],
-  moves: readonly StepMove[],
-): Promise<void> {
-  const failed = outcomes.filter((one, i) => one.failureStrategy === 'fail_fast' && moves[i]?.to === 'error')
+async function cancelSiblings(transaction: OrchestrationTransaction, failed: readonly StepOutcome[]): Promise<void> {
   if (failed.length === 0) return
   const stepIds = await transaction.batchSiblings(failed.map(({ stepId }) => stepId))
   const taskIds = [...new Set(failed.map(({ taskId }) => taskId))]

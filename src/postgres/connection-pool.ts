@@ -21,6 +21,8 @@ export interface PoolLimits {
   readonly answerGraceMs: number
   /** The server ends a statement itself; else only we stop waiting for it. */
   readonly limitedByServer: boolean
+  /** Statements may be sent before those before them are answered, as those of a transaction are. */
+  readonly pipelined: boolean
 }
 
 /** Source of the numbers: worker-api-and-config §1.3, `pool_utilization`. */
@@ -131,6 +133,7 @@ export class ConnectionPool {
         sockets.add(socket)
         return socket.once('close', () => sockets.delete(socket))
       },
+      pipeline: limits.pipelined,
       max: limits.connectionsMax,
       min: limits.connectionsMin,
       connectionTimeoutMillis: limits.acquireTimeoutMs,

@@ -7,7 +7,8 @@ import { ConnectionPool, type PoolUse, type SlowAcquire } from './connection-poo
 import { type ConnectionSettings, connectionSettings } from './connection-settings.ts'
 import { isSilence, sqlStateOf, statementFault } from './database-fault.ts'
 import { checkSession } from './session-check.ts'
-import type { Queryable, Statement } from './statement.ts'
+import type { OpenTransaction, Queryable, Statement } from './statement.ts'
+import { Transaction } from './transaction.ts'
 
 export { sqlStateOf } from './database-fault.ts'
 export type { Queryable, Statement } from './statement.ts'
@@ -98,32 +99,23 @@ export class Database implements Queryable, Lifecycle {
   /**
    * Runs `work` between BEGIN and COMMIT on one connection; whatever `work` throws rolls back and passes on. On a deadlock or
    * serialization failure all of `work` runs again, so it must have no effects outside the database. A connection lost
-   * at COMMIT rejects with DATABASE_ANSWER_LOST: nobody knows whether it took place. Lost before, it did not. The server ends a transaction
-   * that hears nothing for `statementTimeoutMs`: a host that is paused in its midst must not keep its locks for as long as the pause lasts.
+   * at COMMIT rejects with DATABASE_ANSWER_LOST: nobody knows whether it took place. Lost before, it did not. A transaction without statements costs nothing.
    */
-  async transaction<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T> {
+    const { transactionPooler, statementTimeoutMs = statementTimeoutDefaultMs } = this.#options
+    const options = { silenceMaxMs: statementTimeoutMs, pipelined: transactionPooler !== true }
     return this.#withRetries(() =>
       this.#withClient(async (client) => {
-        const result = await this.#uncommitted(client, work)
-        await this.#run(client, { text: 'COMMIT' })
-        return result
+        const transaction = new Transaction((statement) => this.#run(client, statement), options)
+        try {
+          const result = await work(transaction)
+          await transaction.commit()
+          return result
+        } catch (error) {
+          throw await transaction.rollBack(error)
+        }
       }),
     )
-  }
-
-  async #uncommitted<T>(client: pg.PoolClient, work: (q: Queryable) => Promise<T>): Promise<T> {
-    try {
-      const silenceMaxMs = this.#options.statementTimeoutMs ?? statementTimeoutDefaultMs
-      await this.#run(client, { text: `BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${silenceMaxMs}` })
-      return await work({ query: (statement) => this.#run(client, statement) })
-    } catch (error) {
-      if (isHostError(error, 'DATABASE_ANSWER_LOST')) {
-        throw new HostError('DATABASE_UNREACHABLE', error.message, { cause: error.cause })
-      }
-      // When this fails the connection is lost: the pool must know, and the server rolls back by itself.
-      if (!isHostError(error, 'DATABASE_UNREACHABLE')) await this.#run(client, { text: 'ROLLBACK' })
-      throw error
-    }
   }
 
   #openPool(): ConnectionPool {
@@ -137,6 +129,7 @@ export class Database implements Queryable, Lifecycle {
       statementTimeoutMs: this.#options.statementTimeoutMs ?? statementTimeoutDefaultMs,
       answerGraceMs: this.#options.answerGraceMs ?? 5_000,
       limitedByServer: this.#options.transactionPooler !== true,
+      pipelined: this.#options.transactionPooler !== true,
     }
     return new ConnectionPool(this.#settings, limits, onSlowAcquire)
   }

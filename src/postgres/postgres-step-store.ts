@@ -4,6 +4,7 @@ import type { RunnableStep } from '../model/claim-source.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { ClaimToken, StepId, WorkerId } from '../model/ids.ts'
 import type { JsonText } from '../model/json-text.ts'
+import type { ResultJudge } from '../model/result-judge.ts'
 import type { CheckpointAck } from '../model/runtime-adapter.ts'
 import { type OutgoingMessages, resultQueue, type StepMessage } from '../model/step-message.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
@@ -61,14 +62,21 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
   readonly #leaseMs: number
   readonly #definitions: StepDefinitions
   readonly #outgoing: OutgoingMessages | null
+  readonly #judge: ResultJudge | null
 
   /**
    * `outgoing`: takes the messages after the commit; null: the queues are in this database, and every statement sends its own.
-   * `heartbeats`: a connection that no other statement waits for. `queues`: where others listen for messages. Default of both: `database`.
+   * `judge`: an orchestrator in this process whose tasks and queues are in this database. `heartbeats`: a connection that no other statement waits for. `queues`: where others listen for messages. Default of both: `database`.
    */
   constructor(
     database: Database,
-    options: { leaseMs: number; outgoing?: OutgoingMessages | null; heartbeats?: Queryable; queues?: Queryable },
+    options: {
+      leaseMs: number
+      outgoing?: OutgoingMessages | null
+      heartbeats?: Queryable
+      queues?: Queryable
+      judge?: ResultJudge | null
+    },
   ) {
     this.#database = database
     this.#heartbeats = options.heartbeats ?? database
@@ -76,6 +84,7 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
     this.#leaseMs = options.leaseMs
     this.#definitions = new StepDefinitions(database)
     this.#outgoing = options.outgoing ?? null
+    this.#judge = options.judge ?? null
   }
 
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>> {
@@ -84,9 +93,12 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
 
   /** A batch that fails on data is halved until the offender stands alone; the others are stored. */
   async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
+    const leaseMs = this.#leaseMs
+    const judged = this.#judge === null ? null : await this.#judge.completeJudged({ workerId, leaseMs }, finished)
+    if (judged !== null) return judged
     try {
-      const sends = this.#outgoing === null
-      const answers = await completeSteps(this.#database, finished, { workerId, leaseMs: this.#leaseMs, sends })
+      const how = this.#outgoing === null ? 'messages' : 'silent'
+      const answers = await completeSteps(this.#database, finished, { workerId, leaseMs, how })
       this.#outgoing?.accept(resultMessages(finished, answers), 0)
       return answers
     } catch (error) {

@@ -17,3 +17,8 @@ export interface Queryable {
    */
   query<Row extends object>(statement: Statement): Promise<Row[]>
 }
+
+export interface OpenTransaction extends Queryable {
+  /** Runs the last statement and commits with it, in one round trip. A statement that fails takes everything back. */
+  finish<Row extends object>(statement: Statement): Promise<Row[]>
+}

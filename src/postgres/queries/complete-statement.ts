@@ -4,15 +4,21 @@ import { resultEnvelope } from './result-envelope.ts'
 import { nowOnce } from './step-event.ts'
 
 /**
+ * How orchestration hears of the results: `messages` are sent with them; `silent`: another way, after the commit; `judged`: this transaction goes
+ * on to judge those whose tasks nobody else holds, and messages tell of the others. The lock of a task that somebody holds is not waited
+ * for, so the order of locks (design D5) cannot be wrong.
+ */
+export type HowToTell = 'messages' | 'silent' | 'judged'
+
+/**
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
  * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
  * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
  * jsonb's own text; nothing of a handler is ever pasted.
- * With `sends` the messages are sent too, else they go another way after the commit. Tasker's server handles only messages that it is told
- * of one by one; ours is woken once per statement (design D2).
+ * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */
-export const completeStatement = (sends: boolean) => `
+export const completeStatement = (how: HowToTell) => `
 WITH g AS MATERIALIZED (
   SELECT step_uuid, token, task_uuid, correlation_id, result, coalesce(custom, '{}') AS custom, coalesce(context, '{}') AS context, execution_ms,
          runtime, failure IS NULL AS success, failure ->> 'message' AS message, failure ->> 'error_type' AS error_type,
@@ -22,7 +28,7 @@ WITH g AS MATERIALIZED (
            AND (context IS NULL OR pg_input_is_valid(context, 'jsonb')) AS valid
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::jsonb[])
       AS given(step_uuid, token, task_uuid, correlation_id, result, custom, context, execution_ms, runtime, failure)
-), mine AS MATERIALIZED (
+), ${how === 'judged' ? heldTasks : ''}mine AS MATERIALIZED (
   SELECT g.*, t.sort_key, t.ctid AS transition_row
     FROM g
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = g.token
@@ -31,6 +37,7 @@ WITH g AS MATERIALIZED (
      FOR UPDATE OF t
 ), done AS MATERIALIZED (
   SELECT step_uuid, task_uuid, correlation_id, token, transition_row, sort_key, success, execution_ms, uuid_generate_v7() AS transition_uuid,
+         ${how === 'judged' ? 'task_uuid IN (SELECT task_uuid FROM held)' : 'false'} AS judged,
          ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
     FROM mine g
 ), closed AS (
@@ -56,16 +63,20 @@ WITH g AS MATERIALIZED (
 ), updated AS (
   UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
-${sends ? sent : silent})
-SELECT c.step_uuid, 'stored' AS status, NULL AS reason FROM closed c, notified
+${how === 'silent' ? silent : sent})
+SELECT c.step_uuid, 'stored' AS status, NULL AS reason, c.judged FROM closed c, notified
  UNION ALL
 SELECT g.step_uuid, 'invalid',
-       (SELECT min(i.message) FROM (VALUES (g.result), (g.custom), (g.context)) AS doc(text), pg_input_error_info(doc.text, 'jsonb') AS i)
+       (SELECT min(i.message) FROM (VALUES (g.result), (g.custom), (g.context)) AS doc(text), pg_input_error_info(doc.text, 'jsonb') AS i), false
   FROM g WHERE NOT g.valid`
+
+const heldTasks = `held AS MATERIALIZED (
+  SELECT task_uuid FROM tasker.tasks WHERE task_uuid = ANY ($3::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
+), `
 
 /** `notified` is asked for, so that the planner may not drop the statements behind it. */
 const sent = `), outgoing AS MATERIALIZED (
-  SELECT jsonb_build_object('task_uuid', task_uuid, 'step_uuid', step_uuid, 'correlation_id', correlation_id) AS message FROM closed
+  SELECT jsonb_build_object('task_uuid', task_uuid, 'step_uuid', step_uuid, 'correlation_id', correlation_id) AS message FROM closed WHERE NOT judged
 ), listener AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM stephost.orchestrators
                   WHERE heartbeat_at > clock_timestamp() - $13::int * interval '1 ms') AS ours
@@ -87,5 +98,5 @@ SELECT g.step_uuid,
        CASE WHEN EXISTS (SELECT FROM tasker.workflow_step_transitions t
                           WHERE t.workflow_step_uuid = g.step_uuid AND t.metadata ->> 'claim_token' = g.token::text)
             THEN 'already' ELSE 'refused' END AS status,
-       NULL AS reason
+       NULL AS reason, false AS judged
   FROM unnest($1::uuid[], $2::uuid[]) AS g(step_uuid, token)`

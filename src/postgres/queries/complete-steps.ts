@@ -3,16 +3,24 @@
 import { hostname } from 'node:os'
 import type { StepId, WorkerId } from '../../model/ids.ts'
 import { emptyObject, type JsonText } from '../../model/json-text.ts'
+import type { JudgedAnswer } from '../../model/orchestration-store.ts'
 import type { StepFailure } from '../../model/step-result.ts'
-import type { CompletionAnswer, FinishedStep } from '../../model/step-store.ts'
+import type { FinishedStep } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
-import { completedBeforeText, completeStatement } from './complete-statement.ts'
+import { completedBeforeText, completeStatement, type HowToTell } from './complete-statement.ts'
 
 interface AnswerRow {
   step_uuid: StepId
-  status: CompletionAnswer['status']
+  status: JudgedAnswer['status']
   reason: string | null
+  judged: boolean
 }
+
+const statements = {
+  messages: completeStatement('messages'),
+  silent: completeStatement('silent'),
+  judged: completeStatement('judged'),
+} as const
 
 const retryAfterSMax = 2_147_483_647
 
@@ -20,19 +28,18 @@ export interface CompleteStepsOptions {
   readonly workerId: WorkerId
   /** An orchestrator of ours whose heartbeat is younger counts as live. */
   readonly leaseMs: number
-  /** False: the messages go another way, after the commit. */
-  readonly sends: boolean
+  readonly how: HowToTell
 }
 
 export async function completeSteps(
   database: Queryable,
   finished: readonly FinishedStep[],
-  { workerId, leaseMs, sends }: CompleteStepsOptions,
-): Promise<readonly CompletionAnswer[]> {
+  { workerId, leaseMs, how }: CompleteStepsOptions,
+): Promise<readonly JudgedAnswer[]> {
   const rows = await database.query<AnswerRow>({
-    name: sends ? 'complete-steps' : 'complete-steps-silently',
-    text: completeStatement(sends),
-    values: [...columnsOf(finished), workerId, hostname(), ...(sends ? [leaseMs] : [])],
+    name: `complete-steps:${how}`,
+    text: statements[how],
+    values: [...columnsOf(finished), workerId, hostname(), ...(how === 'silent' ? [] : [leaseMs])],
   })
   if (rows.length === finished.length) return rows.map(answerOf)
   const answered = new Set(rows.map((row) => row.step_uuid))
@@ -45,8 +52,8 @@ export async function completeSteps(
   return [...rows, ...before].map(answerOf)
 }
 
-function answerOf({ step_uuid, status, reason }: AnswerRow): CompletionAnswer {
-  return { stepId: step_uuid, status, reason }
+function answerOf({ step_uuid, status, reason, judged }: AnswerRow): JudgedAnswer {
+  return { stepId: step_uuid, status, reason, judged }
 }
 
 /** One array per column; a document that says nothing is null. The statement checks the documents of handlers. */

@@ -1,4 +1,4 @@
-// The statements of a workflow and nothing else: create, claim, hydrate, complete, judge, one after the other in a loop.
+// The statements of a workflow and nothing else: create, claim, hydrate, complete and judge, one after the other in a loop.
 import { randomUUID } from 'node:crypto'
 import { loadTemplates } from '../../../src/config/templates/load-templates.ts'
 import type { ClaimId, WorkerId } from '../../../src/model/ids.ts'
@@ -67,8 +67,7 @@ export class BareWorkflow {
         const done = { success: true, result, metadata: emptyObject, executionTimeMs: 0, outcome: null } as const
         return { step, result: { ...done, stepId: step.stepId }, runtime: 'typescript', request: null }
       })
-    await this.#store.complete(this.#workerId, finished)
-    await this.#processor.processBatch()
+    await this.#processor.complete({ workerId: this.#workerId, leaseMs }, finished)
     return steps.length
   }
 }

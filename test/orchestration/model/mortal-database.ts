@@ -1,7 +1,7 @@
 // The connections of one part that can die at any of its statements: from then on nothing that it says reaches PostgreSQL.
 import { HostError } from '../../../src/model/host-error.ts'
 import { Database } from '../../../src/postgres/database.ts'
-import type { Queryable, Statement } from '../../../src/postgres/statement.ts'
+import type { OpenTransaction, Statement } from '../../../src/postgres/statement.ts'
 
 export interface Fate {
   readonly statements: number
@@ -44,18 +44,28 @@ export class MortalDatabase extends Database {
     return this.#say(() => this.#shared.query<Row>(statement))
   }
 
-  override async transaction<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
+  override async transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T> {
     this.#checkAlive()
-    const result = await this.#shared.transaction(async (q) => {
-      const done = await work({ query: (statement) => this.#say(() => q.query(statement)) })
-      this.#checkAlive()
-      const lastWords = this.#count()
-      // Thrown before COMMIT, it rolls back, as the server does for who is gone.
-      if (lastWords === 'unsaid') this.#checkAlive()
-      return done
+    const result = await this.#shared.transaction(async (transaction) => {
+      let finished = false
+      const done = await work({
+        query: (statement) => this.#say(() => transaction.query(statement)),
+        finish: async (statement) => {
+          finished = true
+          return this.#say(() => this.#sayCommit(() => transaction.finish(statement)))
+        },
+      })
+      return finished ? done : this.#sayCommit(async () => done)
     })
     this.#checkAlive()
     return result
+  }
+
+  /** Thrown before COMMIT, the death rolls back, as the server does for who is gone. */
+  async #sayCommit<T>(commit: () => Promise<T>): Promise<T> {
+    this.#checkAlive()
+    if (this.#count() === 'unsaid') this.#checkAlive()
+    return commit()
   }
 
   async #say<T>(speak: () => Promise<T>): Promise<T> {

@@ -11,7 +11,8 @@ import type {
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
-import type { Queryable } from '../../statement.ts'
+import type { OpenTransaction, Queryable } from '../../statement.ts'
+import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
 import { insertTasks } from './create-task.ts'
@@ -93,9 +94,10 @@ function startOf(task: NewTask, answer: NewTaskAnswer | undefined): readonly Tas
   return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps, warning: task.warning }]
 }
 
-function orchestrationTransaction(q: Queryable, options: MoveOptions): OrchestrationTransaction {
+function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
+    completeSteps: (signer, finished) => completeSteps(q, finished, { ...signer, how: 'judged' }),
     lockTasks: (taskIds) => lockTasks(q, taskIds),
     outcomes: (stepIds) => stepOutcomes(q, stepIds),
     moveSteps: (moves) => moveSteps(q, moves),
@@ -113,6 +115,7 @@ function orchestrationTransaction(q: Queryable, options: MoveOptions): Orchestra
     changeDlqEntry: (entryId, change) => changeDlqEntry(q, entryId, change),
     redriveSteps: (options) => redriveSteps(q, options),
     operateStep: (operation) => operateStep(q, operation),
-    moveTasks: (moves) => moveTasks(q, moves, options),
+    moveTasks: (moves, { last } = { last: false }) =>
+      moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options),
   }
 }
