@@ -140,18 +140,26 @@ export interface StepMove {
   readonly failure: string | null
 }
 
+/** Pending steps of a task that may run now, and what their messages say of the task. */
+export interface ReadySteps {
+  readonly namespace: string
+  readonly correlationId: string
+  readonly steps: readonly StepId[]
+}
+
 export interface TaskCounts {
   readonly taskId: TaskId
   readonly state: TaskState
   readonly counts: StepCounts
+  readonly ready: ReadySteps
 }
 
 /** What some completed steps have changed in a task. */
 export interface TaskPulse {
   readonly taskId: TaskId
   readonly state: TaskState
-  /** Those behind the completed ones that can be enqueued. */
-  readonly ready: readonly StepId[]
+  /** Those behind the completed ones. */
+  readonly ready: ReadySteps
   /** A step is with a worker, or on its way there or back; not looked for where there are ready ones. */
   readonly working: boolean
 }
@@ -165,10 +173,8 @@ export interface TaskMove {
   readonly taskId: TaskId
   readonly from: TaskState
   readonly path: readonly TaskState[]
-  /** True: every ready step of the task is enqueued on the way. */
-  readonly enqueue: boolean
-  /** Only those of these that are ready; missing: of all. */
-  readonly steps?: readonly StepId[]
+  /** What is enqueued on the way; null: nothing. */
+  readonly enqueue: ReadySteps | null
   /** Of a task that was made in this transaction: what is odd about it. */
   readonly warning?: string | null
 }

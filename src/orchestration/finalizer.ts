@@ -34,7 +34,7 @@ export function nextMove(task: TaskCounts, { reopen }: { reopen: boolean } = { r
   if (failed ? !reopen || counts.failed > 0 : settledTaskStates.has(state)) return null
   const evaluated = toEvaluation[state] ?? []
   const enqueuing = toEnqueuing[state] ?? [...evaluated, 'enqueuing_steps']
-  const move = (path: readonly TaskState[], enqueue = false): TaskMove | null =>
+  const move = (path: readonly TaskState[], enqueue: TaskMove['enqueue'] = null): TaskMove | null =>
     path.length === 0 ? null : { taskId, from: state, path, enqueue }
   // A template whose steps are all deferred starts a task that has nothing to do.
   if (counts.total === 0) {
@@ -47,7 +47,7 @@ export function nextMove(task: TaskCounts, { reopen }: { reopen: boolean } = { r
     case 'blocked_by_failures':
       return move([...evaluated, 'blocked_by_failures'])
     case 'has_ready_steps':
-      return move([...enqueuing, 'steps_in_process'], true)
+      return move([...enqueuing, 'steps_in_process'], task.ready)
     case 'processing':
       // With workers busy the task belongs in `steps_in_process`; only a crashed orchestrator leaves it elsewhere.
       return state === 'steps_in_process' ? null : move([...enqueuing, 'steps_in_process'])

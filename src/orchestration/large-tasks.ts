@@ -33,11 +33,11 @@ export class LargeTasks {
       const stepIds = large.flatMap((taskId) => finished.get(taskId) ?? [])
       for (const { taskId, state, ready, working } of await transaction.taskPulses(large, stepIds)) {
         // With nothing under way the task is at an end, or somebody must see why not: that takes all steps.
-        if (state !== 'steps_in_process' || (ready.length === 0 && !working)) continue
+        if (state !== 'steps_in_process' || (ready.steps.length === 0 && !working)) continue
         rest.delete(taskId)
-        if (ready.length === 0) continue
+        if (ready.steps.length === 0) continue
         const path = ['evaluating_results', 'enqueuing_steps', 'steps_in_process'] as const
-        moves.push({ taskId, from: state, path, enqueue: true, steps: ready })
+        moves.push({ taskId, from: state, path, enqueue: ready })
       }
     }
     const counted = await countTasks(transaction, [...rest])

@@ -34,7 +34,7 @@ export async function cancelTask(store: OrchestrationStore, taskId: string): Pro
       throw new HostError('TASK_FINISHED', `Cannot cancel a completed task: it is ${task.state}`)
     }
     await transaction.cancelSteps({ taskIds: [task.taskId], stepIds: null, states: null })
-    await transaction.moveTasks([{ taskId: task.taskId, from: task.state, path: ['cancelled'], enqueue: false }])
+    await transaction.moveTasks([{ taskId: task.taskId, from: task.state, path: ['cancelled'], enqueue: null }])
   })
 }
 

@@ -4,14 +4,14 @@ import type { TaskId } from '../model/ids.ts'
 import type { OrchestrationTransaction, TaskCounts, TaskMove } from '../model/orchestration-store.ts'
 import { nextMove } from './finalizer.ts'
 
-/** The tasks must be locked in this transaction. Resolves with the number of steps enqueued. */
+/** The last part of a transaction that has locked the tasks. Resolves with the number of steps enqueued. */
 export async function settleTasks(
   transaction: OrchestrationTransaction,
   taskIds: readonly TaskId[],
   options: { reopen: boolean } = { reopen: false },
 ): Promise<number> {
   const { moves } = await countTasks(transaction, taskIds, options)
-  return moves.length === 0 ? 0 : transaction.moveTasks(moves)
+  return moves.length === 0 ? 0 : transaction.moveTasks(moves, { last: true })
 }
 
 /** Looks at all steps of locked tasks: the moves that they ask for. */

@@ -1,6 +1,7 @@
 // The pure decisions of orchestration: which steps exist, how long a retry waits, where a task goes.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { StepId } from '../../src/model/ids.ts'
 import type { StoredStep, TaskMove } from '../../src/model/orchestration-store.ts'
 import { settledTaskStates, taskStates } from '../../src/model/task-state.ts'
 import { type BackoffSettings, backoffDefaults, backoffMs } from '../../src/orchestration/backoff.ts'
@@ -130,7 +131,11 @@ describe('the next states of a task', () => {
     .chain((drawn) => fc.record({ drawn: fc.constant(drawn), ready: fc.integer({ min: 0, max: drawn.pending }) }))
     .map(({ drawn: { state, waiting, ...counts }, ready }) => {
       const total = counts.pending + counts.inProgress + counts.completed + counts.failed + counts.enqueued + waiting
-      return { taskId: 't' as TaskMove['taskId'], state, counts: { ...counts, ready, total } }
+      const steps = Array.from({ length: ready }, (_, index) => `${index}` as StepId)
+      return {
+        ...{ taskId: 't' as TaskMove['taskId'], state, counts: { ...counts, ready, total } },
+        ready: { namespace: 'shop', correlationId: 'c', steps },
+      }
     })
 
   it('follow the table, end where the steps say, and stay put when nothing changes', () => {
@@ -148,7 +153,7 @@ describe('the next states of a task', () => {
         const { counts } = drawn
         const end = path.at(-1)
         if (counts.failed > 0) expect(end).toBe('blocked_by_failures')
-        else if (counts.ready > 0) expect([end, move?.enqueue]).toEqual(['steps_in_process', true])
+        else if (counts.ready > 0) expect([end, move?.enqueue]).toEqual(['steps_in_process', drawn.ready])
         else if (counts.inProgress + counts.enqueued > 0) expect(end).toBe('steps_in_process')
         else if (counts.completed === counts.total) expect(end).toBe('complete')
         else expect(end).toBe('waiting_for_dependencies')

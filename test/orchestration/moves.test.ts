@@ -55,7 +55,7 @@ const moveStep: Move = (from, to) =>
   )
 const moveTask: Move = (from, to) =>
   answer(
-    bench.store.transaction((q) => q.moveTasks([{ taskId, from: from as never, path: [to as never], enqueue: false }])),
+    bench.store.transaction((q) => q.moveTasks([{ taskId, from: from as never, path: [to as never], enqueue: null }])),
   )
 
 describe.each([

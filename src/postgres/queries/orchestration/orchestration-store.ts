@@ -1,11 +1,13 @@
 // Orchestration's store on PostgreSQL: every operation of the interface as the statement that does it.
 
 import { randomUUID } from 'node:crypto'
+import type { TaskId } from '../../../model/ids.ts'
 import type {
   NewTask,
   NewTaskAnswer,
   OrchestrationStore,
   OrchestrationTransaction,
+  ReadySteps,
   TaskMove,
   TransitionHistory,
 } from '../../../model/orchestration-store.ts'
@@ -48,7 +50,7 @@ export function orchestrationStore(
   { queues = database, history = 'full' }: StoreOptions = {},
 ): OrchestrationStore {
   const orchestratorId = randomUUID()
-  const options = { orchestratorId, history }
+  const options = { orchestratorId, history, queuesSeen: new Set<string>() }
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
@@ -62,7 +64,9 @@ export function orchestrationStore(
     createTasks: (tasks) =>
       database.transaction(async (q) => {
         const answers = await insertTasks(q, tasks, history)
-        const moves = tasks.flatMap((task, index) => startOf(task, answers[index]))
+        const counts = await taskCounts(q, answers.flatMap(createdId))
+        const ready = new Map(counts.map((task) => [task.taskId, task.ready]))
+        const moves = tasks.flatMap((task, index) => startOf(task, answers[index], ready))
         if (moves.length > 0) await moveTasks(q, moves, options)
         return answers
       }),
@@ -87,11 +91,20 @@ export function orchestrationStore(
 const startPath = ['initializing', 'enqueuing_steps', 'steps_in_process'] as const
 
 /** A task without steps has nothing to do. */
-function startOf(task: NewTask, answer: NewTaskAnswer | undefined): readonly TaskMove[] {
+function startOf(
+  task: NewTask,
+  answer: NewTaskAnswer | undefined,
+  ready: ReadonlyMap<TaskId, ReadySteps>,
+): readonly TaskMove[] {
   if (answer?.status !== 'created') return []
   const hasSteps = task.steps.length > 0
   const path = hasSteps ? startPath : (['initializing', 'complete'] as const)
-  return [{ taskId: answer.taskId, from: 'pending', path, enqueue: hasSteps, warning: task.warning }]
+  const enqueue = hasSteps ? (ready.get(answer.taskId) ?? null) : null
+  return [{ taskId: answer.taskId, from: 'pending', path, enqueue, warning: task.warning }]
+}
+
+function createdId(answer: NewTaskAnswer): readonly TaskId[] {
+  return answer.status === 'created' ? [answer.taskId] : []
 }
 
 function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): OrchestrationTransaction {

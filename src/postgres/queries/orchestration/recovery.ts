@@ -2,7 +2,7 @@
 
 import type { StepId, TaskId } from '../../../model/ids.ts'
 import type { Queryable } from '../../statement.ts'
-import { sendOutbox } from './move-tasks.ts'
+import { sendOutbox } from './outbox.ts'
 
 interface Age {
   readonly olderThanMs: number

@@ -6,7 +6,7 @@ import type { RedriveOptions } from '../../../model/orchestration-store.ts'
 import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
 import { stepEventMetadata } from '../step-event.ts'
-import { sendOutbox } from './move-tasks.ts'
+import { sendOutbox } from './outbox.ts'
 import { heldByLivingWorker } from './stale-tasks.ts'
 
 /** null: there is no such entry. */

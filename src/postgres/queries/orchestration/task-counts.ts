@@ -1,6 +1,6 @@
 // Locks tasks, and counts their steps by what they are doing.
 
-import type { TaskId } from '../../../model/ids.ts'
+import type { StepId, TaskId } from '../../../model/ids.ts'
 import type { TaskCounts } from '../../../model/orchestration-store.ts'
 import type { StepCounts } from '../../../model/task.ts'
 import type { TaskState } from '../../../model/task-state.ts'
@@ -35,22 +35,21 @@ export async function lockTasks(transaction: Queryable, taskIds: readonly TaskId
 
 /** `ready` counts what can be enqueued now: a step that waits for its retry is not among it until it is woken. */
 export async function taskCounts(transaction: Queryable, taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]> {
-  const rows = await transaction.query<CountsRow & { task_uuid: TaskId; state: TaskState }>({
-    name: 'task-counts',
-    text: countsText(readyToEnqueue),
-    values: [taskIds],
-  })
-  return rows.map((row) => ({ taskId: row.task_uuid, state: row.state, counts: stepCounts(row) }))
+  const rows = await transaction.query<CountedTaskRow>({ name: 'task-counts', text: countsText, values: [taskIds] })
+  return rows.map((row) => ({
+    taskId: row.task_uuid,
+    state: row.state,
+    counts: stepCounts(row),
+    ready: { namespace: row.namespace, correlationId: row.correlation_id, steps: row.ready ?? [] },
+  }))
 }
 
-function countsText(ready: string): string {
-  return `
-SELECT t.task_uuid, coalesce(tt.to_state, 'pending') AS state, ${countColumns('c')}
-  FROM tasker.tasks t
-  LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
-  ${countsOfTask(ready)}
- WHERE t.task_uuid = ANY ($1::uuid[])
- ORDER BY t.task_uuid`
+interface CountedTaskRow extends CountsRow {
+  readonly task_uuid: TaskId
+  readonly state: TaskState
+  readonly namespace: string
+  readonly correlation_id: string
+  readonly ready: readonly StepId[] | null
 }
 
 function countColumns(alias: string): string {
@@ -58,7 +57,7 @@ function countColumns(alias: string): string {
   return names.map((name) => `${alias}."${name}_count"`).join(', ')
 }
 
-function countsOfTask(ready: string): string {
+function countsOfTask(ready: string, more = ''): string {
   return `CROSS JOIN LATERAL (
     SELECT count(*)::int AS "total_count",
            (count(*) FILTER (WHERE r.state = 'pending'))::int AS "pending_count",
@@ -67,7 +66,7 @@ function countsOfTask(ready: string): string {
            (count(*) FILTER (WHERE r.state = 'error'))::int AS "failed_count",
            (count(*) FILTER (WHERE ${ready}))::int AS "ready_count",
            (count(*) FILTER (WHERE r.state IN ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')))::int
-             AS "enqueued_count"
+             AS "enqueued_count"${more}
       FROM tasker.workflow_steps s ${stepReadiness}
      WHERE s.task_uuid = t.task_uuid
   ) c`
@@ -75,3 +74,15 @@ function countsOfTask(ready: string): string {
 
 /** For views: SQL that joins the counts as clients see them to task `t`, and the columns to select. */
 export const clientCounts = { join: countsOfTask(readyForExecution), columns: countColumns('c') }
+
+const readyColumn = `, array_agg(s.workflow_step_uuid) FILTER (WHERE ${readyToEnqueue}) AS ready`
+
+const countsText = `
+SELECT t.task_uuid, coalesce(tt.to_state, 'pending') AS state, ns.name AS namespace, t.correlation_id, c.ready, ${countColumns('c')}
+  FROM tasker.tasks t
+  JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
+  JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+  LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
+  ${countsOfTask(readyToEnqueue, readyColumn)}
+ WHERE t.task_uuid = ANY ($1::uuid[])
+ ORDER BY t.task_uuid`

@@ -9,6 +9,8 @@ import { readyToEnqueue, stepReadiness } from './step-readiness.ts'
 interface PulseRow {
   readonly task_uuid: TaskId
   readonly state: TaskState
+  readonly namespace: string
+  readonly correlation_id: string
   readonly ready: readonly StepId[]
   readonly working: boolean
 }
@@ -24,7 +26,9 @@ export async function taskPulses(
     text: pulsesText,
     values: [taskIds, finished],
   })
-  return rows.map(({ task_uuid: taskId, state, ready, working }) => ({ taskId, state, ready, working }))
+  return rows.map(({ task_uuid: taskId, state, namespace, correlation_id: correlationId, ready: steps, working }) => {
+    return { taskId, state, ready: { namespace, correlationId, steps }, working }
+  })
 }
 
 // A step that a worker holds is found by its flag alone, others that are under way by their states; either search ends with the first. As scalar
@@ -42,7 +46,7 @@ WITH children AS MATERIALIZED (
   SELECT t.task_uuid, ARRAY(SELECT r.step_uuid FROM ready r WHERE r.task_uuid = t.task_uuid ORDER BY r.step_uuid) AS ready
     FROM unnest($1::uuid[]) AS t(task_uuid)
 )
-SELECT l.task_uuid, coalesce(tt.to_state, 'pending') AS state, l.ready,
+SELECT l.task_uuid, coalesce(tt.to_state, 'pending') AS state, ns.name AS namespace, k.correlation_id, l.ready,
        coalesce(CASE WHEN cardinality(l.ready) = 0 THEN coalesce(
          (SELECT true FROM tasker.workflow_steps s WHERE s.task_uuid = l.task_uuid AND s.in_process LIMIT 1),
          (SELECT true FROM tasker.workflow_steps s
@@ -51,5 +55,8 @@ SELECT l.task_uuid, coalesce(tt.to_state, 'pending') AS state, l.ready,
              AND w.to_state IN ('enqueued', 'in_progress', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration') LIMIT 1)) END,
          false) AS working
   FROM looked l
+  JOIN tasker.tasks k ON k.task_uuid = l.task_uuid
+  JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
+  JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
   LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = l.task_uuid AND tt.most_recent
  ORDER BY l.task_uuid`

@@ -1,0 +1,105 @@
+// The statement that moves tasks and enqueues steps, made of the parts that a batch of moves needs: each part costs at every start.
+
+import { stepEventMetadata } from '../step-event.ts'
+import { sendOutbox, sendToQueue } from './outbox.ts'
+
+export interface MoveParts {
+  /** Some tasks may have no transition yet. */
+  readonly begins: boolean
+  /** Some tasks are complete afterwards. */
+  readonly completes: boolean
+  /** `{ namespace }`: all steps to enqueue are of this one, whose queue is there; null for the name: of any, whether there are queues or not. */
+  readonly enqueues: { readonly namespace: string | null } | null
+}
+
+/**
+ * Parameters: $1 to $5 are columns of the moves (task, state, path, events, warning; path and events divided by commas), $6 is the orchestrator,
+ * $7 says whether only end states are written; with `enqueues`, $8 to $11 are columns of the steps: step, task, correlation, namespace.
+ */
+export function moveStatement({ begins, completes, enqueues }: MoveParts): string {
+  const parts = [
+    moves,
+    begins ? begun : 'begun AS (SELECT * FROM closed)',
+    walked,
+    ...(completes ? [finished] : []),
+    ...(enqueues === null ? [] : enqueueing(enqueues.namespace)),
+  ]
+  return `WITH ${parts.join(', ')}
+SELECT ${enqueues === null ? '0' : '(SELECT messages FROM sent)'}::int AS enqueued`
+}
+
+function enqueueing(namespace: string | null): readonly string[] {
+  const send = namespace === null ? sendOutbox : sendToQueue(namespace)
+  return [entering(namespace), enqueued, outbox(namespace), send]
+}
+
+// Each part hands all its columns on to the next: a join of two of them would have no index, and a task may have 10,000 steps. Of a history of
+// end states the row names what it passed. A walk that ends where it began writes none: the time of the last one moves on as that of a new row
+// would, because from it everybody tells whether a task is stuck.
+const moves = `moves AS MATERIALIZED (
+  SELECT m.task_uuid, m.from_state, p.path, string_to_array(m.events, ',') AS events, m.warning,
+         CASE WHEN $7::bool THEN cardinality(p.path) ELSE 1 END AS first, $7::bool AND p.path[cardinality(p.path)] = m.from_state AS stays
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS m(task_uuid, from_state, path, events, warning)
+   CROSS JOIN LATERAL (SELECT string_to_array(m.path, ',') AS path) p
+), closed AS (
+  UPDATE tasker.task_transitions t
+     SET most_recent = m.stays, created_at = CASE WHEN m.stays THEN now() ELSE t.created_at END, updated_at = now()
+    FROM moves m WHERE t.task_uuid = m.task_uuid AND t.most_recent AND t.to_state = m.from_state
+  RETURNING m.*, t.sort_key
+)`
+
+const begun = `begun AS MATERIALIZED (
+  SELECT * FROM closed
+   UNION ALL
+  SELECT m.*, 0 FROM moves m
+   WHERE m.from_state = 'pending' AND NOT EXISTS (SELECT FROM tasker.task_transitions t WHERE t.task_uuid = m.task_uuid AND t.most_recent)
+)`
+
+const walked = `walked AS (
+  INSERT INTO tasker.task_transitions
+         (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = b.first THEN b.from_state ELSE b.path[p.n - 1] END, $6::uuid,
+         jsonb_strip_nulls(jsonb_build_object('event', b.events[p.n], 'passed', CASE WHEN b.first > 1 THEN b.path[1:b.first - 1] END,
+                                              'warning', CASE WHEN b.first > 1 THEN b.warning END)),
+         b.sort_key + 1 + p.n - b.first, p.n = cardinality(b.path), now(), now()
+    FROM begun b CROSS JOIN LATERAL generate_series(b.first, cardinality(b.path)) AS p(n)
+   WHERE NOT b.stays
+   ORDER BY b.task_uuid, p.n
+)`
+
+const finished = `finished AS (
+  UPDATE tasker.tasks t SET complete = true, completed_at = now(), updated_at = now()
+    FROM begun b WHERE t.task_uuid = b.task_uuid AND b.path[cardinality(b.path)] = 'complete'
+)`
+
+// A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
+const queueExists = `AND EXISTS (SELECT FROM pgmq.meta q WHERE lower(q.queue_name) = lower('worker_' || e.namespace || '_queue'))`
+
+const entering = (namespace: string | null) => `ready AS MATERIALIZED (
+  SELECT * FROM unnest($8::uuid[], $9::uuid[], $10::uuid[], $11::text[]) AS e(step_uuid, task_uuid, correlation_id, namespace)
+   WHERE e.task_uuid IN (SELECT task_uuid FROM begun) ${namespace === null ? queueExists : ''}
+), left_pending AS (
+  UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
+    FROM ready r WHERE w.workflow_step_uuid = r.step_uuid AND w.most_recent AND w.to_state = 'pending'
+  RETURNING r.*, w.sort_key
+), entering AS MATERIALIZED (
+  SELECT * FROM left_pending
+   UNION ALL
+  SELECT r.*, 0 FROM ready r
+   WHERE NOT EXISTS (SELECT FROM tasker.workflow_step_transitions w WHERE w.workflow_step_uuid = r.step_uuid AND w.most_recent)
+)`
+
+const enqueued = `enqueued AS (
+  INSERT INTO tasker.workflow_step_transitions
+         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT e.step_uuid, 'enqueued', 'pending', ${stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)},
+         e.sort_key + 1, true, now(), now()
+    FROM entering e ORDER BY e.step_uuid
+)`
+
+const message = `jsonb_build_object('task_uuid', e.task_uuid, 'step_uuid', e.step_uuid, 'correlation_id', e.correlation_id)`
+
+function outbox(namespace: string | null): string {
+  const place = namespace === null ? `'worker_' || e.namespace || '_queue' AS queue, e.namespace, ` : ''
+  return `outbox AS MATERIALIZED (SELECT ${place}e.step_uuid AS position, ${message} AS message FROM entering e)`
+}
