@@ -6,8 +6,6 @@ import { type CliCommand, flagOption, textOption } from './cli-command.ts'
 import { exitCodes, UsageError } from './failure.ts'
 
 export const benchCommand: CliCommand = {
-  name: 'bench',
-  summary: 'measures throughput, latency and recovery of steps on this machine',
   logLevel: 'warn',
   arguments: (command) =>
     command

@@ -8,8 +8,6 @@ import { exitCodes } from './failure.ts'
 import { jsonDocument } from './table.ts'
 
 export const buildCommand: CliCommand = {
-  name: 'build',
-  summary: 'compile the Rust crates below the handler directories',
   logLevel: 'warn',
   arguments: (command) => command,
   run: async ({ handlerRoots, output, json }) => {

@@ -1,4 +1,4 @@
-// What one command is: its words on the command line and what it does.
+// What one command is: its arguments on the command line and what it does.
 import type { Command } from 'commander'
 import type { LogLevel } from '../telemetry/logs.ts'
 import type { CommandContext } from './command-context.ts'
@@ -11,8 +11,6 @@ export interface CommandInput {
 }
 
 export interface CliCommand {
-  readonly name: string
-  readonly summary: string
   /** What is logged when LOG_LEVEL says nothing: servers say what they do, the others only what is wrong. */
   readonly logLevel: LogLevel
   /** Adds the arguments and options of its own. */

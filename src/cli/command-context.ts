@@ -1,17 +1,9 @@
-// What every command starts from: the shared options, the configuration, the log and the document output.
+// What every command starts from: the configuration, the log and the document output, by the shared options.
 import { statSync } from 'node:fs'
-import type { Command } from 'commander'
 import { type Config, loadConfig } from '../config/config.ts'
 import { createLog, type Log, type LogLevel, logOptions } from '../telemetry/logs.ts'
 import { documentOutput, type Output } from './output.ts'
-
-export interface SharedOptions {
-  readonly handlers?: string[]
-  readonly config?: string
-  readonly env?: string
-  readonly dataDir?: string
-  readonly json?: boolean
-}
+import { handlersDefault, type SharedOptions } from './shared-options.ts'
 
 export interface CommandContext {
   readonly config: Config
@@ -23,21 +15,6 @@ export interface CommandContext {
   readonly dataDir: string | null
   readonly json: boolean
   readonly environment: NodeJS.ProcessEnv
-}
-
-export const handlersDefault = './handlers'
-
-export function withSharedOptions(command: Command): Command {
-  return command
-    .option('--handlers <dir>', 'directory of handlers and workflows; repeatable (default: ./handlers)', appended)
-    .option('--config <file>', 'configuration file, above the shipped ones')
-    .option('--env <name>', 'development, test or production (default: TASKER_ENV, else development)')
-    .option('--data-dir <dir>', 'directory of the embedded PostgreSQL')
-    .option('--json', 'one JSON document on standard output, nothing else')
-}
-
-function appended(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value]
 }
 
 /** Throws CONFIG_INVALID. `level`: what is logged when LOG_LEVEL says nothing. */

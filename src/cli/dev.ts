@@ -4,8 +4,6 @@ import { type CliCommand, flagOption } from './cli-command.ts'
 import { serve } from './serve.ts'
 
 export const devCommand: CliCommand = {
-  name: 'dev',
-  summary: 'worker, orchestrator and an embedded PostgreSQL, staying up',
   logLevel: 'info',
   arguments: (command) => command.option('--no-reload', 'do not load handler files again when they change'),
   run: (context, input) =>

@@ -5,8 +5,6 @@ import { exitCodes } from './failure.ts'
 import { jsonDocument, table } from './table.ts'
 
 export const doctorCommand: CliCommand = {
-  name: 'doctor',
-  summary: 'what is missing on this machine, and the command that installs it',
   logLevel: 'warn',
   arguments: (command) => command,
   run: async ({ config, handlerRoots, output, json }) => {

@@ -8,8 +8,6 @@ import { exitCodes } from './failure.ts'
 import { jsonDocument, table } from './table.ts'
 
 export const handlersCommand: CliCommand = {
-  name: 'handlers',
-  summary: 'the handlers that are loaded, and those that failed to load and why',
   logLevel: 'warn',
   arguments: (command) => command.option('--strict', 'exit 1 when a handler file or a language did not load'),
   run: async (context, input) => {

@@ -18,8 +18,6 @@ import { secondsArgument } from './json-argument.ts'
 import { stopSignals } from './signals.ts'
 
 export const invokeCommand: CliCommand = {
-  name: 'invoke',
-  summary: 'run one handler without any database',
   logLevel: 'warn',
   arguments: (command) =>
     command

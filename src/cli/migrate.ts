@@ -8,8 +8,6 @@ import { exitCodes } from './failure.ts'
 import { jsonDocument } from './table.ts'
 
 export const migrateCommand: CliCommand = {
-  name: 'migrate',
-  summary: 'create the schema where it is missing; a schema made by Tasker stays as it is',
   logLevel: 'warn',
   arguments: (command) => command,
   run: async (context) => {

@@ -7,8 +7,6 @@ import { handlerKinds, handlerLanguages, type MadeHandler, makeHandler } from '.
 import { jsonDocument } from './table.ts'
 
 export const newCommand: CliCommand = {
-  name: 'new',
-  summary: 'write a handler that runs, to begin with',
   logLevel: 'warn',
   arguments: (command) =>
     command

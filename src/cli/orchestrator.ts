@@ -2,13 +2,11 @@
 import { existsSync } from 'node:fs'
 import { requireOneDatabase } from '../host-transport.ts'
 import type { CliCommand } from './cli-command.ts'
-import { handlersDefault } from './command-context.ts'
 import { productionDatabase } from './production-database.ts'
 import { serve } from './serve.ts'
+import { handlersDefault } from './shared-options.ts'
 
 export const orchestratorCommand: CliCommand = {
-  name: 'orchestrator',
-  summary: 'the embedded orchestrator alone, against DATABASE_URL',
   logLevel: 'info',
   arguments: (command) => command,
   run: (context) =>

@@ -1,37 +1,11 @@
 // The command line: its commands, what they share, and how they end.
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../config/package-root.ts'
-import { benchCommand } from './bench.ts'
-import { buildCommand } from './build.ts'
 import type { CliCommand } from './cli-command.ts'
-import { type CommandContext, openContext, type SharedOptions, withSharedOptions } from './command-context.ts'
-import { devCommand } from './dev.ts'
-import { doctorCommand } from './doctor.ts'
+import { commands, type ListedCommand } from './commands.ts'
 import { describeFailure, exitCodes } from './failure.ts'
-import { handlersCommand } from './handlers.ts'
-import { invokeCommand } from './invoke.ts'
-import { migrateCommand } from './migrate.ts'
-import { newCommand } from './new.ts'
-import { orchestratorCommand } from './orchestrator.ts'
 import { documentOutput } from './output.ts'
-import { runCommand } from './run.ts'
-import { templatesCommand } from './templates.ts'
-import { workerCommand } from './worker.ts'
-
-const commands: readonly CliCommand[] = [
-  devCommand,
-  workerCommand,
-  orchestratorCommand,
-  migrateCommand,
-  runCommand,
-  invokeCommand,
-  handlersCommand,
-  templatesCommand,
-  newCommand,
-  buildCommand,
-  doctorCommand,
-  benchCommand,
-]
+import { type SharedOptions, withSharedOptions } from './shared-options.ts'
 
 /** Resolves with the exit code: 0 done, 1 the work failed, 2 usage, 3 environment. Never rejects. */
 export async function runProgram(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -43,20 +17,14 @@ export async function runProgram(argv: readonly string[], environment: NodeJS.Pr
     .exitOverride()
     .configureOutput({ writeOut: (text) => output.write(text), writeErr: (text) => process.stderr.write(text) })
     .showSuggestionAfterError()
-  for (const command of commands) {
-    const sub = command.arguments(withSharedOptions(program.command(command.name).description(command.summary)))
-    sub.action(async (...values: unknown[]) => {
-      // commander passes the positional arguments, undefined where one was left out, a list for those that repeat, then the options, then the command itself.
-      const options = sub.opts<SharedOptions & Record<string, unknown>>()
-      const context: CommandContext = openContext(options, environment, command.logLevel)
-      const positional = values
-        .slice(0, -2)
-        .flat()
-        .filter((value) => value !== undefined)
-      exitCode = await command.run(context, { positional: positional.map(String), options })
-    })
-  }
   try {
+    for (const listed of commands) {
+      const { name, operands, summary } = listed
+      // What was not asked for is only listed, since loading it takes longer than all else that a short command does.
+      if (!argv.includes(name)) withSharedOptions(program.command(`${name} ${operands}`).description(summary))
+      else
+        addCommand(program, { listed, command: await listed.load(), environment, ended: (code) => (exitCode = code) })
+    }
     await program.parseAsync([...argv], { from: 'user' })
     return exitCode
   } catch (error) {
@@ -65,4 +33,26 @@ export async function runProgram(argv: readonly string[], environment: NodeJS.Pr
     process.stderr.write(failure.text)
     return failure.exitCode
   }
+}
+
+interface AddedCommand {
+  readonly listed: ListedCommand
+  readonly command: CliCommand
+  readonly environment: NodeJS.ProcessEnv
+  readonly ended: (exitCode: number) => void
+}
+
+function addCommand(program: Command, { listed, command, environment, ended }: AddedCommand): void {
+  const sub = command.arguments(withSharedOptions(program.command(listed.name).description(listed.summary)))
+  sub.action(async (...values: unknown[]) => {
+    // commander passes the positional arguments, undefined where one was left out, a list for those that repeat, then the options, then the command itself.
+    const options = sub.opts<SharedOptions & Record<string, unknown>>()
+    const { openContext } = await import('./command-context.ts')
+    const context = openContext(options, environment, command.logLevel)
+    const positional = values
+      .slice(0, -2)
+      .flat()
+      .filter((value) => value !== undefined)
+    ended(await command.run(context, { positional: positional.map(String), options }))
+  })
 }

@@ -28,8 +28,6 @@ interface RunInput {
 const timeoutDefaultS = '600'
 
 export const runCommand: CliCommand = {
-  name: 'run',
-  summary: 'submit a task, follow it step by step, print the results',
   logLevel: 'warn',
   arguments: (command) =>
     command

@@ -6,8 +6,6 @@ import { exitCodes } from './failure.ts'
 import { jsonDocument, table } from './table.ts'
 
 export const templatesCommand: CliCommand = {
-  name: 'templates',
-  summary: 'the workflows that are loaded, and what is wrong with their files',
   logLevel: 'warn',
   arguments: (command) => command.option('--strict', 'warnings are errors; exit 1 when there is any'),
   run: async (context, input) => {

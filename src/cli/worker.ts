@@ -4,8 +4,6 @@ import { productionDatabase } from './production-database.ts'
 import { serve } from './serve.ts'
 
 export const workerCommand: CliCommand = {
-  name: 'worker',
-  summary: 'production worker against DATABASE_URL',
   logLevel: 'info',
   arguments: (command) =>
     command.option('--reload', 'load handler files again when they change (configuration: runtimes.reload)'),

@@ -1,9 +1,8 @@
 // Which file a handler thread starts from: the compiled runtime, or a bundle of its source where the host runs from source.
 
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
 import { HostError, messageOf } from '../../model/host-error.ts'
 
 /**
@@ -11,13 +10,15 @@ import { HostError, messageOf } from '../../model/host-error.ts'
  * TypeScript. Rejects with RUNTIME_UNAVAILABLE.
  */
 export async function threadEntry(directory: string): Promise<string> {
-  const runtime = new URL('../../../runtimes/typescript/src/', import.meta.url)
-  if (!import.meta.url.endsWith('.ts')) return fileURLToPath(new URL('main.js', runtime))
+  const { resolve } = createRequire(import.meta.url)
+  // Compiled code may lie in a bundle; the runtime is where this package's own export is.
+  if (!import.meta.url.endsWith('.ts')) return join(dirname(resolve('stephost')), 'main.js')
   const outfile = join(directory, 'main.mjs')
-  const esbuildUrl = pathToFileURL(createRequire(import.meta.url).resolve('esbuild')).href
+  const { build } = await import('esbuild')
+  const esbuildUrl = pathToFileURL(resolve('esbuild')).href
   try {
     await build({
-      entryPoints: [fileURLToPath(new URL('main.ts', runtime))],
+      entryPoints: [fileURLToPath(new URL('../../../runtimes/typescript/src/main.ts', import.meta.url))],
       outfile,
       bundle: true,
       format: 'esm',

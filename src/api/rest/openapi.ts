@@ -1,7 +1,7 @@
 // The OpenAPI document of a server, made from what its routes say of themselves, and the page that shows it. Source: orchestration-semantics §6.1.
 
 import swagger from '@fastify/swagger'
-import type { FastifyInstance } from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { route } from './route.ts'
 
 /** Before the routes: it notes them down as they come. */
@@ -45,13 +45,33 @@ const pagePolicy = {
 }
 
 /** Open to everybody, as the document is; what the page calls asks for its permission all the same. */
-export async function openApiPage(app: FastifyInstance): Promise<void> {
-  // Only who serves it waits for it.
+export function openApiPage(app: FastifyInstance): void {
+  let made: Promise<FastifyInstance> | null = null
+  const show = async (request: FastifyRequest, reply: FastifyReply) => {
+    made ??= makePage(app)
+    const page = await made
+    const { method, url, headers } = request
+    const shown = await page.inject({ method: method === 'HEAD' ? 'HEAD' : 'GET', url, headers })
+    if (shown.statusCode === 404) return reply.callNotFound()
+    const { connection: _ofNoConnection, ...answered } = shown.headers
+    return reply.code(shown.statusCode).headers(answered).send(shown.rawPayload)
+  }
+  for (const path of ['/api-docs/ui', '/api-docs/ui/*']) app.get(path, { schema: { hide: true } }, show)
+  app.addHook('onClose', async () => {
+    await (await made)?.close()
+  })
+}
+
+/** A server of its own that listens nowhere, made for the first who looks: its packages take longer than the start of all other routes. */
+async function makePage(app: FastifyInstance): Promise<FastifyInstance> {
   const { default: swaggerUi } = await import('@fastify/swagger-ui')
-  await app.register(swaggerUi, {
+  const page = fastify()
+  await page.register(swagger, { openapi: {}, transformObject: () => app.swagger() })
+  await page.register(swaggerUi, {
     routePrefix: '/api-docs/ui',
     staticCSP: pagePolicy,
     theme: { title: 'stephost orchestration API' },
     uiConfig: { defaultModelsExpandDepth: -1, displayRequestDuration: true },
   })
+  return page
 }

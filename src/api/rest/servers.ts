@@ -92,7 +92,7 @@ export function orchestratorRest(options: OrchestratorRestOptions): RestServer {
       dlqRoutes(app, { reads, stalenessLimits, redrives: options.redrives ?? null })
       if (config !== null) configRoutes(app, { shown: config, auth })
       openApiRoute(app)
-      await openApiPage(app)
+      openApiPage(app)
     },
   })
 }
