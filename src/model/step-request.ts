@@ -30,7 +30,7 @@ export interface ClaimedStep extends StepMessage {
   readonly documents?: StepDocuments | null
 }
 
-/** Of a step that depends on none, as they were before the claim. */
+/** Of a step, as they were before the claim. */
 export interface StepDocuments {
   readonly stepName: string
   /** Changes whenever somebody registers the template anew. */
@@ -38,6 +38,8 @@ export interface StepDocuments {
   /** `task.task` and `workflow_step` of wire-protocol §4.3. */
   readonly task: JsonText
   readonly workflowStep: JsonText
+  /** Results of all ancestors that are done, by the names of their steps. */
+  readonly dependencyResults: JsonText
 }
 
 /** A step that was taken back from so many dead workers runs alone on its worker; with the next death it fails. */

@@ -6,6 +6,7 @@ import { NamespaceShares } from '../model/namespace-shares.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
+import { QueueHabits } from './queue-habits.ts'
 import { type LookedInQueue, QueueLooks } from './queue-looks.ts'
 import type { Queryable } from './statement.ts'
 
@@ -29,11 +30,13 @@ export class PgmqClaimSource implements ClaimSource {
   readonly #shares = new NamespaceShares()
   #namespaces: readonly string[]
 
-  /** `database` has the queues. `claimWindow`: how one of them is claimed from where the steps are elsewhere; default: in one statement. */
+  /** `database` has the queues. `claimWindow`: how one of them is claimed from where the steps are elsewhere; default: by statements on both. */
   constructor(database: Queryable, options: PgmqClaimSourceOptions, claimWindow?: ClaimWindow) {
     this.#database = database
     this.#options = options
-    this.#looks = new QueueLooks(claimWindow ?? ((...look) => claimFromPgmq(database, ...look)))
+    const habits = new QueueHabits()
+    const fromPgmq: ClaimWindow = (request, from, look) => claimFromPgmq(database, request, from, look, habits)
+    this.#looks = new QueueLooks(claimWindow ?? fromPgmq)
     this.#namespaces = options.namespaces
   }
 

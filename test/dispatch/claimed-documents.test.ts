@@ -1,8 +1,11 @@
 // What handlers get of a step is the same whether the claim brought it or a look of its own.
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ClaimRequest } from '../../src/model/claim-source.ts'
 import type { ClaimId, StepId, WorkerId } from '../../src/model/ids.ts'
 import type { ClaimedStep, StepRequest } from '../../src/model/step-request.ts'
+import type { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
+import { PostgresMessageJudge } from '../../src/postgres/postgres-message-judge.ts'
 import type { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
 import { sourceOf, storeOf } from './workers.ts'
@@ -17,12 +20,16 @@ beforeAll(async () => {
 })
 afterAll(() => steps.close())
 
-async function claim(): Promise<ClaimedStep> {
+async function request(): Promise<ClaimRequest> {
   const [named] = await store.load(['shop'])
   if (named === undefined) throw new Error('the template is not registered')
   const runnable = [{ namedTaskId: named.namedTaskId, templateStep: 'work' }]
   const claimId = '00000000-0000-4000-8000-00000000000b' as string as ClaimId
-  const { steps: claimed } = await sourceOf(steps).claim({ workerId, claimId, free: 1, prefetch: 0, runnable })
+  return { workerId, claimId, free: 1, prefetch: 0, runnable }
+}
+
+async function claim(source = sourceOf(steps)): Promise<ClaimedStep> {
+  const { steps: claimed } = await source.claim(await request())
   const [step] = claimed
   if (step === undefined) throw new Error('nothing was claimed')
   return step
@@ -77,21 +84,129 @@ it('is looked at apart where it is large, so that the answer of a claim stays sm
   expect((await hydrated(step)).task.length).toBeGreaterThan(100_000)
 })
 
-it('is looked at apart where the step has parents, whose results come along', async () => {
-  const parent = await steps.enqueue()
-  const child = await steps.enqueue()
-  await steps.scalar(
-    `UPDATE tasker.workflow_steps SET processed = true, results = '{"success":true,"result":{"n":1}}' WHERE workflow_step_uuid = $1`,
-    [parent],
-  )
-  await steps.scalar(
-    `INSERT INTO tasker.workflow_step_edges (from_step_uuid, to_step_uuid, name, created_at, updated_at) VALUES ($1, $2, 'provides', now(), now())`,
-    [parent, child],
-  )
-  const claimed = new Map<StepId, ClaimedStep>()
-  for (const step of [await claim(), await claim()]) claimed.set(step.stepId, step)
-  const step = claimed.get(child)
-  if (step === undefined) throw new Error('the child was not claimed')
-  expect(step.documents).toBeNull()
-  expect(JSON.parse((await hydrated(step)).dependencyResults)).toEqual({ work: { success: true, result: { n: 1 } } })
+describe('the results of ancestors', () => {
+  const source = lazySource()
+
+  it('are looked at apart for the first step that has parents, and come with the claim of the next ones', async () => {
+    await withAncestors({ a: done(1) }, { a: [] })
+    const first = await claim(source())
+    expect(first.documents).toBeNull()
+    expect((await hydrated(first)).dependencyResults).toBe('{"a": {"result": 1, "success": true}}')
+    await withAncestors({ a: done(2) }, { a: [] })
+    const next = await claim(source())
+    expect(next.documents?.dependencyResults).toBe('{"a": {"result": 2, "success": true}}')
+  })
+
+  it.each<[string, Record<string, Ancestor>, Record<string, string[]>, string[]]>([
+    ['all of a diamond', { a: done(1), b: done(2), c: done(3) }, { a: [], b: ['a'], c: ['a'] }, ['a', 'b', 'c']],
+    [
+      'grandparents of a long line',
+      { a: done(1), b: done(2), c: done(3), d: done(4) },
+      { d: ['c'], c: ['b'], b: ['a'], a: [] },
+      ['a', 'b', 'c', 'd'],
+    ],
+    [
+      'not those that failed or have none',
+      { a: done(1), b: { processed: false, results: '{"success":false}' }, c: { processed: true, results: null } },
+      { a: [], b: ['a'], c: [] },
+      ['a'],
+    ],
+    [
+      'what an operator put in place of a failure',
+      {
+        a: {
+          processed: true,
+          results: '{"resolved": "by hand", "success": true, "n": 1.50, "big": 9223372036854775808}',
+        },
+      },
+      { a: [] },
+      ['a'],
+    ],
+    ['none, where no ancestor has any', { a: { processed: true, results: null } }, { a: [] }, []],
+  ])('are the same both ways: %s', async (_, ancestors, edges, expected) => {
+    await withAncestors(ancestors, edges)
+    const step = await claim(source())
+    expect(step.documents).not.toBeNull()
+    const [withClaim, onItsOwn] = await bothWays(step)
+    expect(seen(withClaim)).toEqual(seen(onItsOwn))
+    expect(withClaim.dependencyResults).toBe(onItsOwn.dependencyResults)
+    expect(Object.keys(JSON.parse(withClaim.dependencyResults))).toEqual(expected)
+  })
+
+  it('are looked at apart where they are large together with the documents', async () => {
+    const noise = () => done(randomBytes(25_000).toString('base64'))
+    await withAncestors({ a: noise(), b: noise() }, { a: ['b'], b: [] })
+    const step = await claim(source())
+    expect(step.documents).toBeNull()
+    expect((await hydrated(step)).dependencyResults.length).toBeGreaterThan(60_000)
+  })
+
+  it('are looked at apart where they are many', async () => {
+    const names = Array.from({ length: 251 }, (_, index) => `n${index}`)
+    const entries = <T>(value: T) => Object.fromEntries(names.map((name) => [name, value]))
+    await withAncestors(entries(done(1)), entries([]))
+    const step = await claim(source())
+    expect(step.documents).toBeNull()
+    expect(Object.keys(JSON.parse((await hydrated(step)).dependencyResults))).toHaveLength(251)
+  })
+
+  it('come with a claim by ids, too', async () => {
+    const step_uuid = await withAncestors({ a: done(1), b: done(2) }, { b: ['a'], a: [] })
+    const judge = new PostgresMessageJudge(steps.database, { foreignGraceMs: 60_000 })
+    const messages = [{ number: '1', body: JSON.stringify({ step_uuid }) }]
+    const given = { namespace: 'shop', queue: 'worker_shop_queue', messages }
+    const { steps: claimed, verdicts } = await judge.judge(await request(), given)
+    expect(verdicts).toEqual(['claimed'])
+    const [withClaim, onItsOwn] = await bothWays(claimed[0] as ClaimedStep)
+    expect(claimed[0]?.documents?.dependencyResults).toBe(onItsOwn.dependencyResults)
+    expect(seen(withClaim)).toEqual(seen(onItsOwn))
+    await steps.scalar(`SELECT pgmq.purge_queue('worker_shop_queue')`)
+  })
 })
+
+interface Ancestor {
+  readonly processed: boolean
+  readonly results: string | null
+}
+
+function done(result: unknown): Ancestor {
+  return { processed: true, results: JSON.stringify({ success: true, result }) }
+}
+
+/** One source for several claims: it learns that there are parents. */
+function lazySource(): () => PgmqClaimSource {
+  let source: PgmqClaimSource | null = null
+  return () => {
+    source ??= sourceOf(steps)
+    return source
+  }
+}
+
+/** A step in the queue that depends on all of them; `edges` are the ancestors' own parents. */
+async function withAncestors(
+  ancestors: Record<string, Ancestor>,
+  edges: Record<string, readonly string[]>,
+): Promise<StepId> {
+  const child = await steps.enqueue()
+  const ids = new Map<string, string>([['', child]])
+  const { database } = steps
+  for (const [name, { processed, results }] of Object.entries(ancestors)) {
+    const text = `
+WITH named AS (
+  INSERT INTO tasker.named_steps (name, created_at, updated_at) VALUES ($2, now(), now())
+  ON CONFLICT (name) DO UPDATE SET updated_at = now() RETURNING named_step_uuid)
+INSERT INTO tasker.workflow_steps (task_uuid, named_step_uuid, processed, results, created_at, updated_at)
+SELECT s.task_uuid, n.named_step_uuid, $3, $4::jsonb, now(), now() FROM tasker.workflow_steps s, named n WHERE s.workflow_step_uuid = $1
+RETURNING workflow_step_uuid AS id`
+    const [row] = await database.query<{ id: string }>({ text, values: [child, name, processed, results] })
+    ids.set(name, row?.id ?? '')
+  }
+  const known = [...Object.entries(edges), ['', Object.keys(ancestors)] as const]
+  const pairs = known.flatMap(([to, parents]) => parents.map((from) => [ids.get(from), ids.get(to)]))
+  await database.query({
+    text: `INSERT INTO tasker.workflow_step_edges (from_step_uuid, to_step_uuid, name, created_at, updated_at)
+           SELECT f, t, 'provides', now(), now() FROM unnest($1::uuid[], $2::uuid[]) AS e(f, t)`,
+    values: [pairs.map(([from]) => from), pairs.map(([, to]) => to)],
+  })
+  return child
+}

@@ -11,7 +11,7 @@ import type { ClaimRequest } from '../../model/claim-source.ts'
 export function chooseInLanes(lanes: string): string {
   return `
 placed AS MATERIALIZED (
-  SELECT j.*, coalesce(j.retryable AND j.attempts < j.max_attempts::bigint - 1, false) AS may_wait,
+  SELECT j.*,
          p.handler_lane, p.handler_room, p.handler_ahead, p.language_lane, p.language_room, p.language_ahead,
          p.namespace_room, p.namespace_ahead,
          coalesce(p.weight, 1) AS weight, coalesce(p.language_weight, 1) AS language_weight,
@@ -49,7 +49,7 @@ placed AS MATERIALIZED (
    WHERE namespace_room IS NULL OR (starts_too AND namespace_filled <= namespace_room)
       OR (may_wait AND no_last_waits_around AND namespace_filled <= namespace_room + namespace_ahead)
 ), locked AS MATERIALIZED (
-  SELECT f.*, t.sort_key
+  SELECT f.*
     FROM fitting f
     JOIN tasker.workflow_step_transitions t ON t.ctid = f.transition_row
    WHERE t.most_recent AND t.to_state = 'enqueued'

@@ -5,7 +5,8 @@ import type { JudgedMessages, SeenMessage, Verdict } from '../../model/message-j
 import type { Queryable } from '../statement.ts'
 import { laneRows } from './choose-in-lanes.ts'
 import { type ClaimedRow, claimedStep, isInLanes } from './claim-from-pgmq.ts'
-import { claimedColumns, claimedRows, judge, take, takeInLanes } from './claim-statement.ts'
+import { judge, take, takeInLanes } from './claim-statement.ts'
+import { allClaimedColumns, claimedRows } from './claimed-columns.ts'
 
 interface JudgedRow extends ClaimedRow {
   place: number
@@ -72,7 +73,7 @@ WITH given AS MATERIALIZED (
 )
 SELECT j.msg_id::int AS place,
        CASE WHEN j.verdict <> 'claim' THEN j.verdict WHEN j.step_uuid IN (SELECT step_uuid FROM chosen) THEN 'claimed' ELSE 'left' END AS verdict,
-       ${claimedColumns}
+       ${allClaimedColumns}
   FROM judged j
   LEFT JOIN closed c ON c.msg_id = j.msg_id${claimedRows}
  ORDER BY c.place`

@@ -1,12 +1,16 @@
-// Claims steps from one pgmq queue: looks at a window of messages and decides each of them, in one statement.
+// Claims steps from one pgmq queue: looks at a window of messages and decides each of them, in one statement or in two.
 
 import type { ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
-import type { ClaimedStep } from '../../model/step-request.ts'
+import { requestAfter } from '../../model/lanes-after.ts'
+import { type ClaimedStep, deathsUntilAlone } from '../../model/step-request.ts'
+import { QueueHabits } from '../queue-habits.ts'
 import type { Queryable } from '../statement.ts'
 import { laneRows } from './choose-in-lanes.ts'
 import { claimInLanesStatement, claimStatement, type OnClaim } from './claim-statement.ts'
+import { countRecoveries } from './count-recoveries.ts'
+import { leanClaimStatement } from './lean-claim-statement.ts'
 
 export interface ClaimFromPgmqOptions {
   readonly namespace: string
@@ -29,6 +33,11 @@ interface ClaimRow extends ClaimedRow {
   last_msg_id?: string | null
 }
 
+interface LeanRow extends Omit<ClaimedRow, 'runnable' | 'recoveries'> {
+  looked: number
+  claimable: number
+}
+
 export interface ClaimedRow {
   /** null: no step was claimed in this row. */
   step_uuid: StepId | null
@@ -44,9 +53,10 @@ export interface ClaimedRow {
   recoveries: number
   template_version: string
   step_name: string
-  /** null: the step depends on others, or is large. */
+  /** null: they are large. */
   task: JsonText | null
   workflow_step: JsonText | null
+  dependency_results: JsonText | null
 }
 
 /** Of a message, in the order in which windows go through a queue. */
@@ -79,23 +89,79 @@ export type ClaimWindow = (
   look?: LookedAt,
 ) => Promise<ClaimedFromQueue>
 
+/**
+ * The lean statement claims, and where its window held anything else, the full one settles that and claims what is left. Where the last claim
+ * found something to settle, the full one does all of it, so that a queue of several workers' steps costs one statement for each claim, too.
+ */
 export async function claimFromPgmq(
   database: Queryable,
   request: ClaimRequest,
   options: ClaimFromPgmqOptions,
   look: LookedAt = { behind: null, window: windowOf(request) },
+  habits: QueueHabits = new QueueHabits(),
 ): Promise<ClaimedFromQueue> {
-  const { window, behind } = look
+  if (isInLanes(request) || look.behind !== null) return fullClaim(database, request, options, look)
+  let first: readonly ClaimedStep[] = []
+  if (!habits.isMixed(options.namespace)) {
+    const { claimed, others } = await leanClaim(database, request, options, look, habits)
+    if (others === 0) return claimed
+    first = claimed.steps
+  }
+  const full = await fullClaim(database, requestAfter(request, first), options, look, isLarge(request))
+  const { malformed, gone, stale } = full.setAside
+  habits.noteMixed(options.namespace, full.foreign + malformed + gone + stale > 0)
+  return { ...full, steps: [...first, ...full.steps] }
+}
+
+async function leanClaim(
+  database: Queryable,
+  request: ClaimRequest,
+  options: ClaimFromPgmqOptions,
+  { window }: LookedAt,
+  habits: QueueHabits,
+): Promise<{ claimed: ClaimedFromQueue; others: number }> {
+  const { namespace, onClaim } = options
+  const parts = { locksMessages: isLarge(request), ancestors: habits.hasParents(namespace) }
+  const rows = await database.query<LeanRow>({
+    name: `claim:${namespace}:${onClaim}:lean${parts.locksMessages ? ':large' : ''}${parts.ancestors ? ':ancestors' : ''}`,
+    text: leanClaimStatement(queueOf(namespace), onClaim, parts),
+    values: claimValues(request, window),
+  })
+  const { looked = 0, claimable = 0 } = rows[0] ?? {}
+  // Each of them has spent an attempt, so few steps are asked, and the statement of all others need not be ready to.
+  const tried = rows.filter(({ attempts }) => attempts >= deathsUntilAlone)
+  const recoveries = await countRecoveries(
+    database,
+    tried.flatMap(({ step_uuid }) => step_uuid ?? []),
+  )
+  const whole = rows.map((row) => ({
+    ...row,
+    runnable: true,
+    recoveries: recoveries.get(row.step_uuid as StepId) ?? 0,
+  }))
+  const steps = claimedSteps(whole, request, options)
+  if (steps.length > 0) {
+    const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
+    habits.noteParents(namespace, !noParents)
+  }
+  const claimed = {
+    ...{ steps, windowFull: looked === window, leftBehind: claimable > steps.length, last: null },
+    ...{ foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
+  }
+  return { claimed, others: looked - claimable }
+}
+
+async function fullClaim(
+  database: Queryable,
+  request: ClaimRequest,
+  options: ClaimFromPgmqOptions,
+  { window, behind }: LookedAt,
+  large = false,
+): Promise<ClaimedFromQueue> {
   const rows = await database.query<ClaimRow>({
-    ...statementOf(request, options, behind),
+    ...statementOf(request, options, behind, large),
     values: [
-      request.workerId,
-      request.claimId,
-      request.free,
-      request.prefetch,
-      window,
-      request.runnable.map((step) => step.namedTaskId),
-      request.runnable.map((step) => step.templateStep),
+      ...claimValues(request, window),
       options.foreignRetryMs,
       options.foreignGraceMs,
       ...(isInLanes(request) ? [laneRows(request, options.namespace)] : []),
@@ -104,13 +170,27 @@ export async function claimFromPgmq(
   })
   const counts = rows[0]
   return {
-    steps: rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, options)])),
+    steps: claimedSteps(rows, request, options),
     windowFull: (counts?.looked ?? 0) === window,
     leftBehind: (counts?.left_behind ?? 0) > 0,
     last: counts?.last_vt && counts.last_msg_id ? { vt: counts.last_vt, messageId: counts.last_msg_id } : null,
     foreign: counts?.foreign_count ?? 0,
     setAside: { malformed: counts?.malformed ?? 0, gone: counts?.gone ?? 0, stale: counts?.stale ?? 0 },
   }
+}
+
+function claimValues({ workerId, claimId, free, prefetch, runnable }: ClaimRequest, window: number): unknown[] {
+  const tasks = runnable.map((step) => step.namedTaskId)
+  const templateSteps = runnable.map((step) => step.templateStep)
+  return [workerId, claimId, free, prefetch, window, tasks, templateSteps]
+}
+
+function claimedSteps(
+  rows: readonly ClaimedRow[],
+  request: ClaimRequest,
+  options: { readonly namespace: string },
+): ClaimedStep[] {
+  return rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, options)]))
 }
 
 /** Messages that one claim looks at: those that it may want to put in order, and enough beyond its own for other claimers to take some of them. */
@@ -131,12 +211,19 @@ export function isInLanes({ lanes }: ClaimRequest): boolean {
   return lanes !== null && lanes !== undefined
 }
 
-function statementOf(request: ClaimRequest, options: ClaimFromPgmqOptions, behind: QueuePosition | null) {
-  const { namespace, onClaim } = options
-  // pgmq folds the names of its tables.
-  const queue = `worker_${namespace}_queue`.toLowerCase()
+/** pgmq folds the names of its tables. */
+function queueOf(namespace: string): string {
+  return `worker_${namespace}_queue`.toLowerCase()
+}
+
+function statementOf(
+  request: ClaimRequest,
+  { namespace, onClaim }: ClaimFromPgmqOptions,
+  behind: QueuePosition | null,
+  large: boolean,
+) {
+  const queue = queueOf(namespace)
   if (!isInLanes(request)) {
-    const large = isLarge(request)
     const name = `claim:${namespace}:${onClaim}${large ? ':large' : ''}`
     return { name, text: claimStatement(queue, onClaim, large) }
   }
@@ -168,7 +255,9 @@ export function claimedStep(
   }
 }
 
-function documentsOf({ template_version: templateVersion, step_name: stepName, task, workflow_step }: ClaimedRow) {
-  if (task === null || workflow_step === null) return null
-  return { templateVersion, stepName, task, workflowStep: workflow_step }
+function documentsOf(row: ClaimedRow) {
+  const { template_version: templateVersion, step_name: stepName, task, workflow_step: workflowStep } = row
+  const { dependency_results: dependencyResults } = row
+  if (task === null || workflowStep === null || dependencyResults === null) return null
+  return { templateVersion, stepName, task, workflowStep, dependencyResults }
 }

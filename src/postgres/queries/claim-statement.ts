@@ -1,9 +1,8 @@
 // The statement that claims from one pgmq queue, in the order in which it works: look, take, settle, answer.
 
-import { deathsUntilAlone } from '../../model/step-request.ts'
 import { chooseInLanes } from './choose-in-lanes.ts'
-import { stepDocument, taskDocument } from './step-documents.ts'
-import { recoveriesOf, stepEventMetadata } from './step-event.ts'
+import { allClaimedColumns, claimedRows } from './claimed-columns.ts'
+import { stepEventMetadata } from './step-event.ts'
 
 export type OnClaim = 'archive' | 'delete'
 
@@ -15,7 +14,7 @@ export type OnClaim = 'archive' | 'delete'
  */
 export function claimStatement(queue: string, onClaim: OnClaim, locksMessages = false): string {
   const lock = locksMessages ? 'FOR UPDATE OF q SKIP LOCKED' : ''
-  return `${look(queue, { lock })}), ${take}), ${settle(queue, onClaim, locksMessages)})\n${answer('')}`
+  return `${judgeQueue(queue, { lock })}), ${take}), ${settle(queue, onClaim, locksMessages)})\n${answer('')}`
 }
 
 /**
@@ -27,7 +26,7 @@ export function claimInLanesStatement(queue: string, onClaim: OnClaim, behind: b
   const last = (column: string) =>
     `(SELECT ${column}::text FROM looked ORDER BY vt DESC, msg_id DESC LIMIT 1) AS last_${column}, `
   const work = `${takeInLanes('$10')}), ${settle(queue, onClaim)}`
-  return `${look(queue, { where, order: ', q.msg_id' })}), ${work})\n${answer(last('vt') + last('msg_id'))}`
+  return `${judgeQueue(queue, { where, order: ', q.msg_id' })}), ${work})\n${answer(last('vt') + last('msg_id'))}`
 }
 
 /** Somebody has a handler for the step and is only busy, or its runtime is ill: then it waits, however long. */
@@ -36,36 +35,56 @@ SELECT FROM stephost.workers o
  WHERE o.declared_dead_at IS NULL
    AND k.named_task_uuid || ':' || coalesce(s.inputs ->> '__template_step_name', n.name) = ANY (o.runnable)`
 
+interface Look {
+  readonly where?: string
+  readonly order?: string
+  readonly lock?: string
+}
+
 /**
  * The window: messages in the order in which they became visible, by their index. What was pushed away or is delayed costs nothing, however
  * much of it there is.
  */
-function look(
-  queue: string,
-  { where = '', order = '', lock = '' }: { where?: string; order?: string; lock?: string },
-): string {
+export function look(queue: string, { where = '', order = '', lock = '' }: Look): string {
   return `
-WITH looked AS MATERIALIZED (
-  SELECT q.msg_id, q.enqueued_at, q.vt,
+  SELECT q.msg_id, q.enqueued_at, q.vt, q.ctid AS message_row,
          CASE WHEN pg_input_is_valid(q.message ->> 'step_uuid', 'uuid') THEN (q.message ->> 'step_uuid')::uuid END AS step_uuid
     FROM pgmq."q_${queue}" q
    WHERE q.vt <= statement_timestamp() ${where}
      AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
    ORDER BY q.vt${order}
    LIMIT $5::int
-   ${lock}
+   ${lock}`
+}
+
+function judgeQueue(queue: string, given: Look): string {
+  return `
+WITH looked AS MATERIALIZED (${look(queue, given)}
 ), ${judge}`
 }
+
+/** The rows of a looked-at message `l`. */
+export const stepRows = `
+    LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = l.step_uuid
+    LEFT JOIN tasker.tasks k ON k.task_uuid = s.task_uuid
+    LEFT JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
+    LEFT JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent`
+
+export const templateStep = `coalesce(s.inputs ->> '__template_step_name', n.name)`
+
+/** A last attempt is not claimed to wait. */
+export const waitsWell = `coalesce(s.retryable AND coalesce(s.attempts, 0) < coalesce(s.max_attempts, 3)::bigint - 1, false)`
+
+/** PostgreSQL hashes what IN asks, once for the statement: a worker may run ten thousand steps, and a join would compare each message with all of them. */
+export const runnableHere = `(k.named_task_uuid, ${templateStep}) IN (
+              SELECT named_task, step FROM unnest($6::uuid[], $7::text[]) AS known(named_task, step))`
 
 /**
  * Decides every message of the window: `claim`, `foreign` (left to others), or set aside as `malformed`, `gone`, `stale`. Before it stands
  * `looked` with msg_id, enqueued_at and step_uuid (null: malformed); $6 and $7 are what is runnable here, $9 the grace for foreign steps.
- * PostgreSQL hashes what IN asks, once for the statement: a worker may run ten thousand steps, and a join would compare each message with all of them.
  */
 export const judge = `judged AS MATERIALIZED (
-  SELECT l.msg_id, l.step_uuid, s.task_uuid, k.named_task_uuid, k.correlation_id, k.priority,
-         n.name AS step_name, coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step,
-         coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable,
+  SELECT l.msg_id, l.step_uuid, k.named_task_uuid, k.priority, n.name AS step_name, ${templateStep} AS template_step, ${waitsWell} AS may_wait,
          s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row,
          r.runnable,
          CASE WHEN l.step_uuid IS NULL THEN 'malformed'
@@ -74,24 +93,16 @@ export const judge = `judged AS MATERIALIZED (
               WHEN r.runnable THEN 'claim'
               WHEN l.enqueued_at < clock_timestamp() - $9::int * interval '1 ms' AND NOT EXISTS (${livingWorkerWithHandler}) THEN 'claim'
               ELSE 'foreign' END AS verdict
-    FROM looked l
-    LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = l.step_uuid
-    LEFT JOIN tasker.tasks k ON k.task_uuid = s.task_uuid
-    LEFT JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
-    LEFT JOIN tasker.workflow_step_transitions t ON t.workflow_step_uuid = s.workflow_step_uuid AND t.most_recent
-   CROSS JOIN LATERAL (
-     SELECT k.named_task_uuid IS NOT NULL AND (k.named_task_uuid, coalesce(s.inputs ->> '__template_step_name', n.name)) IN (
-              SELECT named_task, step FROM unnest($6::uuid[], $7::text[]) AS known(named_task, step)) AS runnable
-     OFFSET 0) r
+    FROM looked l${stepRows}
+   CROSS JOIN LATERAL (SELECT k.named_task_uuid IS NOT NULL AND ${runnableHere} AS runnable OFFSET 0) r
 `
 
 /**
  * Locks what can be claimed, keeps what there is room for ($3 at once, $4 ahead; nothing ahead of a last attempt that waits for a permit: it
  * would wait for as long as others are prefetched), and writes the claim of worker $1 under the claim id $2.
- * The rows of `closed` are the claimed steps, with their columns from before the claim.
  */
 const choose = `locked AS MATERIALIZED (
-  SELECT j.*, t.sort_key, j.retryable AND j.attempts < j.max_attempts::bigint - 1 AS may_wait
+  SELECT j.*
     FROM judged j
     JOIN tasker.workflow_step_transitions t ON t.ctid = j.transition_row
    WHERE j.verdict = 'claim' AND t.most_recent AND t.to_state = 'enqueued'
@@ -103,13 +114,14 @@ const choose = `locked AS MATERIALIZED (
     FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
 ), chosen AS MATERIALIZED (
   SELECT * FROM ranked
-   WHERE place <= $3::int OR (may_wait AND NOT EXISTS (SELECT FROM ranked r WHERE r.may_wait IS NOT TRUE AND r.place > $3::int))
+   WHERE place <= $3::int OR (may_wait AND NOT EXISTS (SELECT FROM ranked r WHERE NOT r.may_wait AND r.place > $3::int))
 )`
 
-const write = `closed AS (
+/** `chosen`: what FROM names; its rows are locked. The rows of `closed` are the claimed steps, with their columns from before the claim. */
+export const writeClaims = (chosen: string) => `closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM chosen c WHERE t.ctid = c.transition_row
-  RETURNING c.*, uuid_generate_v7() AS token
+    FROM ${chosen} c WHERE t.ctid = c.transition_row
+  RETURNING c.*, t.sort_key, uuid_generate_v7() AS token
 ), started AS (
   INSERT INTO tasker.workflow_step_transitions
          (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
@@ -123,11 +135,11 @@ const write = `closed AS (
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
 `
 
-export const take = `${choose}, ${write}`
+export const take = `${choose}, ${writeClaims('chosen')}`
 
 /** The same with the limits that stand in the parameter `lanes`. */
 export function takeInLanes(lanes: string): string {
-  return `${chooseInLanes(lanes)}, ${write}`
+  return `${chooseInLanes(lanes)}, ${writeClaims('chosen')}`
 }
 
 /** Messages of claimed and of dead steps leave the queue; those of foreign steps are hidden for a while. What is `locked` already is not locked again. */
@@ -160,37 +172,8 @@ function settle(queue: string, onClaim: OnClaim, locked = false): string {
 `
 }
 
-/**
- * Of a row `c` of `closed` with the rows `s`, `k` and `nt` of its step, task and template. They are read again from their places, as the
- * statement's snapshot has them, so they show the values from before the claim. The documents of a step without parents come with the claim,
- * unless they are large: a round trip less for most, and the answer of a claim stays small.
- */
-export const claimedColumns = `c.step_uuid, c.task_uuid, c.correlation_id, c.named_task_uuid, c.template_step,
-       c.token, c.attempts, c.max_attempts, c.retryable, c.runnable,
-       -- Each of them has spent an attempt, so few steps are asked.
-       CASE WHEN c.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries,
-       nt.xmin::text AS template_version, c.step_name,
-       CASE WHEN documents.come THEN ${taskDocument} END AS task,
-       CASE WHEN documents.come THEN ${stepDocument({
-         ...{ name: 'c.step_name', templateStep: 'c.template_step', attempts: 'nullif(s.attempts, 0)' },
-         lastAttemptedAt: 's.last_attempted_at',
-       })} END AS workflow_step`
-
-const documentBytesMax = 65_536
-
-/** The rows beside `closed c` that `claimedColumns` reads. */
-export const claimedRows = `
-  LEFT JOIN tasker.workflow_steps s ON s.ctid = c.step_row
-  LEFT JOIN tasker.tasks k ON k.ctid = c.task_row
-  LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = c.named_task_uuid
-  LEFT JOIN LATERAL (
-    SELECT coalesce(pg_column_size(k.context), 0) + coalesce(pg_column_size(k.tags), 0) + coalesce(pg_column_size(s.inputs), 0)
-             + coalesce(pg_column_size(s.results), 0) + coalesce(pg_column_size(s.checkpoint), 0) <= ${documentBytesMax}
-           AND NOT EXISTS (SELECT FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = c.step_uuid) AS come
-  ) AS documents ON true`
-
 /** One row for each claimed step, and one row without a step when there is none; the counts stand in every row. */
-const answer = (more: string) => `SELECT seen.*, ${more}${claimedColumns}
+const answer = (more: string) => `SELECT seen.*, ${more}${allClaimedColumns}
   FROM (SELECT count(*)::int AS looked,
                count(*) FILTER (WHERE verdict = 'foreign')::int AS foreign_count,
                count(*) FILTER (WHERE verdict = 'malformed')::int AS malformed,

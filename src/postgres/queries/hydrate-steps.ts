@@ -5,6 +5,7 @@ import type { JsonText } from '../../model/json-text.ts'
 import type { ClaimedStep, StepDocuments, StepRequest } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
 import type { StepDefinitions } from '../step-definitions.ts'
+import { ancestorResults, hasParents } from './ancestor-results.ts'
 import { stepDocument, taskDocument } from './step-documents.ts'
 
 interface HydratedRow {
@@ -15,8 +16,6 @@ interface HydratedRow {
   workflow_step: JsonText
   dependency_results: JsonText | null
 }
-
-type Hydrated = StepDocuments & { readonly dependencyResults: JsonText }
 
 const noDependencies = '{}' as JsonText
 
@@ -31,8 +30,7 @@ export async function hydrateSteps(
     steps.filter(({ documents }) => !documents),
   )
   const hydrated = steps.flatMap((step) => {
-    const documents =
-      loaded.get(step.stepId) ?? (step.documents && { ...step.documents, dependencyResults: noDependencies })
+    const documents = loaded.get(step.stepId) ?? step.documents
     return documents ? [{ step, documents }] : []
   })
   await definitions.prepare(
@@ -46,7 +44,7 @@ export async function hydrateSteps(
   return requests
 }
 
-function requestOf(step: ClaimedStep, documents: Hydrated, definitions: StepDefinitions): StepRequest | null {
+function requestOf(step: ClaimedStep, documents: StepDocuments, definitions: StepDefinitions): StepRequest | null {
   const template = definitions.template(step.namedTaskId)
   const definition = template?.steps.get(step.templateStep)
   if (template === null || definition === undefined) return null
@@ -69,7 +67,7 @@ function requestOf(step: ClaimedStep, documents: Hydrated, definitions: StepDefi
 async function loadDocuments(
   database: Queryable,
   steps: readonly ClaimedStep[],
-): Promise<ReadonlyMap<StepId, Hydrated>> {
+): Promise<ReadonlyMap<StepId, StepDocuments>> {
   if (steps.length === 0) return new Map()
   const rows = await database.query<HydratedRow>({
     name: 'hydrate-steps',
@@ -85,17 +83,6 @@ async function loadDocuments(
   )
 }
 
-/**
- * The limit limits nothing. It has the planner expect few parents: it makes room for all ancestors that it expects, for each step anew, and one step
- * with ten thousand parents in the table makes it expect many of every step.
- */
-const parentsOf = (step: string) =>
-  `(SELECT e.from_step_uuid FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = ${step} LIMIT (SELECT 2147483647))`
-
-/**
- * All ancestors that are done are in `dependency_results`, not only the parents; a step without parents costs one look. Not by
- * `get_step_transitive_dependencies`: for its distances that counts the steps of the task, for each step anew.
- */
 const hydrateText = `
 SELECT s.workflow_step_uuid AS step_uuid, nt.xmin::text AS template_version, n.name AS step_name,
        ${taskDocument} AS task,
@@ -103,17 +90,7 @@ SELECT s.workflow_step_uuid AS step_uuid, nt.xmin::text AS template_version, n.n
          ...{ name: 'n.name', templateStep: 'given.template_step', attempts: 'nullif(coalesce(s.attempts, 1) - 1, 0)' },
          lastAttemptedAt: 'CASE WHEN s.attempts > 1 THEN s.last_attempted_at END',
        })} AS workflow_step,
-       CASE WHEN EXISTS (SELECT FROM tasker.workflow_step_edges e WHERE e.to_step_uuid = s.workflow_step_uuid) THEN
-         (WITH RECURSIVE ancestors (step_uuid) AS (
-            SELECT p.from_step_uuid FROM ${parentsOf('s.workflow_step_uuid')} p
-             UNION
-            SELECT p.from_step_uuid FROM ancestors a CROSS JOIN LATERAL ${parentsOf('a.step_uuid')} p
-          )
-          SELECT jsonb_object_agg(pn.name, p.results)
-            FROM ancestors a
-            JOIN tasker.workflow_steps p ON p.workflow_step_uuid = a.step_uuid
-            JOIN tasker.named_steps pn ON pn.named_step_uuid = p.named_step_uuid
-           WHERE p.processed AND p.results IS NOT NULL AND a.step_uuid <> s.workflow_step_uuid) END AS dependency_results
+       CASE WHEN ${hasParents('s.workflow_step_uuid')} THEN ${ancestorResults('s.workflow_step_uuid')} END AS dependency_results
   FROM unnest($1::uuid[], $2::text[]) AS given(step_uuid, template_step)
   JOIN tasker.workflow_steps s ON s.workflow_step_uuid = given.step_uuid
   JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
