@@ -34,6 +34,9 @@ export interface StoredTemplate {
   readonly identityStrategy: IdentityStrategy
 }
 
+/** Which template a request means; `version` null: the highest one by its numeric parts. */
+export type TemplateSelection = Pick<TaskRequest, 'namespace' | 'name' | 'version'>
+
 /** A template as its row was when it was read: `revision` changes with the row. */
 export interface TemplateRevision {
   readonly namedTaskId: NamedTaskId
@@ -77,10 +80,12 @@ export interface NewEdge {
 
 /** What is written for one task, beyond its template. */
 export interface NewTask {
-  readonly template: StoredTemplate
+  readonly template: StoredTemplate & TemplateRevision
   readonly request: TaskRequest
-  /** The steps to create, dependencies first or not; edges among them only. */
+  /** The steps to create, dependencies first or not, the same for all tasks of one revision; edges among them only. */
   readonly steps: readonly StoredStep[]
+  /** Nothing is written when the template has changed since it was read; false: it was read for this task. */
+  readonly unlessOutdated: boolean
   /** What is odd about it, kept in the metadata of its first transition as `warning`; null: nothing. */
   readonly warning: string | null
 }
@@ -89,6 +94,8 @@ export type NewTaskAnswer =
   | { readonly status: 'created'; readonly taskId: TaskId }
   | { readonly status: 'duplicate' }
   | { readonly status: 'invalid'; readonly reason: string }
+  /** The template was registered anew, or a higher version of it where the request names none. */
+  | { readonly status: 'outdated' }
 
 export interface ResultMessage {
   readonly messageId: string
@@ -270,10 +277,10 @@ export interface OrchestrationStore {
   registerTemplates(templates: readonly TaskTemplate[]): Promise<readonly string[]>
   /** The three queues of orchestration and those of the namespaces, where they are missing. */
   createQueues(namespaces: readonly string[]): Promise<void>
-  template(key: { namespace: string; name: string; version: string | null }): Promise<StoredTemplate | null>
+  template(key: TemplateSelection): Promise<(StoredTemplate & TemplateRevision) | null>
   /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
   templateKeys(namespace: string): Promise<readonly string[]>
-  /** All in one transaction; one answer for each, in their order. Rejects when none was made. */
+  /** All of one namespace, in one transaction; one answer for each, in their order. Rejects when none was made. */
   createTasks(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]>
   /** `work` may run more than once and has no effects outside the transaction. */
   transaction<T>(work: (transaction: OrchestrationTransaction) => Promise<T>): Promise<T>

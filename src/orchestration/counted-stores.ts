@@ -35,8 +35,12 @@ export function countedStore(store: OrchestrationStore, counts: Counts): Orchest
   return {
     ...store,
     createTasks: async (tasks) => {
-      counts.add('tasksRequested', tasks.length)
-      const answers = await store.createTasks(tasks)
+      const answers = await store.createTasks(tasks).catch((error: unknown) => {
+        counts.add('tasksRequested', tasks.length)
+        throw error
+      })
+      // What is outdated is asked for again.
+      counts.add('tasksRequested', answers.filter(({ status }) => status !== 'outdated').length)
       for (const [index, task] of tasks.entries()) {
         if (answers[index]?.status !== 'created') continue
         counts.add('tasksCreated')

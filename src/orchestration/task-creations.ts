@@ -1,4 +1,4 @@
-// Creates tasks in common: those that are asked for while a transaction is under way are made together in the next one.
+// Creates tasks in common: those of a namespace that are asked for while a transaction is under way are made together in the next one.
 
 import { HostError } from '../model/host-error.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore } from '../model/orchestration-store.ts'
@@ -17,7 +17,7 @@ const transactionsMax = 2
 
 export class TaskCreations {
   readonly #store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>
-  readonly #waiting: Waiting[] = []
+  #waiting: Waiting[] = []
   #running = 0
 
   constructor(store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>) {
@@ -40,15 +40,23 @@ export class TaskCreations {
     this.#running -= 1
   }
 
-  /** At least one task, however large it is. */
+  /** At least one task, however large it is, and those of its namespace, whose messages go to the same queue. */
   #nextBatch(): readonly Waiting[] {
-    let [tasks, steps] = [0, 0]
-    for (const { task } of this.#waiting.slice(0, tasksMax)) {
-      steps += task.steps.length
-      if (tasks > 0 && steps > stepsMax) break
-      tasks += 1
+    const namespace = this.#waiting[0]?.task.template.namespace
+    const [batch, left]: [Waiting[], Waiting[]] = [[], []]
+    let steps = 0
+    for (const waiting of this.#waiting) {
+      const { template, steps: more } = waiting.task
+      const fits = template.namespace === namespace && batch.length < tasksMax && steps + more.length <= stepsMax
+      if (fits || batch.length === 0) {
+        batch.push(waiting)
+        steps += more.length
+      } else {
+        left.push(waiting)
+      }
     }
-    return this.#waiting.splice(0, tasks)
+    this.#waiting = left
+    return batch
   }
 
   /** Never rejects. Data that a statement cannot take spoils a batch once: then each is tried alone. */

@@ -1,13 +1,13 @@
-// Turns a request into a task: template, limits, schema, then everything in one transaction.
+// Turns a request into a task: template, limits, schema, then everything in one statement.
 
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { TaskId } from '../model/ids.ts'
-import type { OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
+import type { NewTask, NewTaskAnswer, OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
 import type { TaskRequest } from '../model/task.ts'
 import { stepCountProblem, templateKey } from '../model/template.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
-import { initialSteps } from './initial-steps.ts'
 import { InputSchemas } from './input-schema.ts'
+import { type KeptTemplate, KeptTemplates } from './kept-templates.ts'
 import { TaskCreations } from './task-creations.ts'
 
 export interface TaskInitializerOptions {
@@ -28,6 +28,7 @@ const unstorable = /\p{Surrogate}|\0/u
 export class TaskInitializer {
   readonly #store: OrchestrationStore
   readonly #creations: TaskCreations
+  readonly #templates: KeptTemplates
   readonly #limits: ContextLimits
   readonly #batchesEnabled: boolean
   readonly #onWarning: (message: string) => void
@@ -36,6 +37,7 @@ export class TaskInitializer {
   constructor(options: TaskInitializerOptions) {
     this.#store = options.store
     this.#creations = new TaskCreations(options.store)
+    this.#templates = new KeptTemplates(options.store)
     this.#limits = options.limits ?? contextLimitDefaults
     this.#batchesEnabled = options.batchesEnabled ?? true
     this.#onWarning = options.onWarning
@@ -44,10 +46,7 @@ export class TaskInitializer {
   /** Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, BATCHES_DISABLED, TASK_INVALID or TASK_DUPLICATE. */
   async create(request: TaskRequest): Promise<TaskId> {
     checkFields(request)
-    const template = await this.#template(request)
-    checkIdentity(request, template)
-    const warning = this.#checkContext(request, template)
-    const answer = await this.#creations.create({ template, request, steps: initialSteps(template.steps), warning })
+    const answer = (await this.#tryKept(request)) ?? (await this.#createLoaded(request))
     switch (answer.status) {
       case 'created':
         return answer.taskId
@@ -55,17 +54,54 @@ export class TaskInitializer {
         throw new HostError('TASK_DUPLICATE', 'A task with this identity already exists')
       case 'invalid':
         throw new HostError('TASK_INVALID', answer.reason)
+      case 'outdated':
+        throw new HostError('DATABASE_FAULT', `The template ${selectionKey(request)} is refused just after it was read`)
     }
   }
 
-  async #template(request: TaskRequest): Promise<StoredTemplate> {
-    const template = await this.#store.template(request)
-    if (template === null) {
-      const key = `${request.namespace}/${request.name}${request.version === null ? '' : `@${request.version}`}`
-      const known = await this.#store.templateKeys(request.namespace)
-      const registered = known.length === 0 ? 'no template is registered' : `registered: ${known.join(', ')}`
-      throw new HostError('TEMPLATE_NOT_FOUND', `Task template not found: ${key}; ${registered}`)
+  /** null: the template that is kept is none, or out of date, or refuses the task and must be looked at before that is said. */
+  async #tryKept(request: TaskRequest): Promise<NewTaskAnswer | null> {
+    const kept = this.#templates.get(request)
+    if (kept === null) return null
+    const checked = this.#checkedBy(kept, request)
+    if (checked instanceof HostError) return null
+    const answer = await this.#create({ ...kept, ...checked, request, unlessOutdated: true })
+    return answer.status === 'outdated' ? null : answer
+  }
+
+  async #createLoaded(request: TaskRequest): Promise<NewTaskAnswer> {
+    const loaded = (await this.#templates.load(request)) ?? (await this.#missing(request))
+    const checked = this.#checkedBy(loaded, request)
+    if (checked instanceof HostError) throw checked
+    return this.#create({ ...loaded, ...checked, request, unlessOutdated: false })
+  }
+
+  async #create(task: NewTask): Promise<NewTaskAnswer> {
+    const answer = await this.#creations.create(task)
+    const { template, warning } = task
+    if (warning !== null && answer.status === 'created') this.#onWarning(`${templateKey(template)}: ${warning}`)
+    return answer
+  }
+
+  async #missing(request: TaskRequest): Promise<never> {
+    const known = await this.#store.templateKeys(request.namespace)
+    const registered = known.length === 0 ? 'no template is registered' : `registered: ${known.join(', ')}`
+    throw new HostError('TEMPLATE_NOT_FOUND', `Task template not found: ${selectionKey(request)}; ${registered}`)
+  }
+
+  /** A refusal is a value here: one that an old template gives rise to is said to nobody. */
+  #checkedBy({ template }: KeptTemplate, request: TaskRequest): Pick<NewTask, 'warning'> | HostError {
+    try {
+      this.#checkTemplate(template)
+      checkIdentity(request, template)
+      return { warning: this.#checkContext(request, template) }
+    } catch (error) {
+      if (error instanceof HostError) return error
+      throw error
     }
+  }
+
+  #checkTemplate(template: StoredTemplate): void {
     if (template.steps.length === 0) {
       throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} has no steps`)
     }
@@ -78,7 +114,6 @@ export class TaskInitializer {
       const place = `The step "${batch.name}" of the template ${templateKey(template)}`
       throw new HostError('BATCHES_DISABLED', `${place} makes batches, and ${key} is false`)
     }
-    return template
   }
 
   /** What the task is made in spite of; null: nothing. */
@@ -96,9 +131,12 @@ export class TaskInitializer {
     if (violations.length === 0) return null
     const message = `the context does not fit the template's input_schema: ${violations.join('; ')}`
     if (check === 'enforce') throw new HostError('TASK_INVALID', message)
-    this.#onWarning(`${templateKey(template)}: ${message}`)
     return message
   }
+}
+
+function selectionKey({ namespace, name, version }: TaskRequest): string {
+  return `${namespace}/${name}${version === null ? '' : `@${version}`}`
 }
 
 /** A fresh identity is the caller's word as well. */

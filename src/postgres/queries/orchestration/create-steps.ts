@@ -2,7 +2,7 @@
 
 import type { NewEdge, NewStep, TransitionHistory } from '../../../model/orchestration-store.ts'
 import type { Queryable } from '../../statement.ts'
-import { namedStepsText } from './create-task.ts'
+import { insertNamedSteps } from './named-steps.ts'
 
 /** Must run in a transaction that holds the tasks' locks. In a history of end states a step that waits for others has no transition yet. */
 export async function createSteps(
@@ -12,8 +12,10 @@ export async function createSteps(
   history: TransitionHistory,
 ): Promise<void> {
   if (steps.length > 0) {
-    const names = [...new Set(steps.map((step) => step.name))]
-    await transaction.query({ name: 'insert-named-steps', text: namedStepsText, values: [names] })
+    await insertNamedSteps(
+      transaction,
+      steps.map((step) => step.name),
+    )
     await transaction.query({
       name: 'create-steps',
       text: stepsText,

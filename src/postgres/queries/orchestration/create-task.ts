@@ -1,62 +1,144 @@
-// Writes tasks with their steps, edges and first transitions; the number of statements does not depend on how many there are of each.
+// Makes tasks with their steps, edges, transitions and messages, in one statement however many there are of each.
 
+import { HostError } from '../../../model/host-error.ts'
 import type { TaskId } from '../../../model/ids.ts'
 import { toJsonText } from '../../../model/json-text.ts'
-import type { NewTask, NewTaskAnswer, TransitionHistory } from '../../../model/orchestration-store.ts'
+import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
+import { sqlStateOf } from '../../database-fault.ts'
 import type { Queryable } from '../../statement.ts'
-import { warningText } from './move-tasks.ts'
+import { createStatement } from './create-statement.ts'
+import { type MoveOptions, warningText } from './move-tasks.ts'
+import { insertNamedSteps } from './named-steps.ts'
+import { createQueues } from './register-templates.ts'
 
-interface InsertedRow {
-  task_uuid: TaskId | null
-  problem: string | null
+interface AnswerRow {
+  readonly task_uuid: TaskId | null
+  readonly problem: string | null
+  readonly current: boolean
+  readonly names_known: boolean
 }
 
-interface Created {
-  readonly taskId: TaskId
+/** The tasks of one revision of a template, which have the same steps; places count from 1. */
+interface Kind {
+  readonly place: number
   readonly task: NewTask
+  readonly edges: readonly { readonly parent: number; readonly child: number }[]
 }
 
-/**
- * Must run in a transaction; the tasks and their steps are `pending` afterwards, in a history of end states without a transition that says so. The answers are in the order of the tasks. The identity is SHA-256 over template and the
- * caller's key, or without one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter.
- */
-export async function insertTasks(
-  transaction: Queryable,
-  tasks: readonly NewTask[],
-  history: TransitionHistory,
-): Promise<readonly NewTaskAnswer[]> {
-  const rows = await transaction.query<InsertedRow>({
-    name: 'insert-tasks',
-    text: tasksText,
-    values: taskColumns(tasks),
-  })
-  const created = tasks.flatMap((task, index) => {
-    const taskId = rows[index]?.task_uuid ?? null
-    return taskId === null ? [] : [{ taskId, task }]
-  })
-  const names = [...new Set(created.flatMap(({ task }) => task.steps.map((step) => step.name)))]
-  if (names.length > 0) {
-    await transaction.query({ name: 'insert-named-steps', text: namedStepsText, values: [names] })
+/** Each is a plan that every connection keeps; what a namespace beyond them asks for is planned each time. */
+const preparedNamespacesMax = 32
+const undefinedTable = '42P01'
+
+export class TaskWriter {
+  readonly #database: Queryable
+  readonly #options: MoveOptions
+  readonly #prepared = new Set<string>()
+
+  constructor(database: Queryable, options: MoveOptions) {
+    this.#database = database
+    this.#options = options
   }
-  if (created.length > 0) {
-    await transaction.query({
-      name: 'insert-workflows',
-      text: workflowsText,
-      values: workflowColumns(created, history),
+
+  /**
+   * All of one namespace. The answers are in the order of the tasks. The identity is SHA-256 over template and the caller's key, or without
+   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter.
+   */
+  async create(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]> {
+    const first = await this.#written(tasks)
+    if (first.every((row) => row.names_known)) return first.map(answerOf)
+    await insertNamedSteps(
+      this.#database,
+      tasks.flatMap((task) => task.steps.map((step) => step.name)),
+    )
+    const rows = await this.#written(tasks)
+    if (rows.every((row) => row.names_known)) return rows.map(answerOf)
+    throw new HostError('DATABASE_FAULT', 'The names of steps vanish while tasks are made of them')
+  }
+
+  /** A queue that is missing is made: the template is there, and may be of a worker that made none. */
+  async #written(tasks: readonly NewTask[]): Promise<readonly AnswerRow[]> {
+    try {
+      return await this.#run(tasks)
+    } catch (error) {
+      const namespace = tasks[0]?.template.namespace
+      if (namespace === undefined || sqlStateOf(error) !== undefinedTable) throw error
+      await createQueues(this.#database, [namespace])
+      return this.#run(tasks)
+    }
+  }
+
+  async #run(tasks: readonly NewTask[]): Promise<readonly AnswerRow[]> {
+    const namespace = tasks[0]?.template.namespace
+    if (namespace === undefined) return []
+    const { history, orchestratorId } = this.#options
+    if (this.#prepared.size < preparedNamespacesMax) this.#prepared.add(namespace)
+    const kinds = kindsOf(tasks)
+    return this.#database.query<AnswerRow>({
+      ...(this.#prepared.has(namespace) ? { name: `create-tasks:${history}:${namespace}` } : {}),
+      text: createStatement(namespace, history),
+      values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId],
     })
   }
-  return rows.map(answerOf)
 }
 
-function answerOf({ task_uuid: taskId, problem }: InsertedRow): NewTaskAnswer {
+function answerOf({ task_uuid: taskId, problem, current }: AnswerRow): NewTaskAnswer {
   if (problem !== null) return { status: 'invalid', reason: `context cannot be stored: ${problem}` }
+  if (!current) return { status: 'outdated' }
   return taskId === null ? { status: 'duplicate' } : { status: 'created', taskId }
 }
 
-/** One array per column. */
-function taskColumns(tasks: readonly NewTask[]): readonly unknown[] {
+function kindKey({ template, request, unlessOutdated }: NewTask): string {
+  return `${template.namedTaskId} ${template.revision} ${unlessOutdated} ${request.version === null}`
+}
+
+function kindsOf(tasks: readonly NewTask[]): ReadonlyMap<string, Kind> {
+  const kinds = new Map<string, Kind>()
+  for (const task of tasks) {
+    const key = kindKey(task)
+    if (!kinds.has(key)) kinds.set(key, { place: kinds.size + 1, task, edges: edgesOf(task) })
+  }
+  return kinds
+}
+
+function edgesOf({ steps }: NewTask): Kind['edges'] {
+  const places = new Map(steps.map((step, index) => [step.name, index + 1]))
+  return steps.flatMap((step, index) =>
+    [...new Set(step.dependencies)].flatMap((name) => {
+      const parent = places.get(name)
+      return parent === undefined ? [] : [{ parent, child: index + 1 }]
+    }),
+  )
+}
+
+/** One array per column, here and below. */
+function kindColumns(kinds: readonly Kind[]): readonly unknown[] {
+  const steps = kinds.flatMap(({ place: kind, task, edges }) => {
+    const children = new Set(edges.map(({ child }) => child))
+    return task.steps.map((step, index) => ({ kind, place: index + 1, step, root: !children.has(index + 1) }))
+  })
+  const edges = kinds.flatMap(({ place: kind, edges }) => edges.map((edge) => ({ kind, ...edge })))
   return [
+    kinds.map(({ task }) => task.template.namedTaskId),
+    kinds.map(({ task }) => (task.unlessOutdated ? task.template.revision : null)),
+    kinds.map(({ task }) => task.request.version === null),
+    steps.map(({ kind }) => kind),
+    steps.map(({ place }) => place),
+    steps.map(({ step }) => step.name),
+    steps.map(({ step }) => step.retryable),
+    steps.map(({ step }) => step.attemptsMax),
+    steps.map(({ step }) => step.initialization),
+    steps.map(({ root }) => root),
+    edges.map(({ kind }) => kind),
+    edges.map(({ parent }) => parent),
+    edges.map(({ child }) => child),
+  ]
+}
+
+function taskColumns(tasks: readonly NewTask[], kinds: ReadonlyMap<string, Kind>): readonly unknown[] {
+  return [
+    tasks.map((task) => kinds.get(kindKey(task))?.place),
     tasks.map(({ template }) => template.namedTaskId),
+    tasks.map(({ steps }) => steps.length),
     tasks.map(({ request }) => request.context),
     tasks.map(({ template, request }) => {
       const withoutKey = (request.idempotencyKey ?? null) === null
@@ -70,101 +152,6 @@ function taskColumns(tasks: readonly NewTask[]): readonly unknown[] {
     tasks.map(({ request }) => request.correlationId),
     tasks.map(({ request }) => request.parentCorrelationId),
     tasks.map(({ request }) => request.idempotencyKey ?? null),
+    tasks.map(({ warning }) => warningText(warning)),
   ]
 }
-
-/** Edges name their steps by their places among all steps of the statement, from 1 on: no join looks for them. */
-function workflowColumns(created: readonly Created[], history: TransitionHistory): readonly unknown[] {
-  const steps = created.flatMap(({ taskId, task }) => task.steps.map((step) => ({ taskId, step })))
-  const edges: { parent: number; child: number }[] = []
-  let before = 0
-  for (const { task } of created) {
-    const places = new Map(task.steps.map((step, index) => [step.name, before + index + 1]))
-    task.steps.forEach((step, index) => {
-      for (const name of new Set(step.dependencies)) {
-        const parent = places.get(name)
-        if (parent !== undefined) edges.push({ parent, child: before + index + 1 })
-      }
-    })
-    before += task.steps.length
-  }
-  return [
-    steps.map(({ taskId }) => taskId),
-    steps.map(({ step }) => step.name),
-    steps.map(({ step }) => step.retryable),
-    steps.map(({ step }) => step.attemptsMax),
-    steps.map(({ step }) => step.initialization),
-    edges.map(({ parent }) => parent),
-    edges.map(({ child }) => child),
-    created.map(({ taskId }) => taskId),
-    created.map(({ task }) => warningText(task.warning)),
-    history === 'full',
-  ]
-}
-
-// The materialized rows keep the planner from casting a parameter while it plans, which would raise before the test is asked. Identities are
-// inserted in their order, so that two creations of the same tasks cannot wait for each other in a ring.
-const tasksText = `
-WITH given AS MATERIALIZED (
-  SELECT uuidv7() AS task_uuid, g.*
-    FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::uuid[], $10::uuid[], $11::text[])
-         WITH ORDINALITY AS g(named_task, context, fresh, initiator, source_system, reason, tags, priority, correlation, parent_correlation, key, place)
-), checked AS MATERIALIZED (
-  SELECT g.*, CASE WHEN pg_input_is_valid(g.context, 'jsonb') THEN g.context::jsonb END AS document,
-         (SELECT concat_ws(': ', i.message, i.detail) FROM pg_input_error_info(g.context, 'jsonb') i WHERE i.message IS NOT NULL) AS problem
-    FROM given g
-), identified AS MATERIALIZED (
-  SELECT c.*, encode(sha256(convert_to(CASE WHEN c.fresh THEN gen_random_uuid()::text WHEN c.key IS NOT NULL THEN c.named_task || ':key:' || c.key
-                                            ELSE c.named_task || ':' || c.document::text END, 'UTF8')), 'hex') AS identity
-    FROM checked c WHERE c.problem IS NULL
-), inserted AS (
-  INSERT INTO tasker.tasks
-         (task_uuid, named_task_uuid, complete, requested_at, initiator, source_system, reason, tags, context, identity_hash,
-          priority, correlation_id, parent_correlation_id, created_at, updated_at)
-  SELECT i.task_uuid, i.named_task, false, now(), i.initiator, i.source_system, i.reason, i.tags::jsonb, i.document, i.identity,
-         i.priority, coalesce(i.correlation, uuidv7()), i.parent_correlation, now(), now()
-    FROM identified i ORDER BY i.identity, i.place
-  ON CONFLICT (identity_hash) DO NOTHING
-  RETURNING task_uuid
-)
-SELECT c.problem, i.task_uuid FROM checked c LEFT JOIN inserted i USING (task_uuid) ORDER BY c.place`
-
-// Step names are shared by all templates. Sorted, so that two creations of one new template cannot wait for each other in a ring.
-export const namedStepsText = `
-INSERT INTO tasker.named_steps (name, description, created_at, updated_at)
-SELECT n, 'Step ' || n, now(), now()
-  FROM unnest($1::text[]) AS n
- WHERE NOT EXISTS (SELECT FROM tasker.named_steps s WHERE s.name = n)
- ORDER BY n
-ON CONFLICT (name) DO NOTHING`
-
-const workflowsText = `
-WITH given AS MATERIALIZED (
-  SELECT uuidv7() AS step_uuid, w.*
-    FROM unnest($1::uuid[], $2::text[], $3::bool[], $4::int[], $5::text[])
-         WITH ORDINALITY AS w(task_uuid, name, retryable, attempts_max, inputs, place)
-), ids AS MATERIALIZED (
-  SELECT array_agg(step_uuid ORDER BY place) AS of_place FROM given
-), placed AS (
-  INSERT INTO tasker.workflow_steps
-         (workflow_step_uuid, task_uuid, named_step_uuid, retryable, max_attempts, in_process, processed, inputs, created_at, updated_at)
-  SELECT g.step_uuid, g.task_uuid, n.named_step_uuid, g.retryable, g.attempts_max, false, false, g.inputs::jsonb, now(), now()
-    FROM given g JOIN tasker.named_steps n ON n.name = g.name
-   ORDER BY g.place
-), edges AS (
-  INSERT INTO tasker.workflow_step_edges (from_step_uuid, to_step_uuid, name, created_at, updated_at)
-  SELECT ids.of_place[e.parent], ids.of_place[e.child], 'provides', now(), now()
-    FROM ids, unnest($6::int[], $7::int[]) AS e(parent, child)
-), history AS (
-  INSERT INTO tasker.workflow_step_transitions
-         (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT step_uuid, 'pending', NULL,
-         jsonb_build_object('initial_state', 'pending', 'from_service', 'task_initializer'), 1, true, now(), now()
-    FROM given WHERE $10::bool ORDER BY place
-)
-INSERT INTO tasker.task_transitions
-       (task_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-SELECT t.task_uuid, 'pending', NULL,
-       jsonb_strip_nulls(jsonb_build_object('initial_state', 'pending', 'from_service', 'task_initializer', 'warning', t.warning)),
-       1, true, now(), now()
-  FROM unnest($8::uuid[], $9::text[]) AS t(task_uuid, warning) WHERE $10::bool`

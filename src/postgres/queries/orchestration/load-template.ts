@@ -9,6 +9,7 @@ import type { Queryable } from '../../statement.ts'
 
 interface TemplateRow {
   readonly named_task_uuid: NamedTaskId
+  readonly revision: string
   readonly version: string
   readonly steps: string
   readonly input_schema: string | null
@@ -28,7 +29,7 @@ interface StepRow {
 }
 
 export interface LoadedTemplateRow {
-  readonly template: StoredTemplate
+  readonly template: StoredTemplate & TemplateRevision
   readonly queueExists: boolean
 }
 
@@ -47,6 +48,7 @@ export async function loadTemplate(
     queueExists: row.queue_exists,
     template: {
       namedTaskId: row.named_task_uuid,
+      revision: row.revision,
       namespace: key.namespace,
       name: key.name,
       version: row.version,
@@ -58,8 +60,7 @@ export async function loadTemplate(
   }
 }
 
-interface RevisionRow extends Omit<TemplateRow, 'queue_exists'> {
-  readonly revision: string
+interface NamedRow extends Omit<TemplateRow, 'queue_exists'> {
   readonly namespace: string
   readonly name: string
 }
@@ -68,7 +69,7 @@ export async function loadTemplates(
   database: Queryable,
   ids: readonly NamedTaskId[],
 ): Promise<readonly (StoredTemplate & TemplateRevision)[]> {
-  const rows = await database.query<RevisionRow>({ name: 'load-templates', text: byIdText, values: [ids] })
+  const rows = await database.query<NamedRow>({ name: 'load-templates', text: byIdText, values: [ids] })
   return rows.map(
     ({
       named_task_uuid,
@@ -148,13 +149,17 @@ SELECT nt.named_task_uuid, nt.xmin::text AS revision, ns.name AS namespace, nt.n
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
  WHERE nt.named_task_uuid = ANY ($1::uuid[])`
 
+/** SQL: the order of the versions of a template `nt`, by their numeric parts. */
+export const highestFirst = `
+string_to_array(substring(nt.version FROM '^[0-9]{1,9}(?:[.][0-9]{1,9})*'), '.')::int[] DESC NULLS LAST, nt.version DESC`
+
 const templateText = `
-SELECT nt.named_task_uuid, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
+SELECT nt.named_task_uuid, nt.xmin::text AS revision, nt.version, nt.configuration #>> '{input_schema}' AS input_schema,
        nt.configuration ->> 'input_schema_check' AS schema_check, nt.identity_strategy::text,
        EXISTS (SELECT FROM pgmq.meta m WHERE lower(m.queue_name) = lower('worker_' || ns.name || '_queue')) AS queue_exists,
        ${stepsColumn}
   FROM tasker.named_tasks nt
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
  WHERE ns.name = $1::text AND nt.name = $2::text AND ($3::text IS NULL OR nt.version = $3::text)
- ORDER BY string_to_array(substring(nt.version FROM '^[0-9]{1,9}(?:[.][0-9]{1,9})*'), '.')::int[] DESC NULLS LAST, nt.version DESC
+ ORDER BY ${highestFirst}
  LIMIT 1`

@@ -1,14 +1,9 @@
 // Orchestration's store on PostgreSQL: every operation of the interface as the statement that does it.
 
 import { randomUUID } from 'node:crypto'
-import type { TaskId } from '../../../model/ids.ts'
 import type {
-  NewTask,
-  NewTaskAnswer,
   OrchestrationStore,
   OrchestrationTransaction,
-  ReadySteps,
-  TaskMove,
   TransitionHistory,
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
@@ -17,7 +12,7 @@ import type { OpenTransaction, Queryable } from '../../statement.ts'
 import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
-import { insertTasks } from './create-task.ts'
+import { TaskWriter } from './create-task.ts'
 import { changeDlqEntry } from './dead-letters.ts'
 import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
@@ -51,25 +46,18 @@ export function orchestrationStore(
 ): OrchestrationStore {
   const orchestratorId = randomUUID()
   const options = { orchestratorId, history, queuesSeen: new Set<string>() }
+  const writer = new TaskWriter(database, options)
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
     template: async (key) => {
       const loaded = await loadTemplate(database, key)
-      // A template registered by a worker that made no queue; sending to a missing queue would be an error.
+      // A template registered by a worker that made no queue; sending to a missing queue is an error.
       if (loaded !== null && !loaded.queueExists) await createQueues(database, [loaded.template.namespace])
       return loaded?.template ?? null
     },
     templateKeys: (namespace) => templateKeys(database, namespace),
-    createTasks: (tasks) =>
-      database.transaction(async (q) => {
-        const answers = await insertTasks(q, tasks, history)
-        const counts = await taskCounts(q, answers.flatMap(createdId))
-        const ready = new Map(counts.map((task) => [task.taskId, task.ready]))
-        const moves = tasks.flatMap((task, index) => startOf(task, answers[index], ready))
-        if (moves.length > 0) await moveTasks(q, moves, options)
-        return answers
-      }),
+    createTasks: (tasks) => writer.create(tasks),
     transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
@@ -86,25 +74,6 @@ export function orchestrationStore(
       await database.query({ text: 'SELECT 1' })
     },
   }
-}
-
-const startPath = ['initializing', 'enqueuing_steps', 'steps_in_process'] as const
-
-/** A task without steps has nothing to do. */
-function startOf(
-  task: NewTask,
-  answer: NewTaskAnswer | undefined,
-  ready: ReadonlyMap<TaskId, ReadySteps>,
-): readonly TaskMove[] {
-  if (answer?.status !== 'created') return []
-  const hasSteps = task.steps.length > 0
-  const path = hasSteps ? startPath : (['initializing', 'complete'] as const)
-  const enqueue = hasSteps ? (ready.get(answer.taskId) ?? null) : null
-  return [{ taskId: answer.taskId, from: 'pending', path, enqueue, warning: task.warning }]
-}
-
-function createdId(answer: NewTaskAnswer): readonly TaskId[] {
-  return answer.status === 'created' ? [answer.taskId] : []
 }
 
 function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): OrchestrationTransaction {
