@@ -97,15 +97,21 @@ SELECT ${columns<Omit<TaskView, 'counts' | 'steps'>>({
 const taskText = `${tasksText}
  WHERE t.task_uuid = $1::uuid`
 
-/** SQL: of one task, chosen by a condition, the callables by step of its template. Worked out once: looked up for each step, it would be quadratic. */
-const templateOf = (chosen: string) => `
+/**
+ * SQL: of one task, the callables by step of its template, and its steps `s` that a condition chooses. Worked out once: looked up for each step,
+ * it would be quadratic. The steps are chosen before anything is joined to them: what the rest seems to cost while the tables are young is so much
+ * that reading all steps in order looks no dearer.
+ */
+const stepsOf = (task: string, chosen: string) => `
 WITH template AS MATERIALIZED (
   SELECT t.task_uuid,
          (SELECT jsonb_object_agg(d ->> 'name', d #> '{handler,callable}')
             FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array' THEN nt.configuration -> 'steps' ELSE '[]' END) d
            WHERE d ->> 'name' IS NOT NULL) AS callables
     FROM tasker.tasks t JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
-   WHERE t.task_uuid = ${chosen}
+   WHERE t.task_uuid = ${task}
+), s AS MATERIALIZED (
+  SELECT * FROM tasker.workflow_steps WHERE ${chosen}
 )`
 
 const progressColumns = {
@@ -163,24 +169,23 @@ SELECT ${columns<StepView>({
   nextRetryAt: rfc3339('r.next_retry_at'),
   lastAttemptedAt: rfc3339('s.last_attempted_at'),
 })}
-  FROM template
-  JOIN tasker.workflow_steps s ON s.task_uuid = template.task_uuid
+  FROM template CROSS JOIN s
   ${stepSources}${parents}`
 
-const stepsText = `${templateOf('$1::uuid')}${stepColumnsText}
+const ofTask = stepsOf('$1::uuid', 'task_uuid = $1::uuid')
+const stepsText = `${ofTask}${stepColumnsText}
  ORDER BY s.workflow_step_uuid`
 
-const stepText = `${templateOf('(SELECT task_uuid FROM tasker.workflow_steps WHERE workflow_step_uuid = $1::uuid)')}${stepColumnsText}
- WHERE s.workflow_step_uuid = $1::uuid`
+const taskOfStep = '(SELECT task_uuid FROM tasker.workflow_steps WHERE workflow_step_uuid = $1::uuid)'
+const stepText = `${stepsOf(taskOfStep, 'workflow_step_uuid = $1::uuid')}${stepColumnsText}`
 
-const progressText = `${templateOf('$1::uuid')}
+const progressText = `${ofTask}
 SELECT t.task_uuid AS "taskId", coalesce(tt.to_state, 'pending') AS "taskState", step.*
   FROM template
   JOIN tasker.tasks t ON t.task_uuid = template.task_uuid
   LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
   LEFT JOIN LATERAL (
     SELECT ${columns<StepProgress>({ stepId: 's.workflow_step_uuid', ...progressColumns })}
-      FROM tasker.workflow_steps s ${stepSources}
-     WHERE s.task_uuid = t.task_uuid
+      FROM s ${stepSources}
   ) step ON true
  ORDER BY step."stepId"`
