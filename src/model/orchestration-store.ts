@@ -15,6 +15,8 @@ export interface StoredStep {
   readonly dependencies: readonly string[]
   readonly retryable: boolean
   readonly attemptsMax: number
+  /** `handler.callable`; null when there is none. */
+  readonly callable: string | null
   /** `handler.initialization`; null when it is empty. */
   readonly initialization: JsonText | null
   /** `batch_config` of a batch worker; null when there is none. */
@@ -91,7 +93,7 @@ export interface NewTask {
 }
 
 export type NewTaskAnswer =
-  | { readonly status: 'created'; readonly taskId: TaskId }
+  | { readonly status: 'created'; readonly task: TaskView }
   | { readonly status: 'duplicate' }
   | { readonly status: 'invalid'; readonly reason: string }
   /** The template was registered anew, or a higher version of it where the request names none. */

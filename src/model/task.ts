@@ -142,7 +142,7 @@ export type StepAction =
 
 export interface TaskService {
   /**
-   * Makes a task and enqueues its first steps in one transaction. Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, TASK_INVALID or
+   * Makes a task and enqueues its first steps in one transaction; resolves with the task as it was made. Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, TASK_INVALID or
    * TASK_DUPLICATE, and with what the database says.
    */
   createTask(request: TaskRequest): Promise<TaskView>

@@ -133,8 +133,8 @@ export class Orchestrator
     await this.#store.leave().catch(() => {})
   }
 
-  async createTask(request: TaskRequest): Promise<TaskView> {
-    return this.task(await this.#initializer.create(request))
+  createTask(request: TaskRequest): Promise<TaskView> {
+    return this.#initializer.create(request)
   }
 
   async task(taskId: string): Promise<TaskView> {

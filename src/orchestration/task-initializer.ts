@@ -1,9 +1,8 @@
 // Turns a request into a task: template, limits, schema, then everything in one statement.
 
 import { HostError, messageOf } from '../model/host-error.ts'
-import type { TaskId } from '../model/ids.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
-import type { TaskRequest } from '../model/task.ts'
+import type { TaskRequest, TaskView } from '../model/task.ts'
 import { stepCountProblem, templateKey } from '../model/template.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
 import { InputSchemas } from './input-schema.ts'
@@ -43,13 +42,13 @@ export class TaskInitializer {
     this.#onWarning = options.onWarning
   }
 
-  /** Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, BATCHES_DISABLED, TASK_INVALID or TASK_DUPLICATE. */
-  async create(request: TaskRequest): Promise<TaskId> {
+  /** Resolves with the task as it was made. Rejects with TEMPLATE_NOT_FOUND, TEMPLATE_INVALID, BATCHES_DISABLED, TASK_INVALID or TASK_DUPLICATE. */
+  async create(request: TaskRequest): Promise<TaskView> {
     checkFields(request)
     const answer = (await this.#tryKept(request)) ?? (await this.#createLoaded(request))
     switch (answer.status) {
       case 'created':
-        return answer.taskId
+        return answer.task
       case 'duplicate':
         throw new HostError('TASK_DUPLICATE', 'A task with this identity already exists')
       case 'invalid':

@@ -9,7 +9,16 @@ import { nextMove } from '../../src/orchestration/finalizer.ts'
 import { initialSteps } from '../../src/orchestration/initial-steps.ts'
 
 function step(name: string, dependencies: string[] = [], type: StoredStep['type'] = 'standard'): StoredStep {
-  return { name, type, dependencies, retryable: true, attemptsMax: 3, initialization: null, batch: null }
+  return {
+    name,
+    type,
+    dependencies,
+    retryable: true,
+    attemptsMax: 3,
+    callable: null,
+    initialization: null,
+    batch: null,
+  }
 }
 const names = (steps: readonly StoredStep[]) => initialSteps(steps).map((one) => one.name)
 

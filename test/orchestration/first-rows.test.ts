@@ -187,4 +187,15 @@ describe('the rows of a new task', () => {
     expect(await warned('full')).toEqual([true, undefined, undefined, undefined])
     expect(await warned('end_states')).toEqual([true])
   })
+
+  it.each([
+    ['full', 'wide', '{"b":[1.50,"ä"],"a":12345678901234567890}'],
+    ['end_states', 'wide', '{}'],
+    ['full', 'nothing', '{}'],
+  ] as const)('are shown without being read again: %s %s', async (history, name, context) => {
+    const labels = { tags: ['b', 'a'], parentCorrelationId: '0198C0DE-0000-7000-8000-00000000000A' }
+    const orchestrator = benches[history].orchestrator()
+    const task = await orchestrator.createTask(request(name, { ...labels, context: context as JsonText }))
+    expect(task).toEqual(await orchestrator.task(task.taskId))
+  })
 })

@@ -50,8 +50,8 @@ export class BareWorkflow {
     await this.#store.register({ workerId: this.#workerId, host: 'bench', namespaces: ['bench'], runnable })
   }
 
-  create(name: string): Promise<string> {
-    return this.#initializer.create(workflowRequest(name))
+  async create(name: string): Promise<string> {
+    return (await this.#initializer.create(workflowRequest(name))).taskId
   }
 
   /** Claims, completes and judges up to so many steps; resolves with their number. */

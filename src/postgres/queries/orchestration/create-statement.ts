@@ -4,6 +4,7 @@ import type { TransitionHistory } from '../../../model/orchestration-store.ts'
 import { eventOf, type TaskState, taskMoves } from '../../../model/task-state.ts'
 import { stepEventMetadata } from '../step-event.ts'
 import { highestFirst } from './load-template.ts'
+import { rfc3339 } from './step-readiness.ts'
 
 /** The way of a new task to where its steps are under way; one without steps has nothing to do. */
 const startPaths = {
@@ -55,8 +56,13 @@ function entryRows(history: TransitionHistory): readonly string[] {
 export function createStatement(namespace: string, history: TransitionHistory): string {
   return `
 WITH ${decide}), ${write(history)}), ${tell(namespace)})
-SELECT CASE WHEN d.made THEN d.task_uuid END AS task_uuid, d.problem, d.current, d.names_known, n.messages
-  FROM decided d, notified n ORDER BY d.place`
+SELECT d.problem, d.current, d.names_known, n.messages, made.*
+  FROM decided d CROSS JOIN notified n
+  LEFT JOIN LATERAL (
+    SELECT d.task_uuid, ${rfc3339('now()')} AS created_at, d.document AS context, d.tags::jsonb AS tags, d.correlation_id, d.step_uuids,
+           ARRAY(SELECT o.named_step_uuid FROM outline o WHERE o.kind = d.kind ORDER BY o.place) AS named_step_uuids
+  ) made ON d.made
+ ORDER BY d.place`
 }
 
 /** Which tasks there can be, and their own rows. */
@@ -105,7 +111,7 @@ kinds AS MATERIALIZED (
   ON CONFLICT (identity_hash) DO NOTHING
   RETURNING task_uuid
 ), decided AS MATERIALIZED (
-  SELECT c.task_uuid, c.step_uuids, c.kind, c.steps, c.place, c.correlation_id, c.warning, c.problem, c.current, c.names_known,
+  SELECT c.task_uuid, c.step_uuids, c.kind, c.steps, c.place, c.correlation_id, c.warning, c.document, c.tags, c.problem, c.current, c.names_known,
          c.task_uuid IN (SELECT task_uuid FROM inserted) AS made
     FROM checked c`
 

@@ -1,7 +1,6 @@
 // Makes tasks with their steps, edges, transitions and messages, in one statement however many there are of each.
 
 import { HostError } from '../../../model/host-error.ts'
-import type { TaskId } from '../../../model/ids.ts'
 import { toJsonText } from '../../../model/json-text.ts'
 import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
 import { sqlStateOf } from '../../database-fault.ts'
@@ -9,10 +8,10 @@ import type { Queryable } from '../../statement.ts'
 import { createStatement } from './create-statement.ts'
 import { type MoveOptions, warningText } from './move-tasks.ts'
 import { insertNamedSteps } from './named-steps.ts'
+import { type CreatedRow, newTaskView } from './new-task-view.ts'
 import { createQueues } from './register-templates.ts'
 
-interface AnswerRow {
-  readonly task_uuid: TaskId | null
+type AnswerRow = (CreatedRow | { readonly task_uuid: null }) & {
   readonly problem: string | null
   readonly current: boolean
   readonly names_known: boolean
@@ -23,6 +22,14 @@ interface Kind {
   readonly place: number
   readonly task: NewTask
   readonly edges: readonly { readonly parent: number; readonly child: number }[]
+  /** Of each step, how many it waits for. */
+  readonly parents: readonly number[]
+}
+
+interface Batch {
+  readonly namespace: string
+  readonly tasks: readonly NewTask[]
+  readonly kinds: ReadonlyMap<string, Kind>
 }
 
 /** Each is a plan that every connection keeps; what a namespace beyond them asks for is planned each time. */
@@ -44,35 +51,34 @@ export class TaskWriter {
    * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter.
    */
   async create(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]> {
-    const first = await this.#written(tasks)
-    if (first.every((row) => row.names_known)) return first.map(answerOf)
+    const [first] = tasks
+    if (first === undefined) return []
+    const batch = { namespace: first.template.namespace, tasks, kinds: kindsOf(tasks) }
+    const rows = await this.#written(batch)
+    if (rows.every((row) => row.names_known)) return answersOf(rows, batch)
     await insertNamedSteps(
       this.#database,
       tasks.flatMap((task) => task.steps.map((step) => step.name)),
     )
-    const rows = await this.#written(tasks)
-    if (rows.every((row) => row.names_known)) return rows.map(answerOf)
+    const again = await this.#written(batch)
+    if (again.every((row) => row.names_known)) return answersOf(again, batch)
     throw new HostError('DATABASE_FAULT', 'The names of steps vanish while tasks are made of them')
   }
 
   /** A queue that is missing is made: the template is there, and may be of a worker that made none. */
-  async #written(tasks: readonly NewTask[]): Promise<readonly AnswerRow[]> {
+  async #written(batch: Batch): Promise<readonly AnswerRow[]> {
     try {
-      return await this.#run(tasks)
+      return await this.#run(batch)
     } catch (error) {
-      const namespace = tasks[0]?.template.namespace
-      if (namespace === undefined || sqlStateOf(error) !== undefinedTable) throw error
-      await createQueues(this.#database, [namespace])
-      return this.#run(tasks)
+      if (sqlStateOf(error) !== undefinedTable) throw error
+      await createQueues(this.#database, [batch.namespace])
+      return this.#run(batch)
     }
   }
 
-  async #run(tasks: readonly NewTask[]): Promise<readonly AnswerRow[]> {
-    const namespace = tasks[0]?.template.namespace
-    if (namespace === undefined) return []
+  async #run({ namespace, tasks, kinds }: Batch): Promise<readonly AnswerRow[]> {
     const { history, orchestratorId } = this.#options
     if (this.#prepared.size < preparedNamespacesMax) this.#prepared.add(namespace)
-    const kinds = kindsOf(tasks)
     return this.#database.query<AnswerRow>({
       ...(this.#prepared.has(namespace) ? { name: `create-tasks:${history}:${namespace}` } : {}),
       text: createStatement(namespace, history),
@@ -81,10 +87,15 @@ export class TaskWriter {
   }
 }
 
-function answerOf({ task_uuid: taskId, problem, current }: AnswerRow): NewTaskAnswer {
-  if (problem !== null) return { status: 'invalid', reason: `context cannot be stored: ${problem}` }
-  if (!current) return { status: 'outdated' }
-  return taskId === null ? { status: 'duplicate' } : { status: 'created', taskId }
+function answersOf(rows: readonly AnswerRow[], { tasks, kinds }: Batch): readonly NewTaskAnswer[] {
+  return tasks.flatMap((task, index): readonly NewTaskAnswer[] => {
+    const row = rows[index]
+    if (row === undefined) return []
+    if (row.problem !== null) return [{ status: 'invalid', reason: `context cannot be stored: ${row.problem}` }]
+    if (!row.current) return [{ status: 'outdated' }]
+    if (row.task_uuid === null) return [{ status: 'duplicate' }]
+    return [{ status: 'created', task: newTaskView(row, task, kinds.get(kindKey(task))?.parents ?? []) }]
+  })
 }
 
 function kindKey({ template, request, unlessOutdated }: NewTask): string {
@@ -95,7 +106,11 @@ function kindsOf(tasks: readonly NewTask[]): ReadonlyMap<string, Kind> {
   const kinds = new Map<string, Kind>()
   for (const task of tasks) {
     const key = kindKey(task)
-    if (!kinds.has(key)) kinds.set(key, { place: kinds.size + 1, task, edges: edgesOf(task) })
+    if (kinds.has(key)) continue
+    const edges = edgesOf(task)
+    const parents = task.steps.map(() => 0)
+    for (const { child } of edges) parents[child - 1] = (parents[child - 1] ?? 0) + 1
+    kinds.set(key, { place: kinds.size + 1, task, edges, parents })
   }
   return kinds
 }
@@ -112,10 +127,9 @@ function edgesOf({ steps }: NewTask): Kind['edges'] {
 
 /** One array per column, here and below. */
 function kindColumns(kinds: readonly Kind[]): readonly unknown[] {
-  const steps = kinds.flatMap(({ place: kind, task, edges }) => {
-    const children = new Set(edges.map(({ child }) => child))
-    return task.steps.map((step, index) => ({ kind, place: index + 1, step, root: !children.has(index + 1) }))
-  })
+  const steps = kinds.flatMap(({ place: kind, task, parents }) =>
+    task.steps.map((step, index) => ({ kind, place: index + 1, step, root: parents[index] === 0 })),
+  )
   const edges = kinds.flatMap(({ place: kind, edges }) => edges.map((edge) => ({ kind, ...edge })))
   return [
     kinds.map(({ task }) => task.template.namedTaskId),

@@ -24,6 +24,7 @@ interface StepRow {
   readonly dependencies: readonly string[]
   readonly retryable: boolean
   readonly attempts_max: number
+  readonly callable: string | null
   readonly initialization: string | null
   readonly batch: { readonly cursor_field: string | null; readonly failure_strategy: string | null } | null
 }
@@ -116,6 +117,7 @@ function storedStep(row: StepRow): StoredStep {
     dependencies: row.dependencies,
     retryable: row.retryable,
     attemptsMax: row.attempts_max,
+    callable: row.callable,
     initialization: row.initialization as JsonText | null,
     batch:
       row.batch === null ? null : { cursorField: row.batch.cursor_field, failureStrategy: row.batch.failure_strategy },
@@ -131,6 +133,7 @@ const stepsColumn = `coalesce((
                   'retryable', coalesce(d #> '{retry,retryable}', 'true') <> 'false',
                   'attempts_max', CASE WHEN d #>> '{retry,max_attempts}' ~ '^[0-9]{1,6}$'
                                        THEN (d #>> '{retry,max_attempts}')::int ELSE 3 END,
+                  'callable', d #>> '{handler,callable}',
                   'initialization', CASE WHEN jsonb_typeof(d #> '{handler,initialization}') = 'object'
                                           AND d #> '{handler,initialization}' <> '{}'
                                          THEN d #>> '{handler,initialization}' END,
