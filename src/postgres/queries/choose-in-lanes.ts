@@ -61,7 +61,7 @@ placed AS MATERIALIZED (
             AS starts_now
     FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
 ), chosen AS MATERIALIZED (
-  SELECT * FROM (
+  SELECT *, uuid_generate_v7() AS token FROM (
     SELECT *, row_number() OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id) AS place,
            count(*) FILTER (WHERE may_wait AND NOT starts_now) OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id
                                                                      ROWS UNBOUNDED PRECEDING) AS ahead,

@@ -75,5 +75,5 @@ SELECT j.msg_id::int AS place,
        CASE WHEN j.verdict <> 'claim' THEN j.verdict WHEN j.step_uuid IN (SELECT step_uuid FROM chosen) THEN 'claimed' ELSE 'left' END AS verdict,
        ${allClaimedColumns}
   FROM judged j
-  LEFT JOIN closed c ON c.msg_id = j.msg_id${claimedRows}
+  LEFT JOIN chosen c ON c.msg_id = j.msg_id${claimedRows}
  ORDER BY c.place`

@@ -85,7 +85,7 @@ export const runnableHere = `(k.named_task_uuid, ${templateStep}) IN (
  */
 export const judge = `judged AS MATERIALIZED (
   SELECT l.msg_id, l.step_uuid, k.named_task_uuid, k.priority, n.name AS step_name, ${templateStep} AS template_step, ${waitsWell} AS may_wait,
-         s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row,
+         s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row, t.sort_key,
          r.runnable,
          CASE WHEN l.step_uuid IS NULL THEN 'malformed'
               WHEN s.workflow_step_uuid IS NULL THEN 'gone'
@@ -113,33 +113,35 @@ const choose = `locked AS MATERIALIZED (
   SELECT *, row_number() OVER (ORDER BY may_wait, priority DESC, msg_id) AS place
     FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
 ), chosen AS MATERIALIZED (
-  SELECT * FROM ranked
+  SELECT *, uuid_generate_v7() AS token FROM ranked
    WHERE place <= $3::int OR (may_wait AND NOT EXISTS (SELECT FROM ranked r WHERE NOT r.may_wait AND r.place > $3::int))
 )`
 
-/** `chosen`: what FROM names; its rows are locked. The rows of `closed` are the claimed steps, with their columns from before the claim. */
-export const writeClaims = (chosen: string) => `closed AS (
-  UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM ${chosen} c WHERE t.ctid = c.transition_row
-  RETURNING c.*, t.sort_key, uuid_generate_v7() AS token
-), started AS (
-  INSERT INTO tasker.workflow_step_transitions
-         (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT token, step_uuid, 'in_progress', 'enqueued',
-         (SELECT ${stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', $1::text, 'claim_id', $2::text`)}),
-         sort_key + 1, true, now(), now()
-    FROM closed
+/**
+ * Closes the transitions of `chosen`, whose rows are locked, and opens those of the claim: in one part, since each part that writes opens all
+ * indexes and reads all constraints of its table. Rows without a place to close come last in each kind of join, so no step ever has two open ones.
+ */
+export const writeClaims = `written AS (
+  MERGE INTO tasker.workflow_step_transitions t
+  USING (SELECT c.*, CASE WHEN w.closes THEN c.transition_row END AS closed FROM chosen c CROSS JOIN (VALUES (true), (false)) AS w(closes)) AS c
+     ON t.ctid = c.closed
+   WHEN MATCHED THEN UPDATE SET most_recent = false, updated_at = now()
+   WHEN NOT MATCHED THEN
+     INSERT (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+     VALUES (c.token, c.step_uuid, 'in_progress', 'enqueued',
+             (SELECT ${stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', $1::text, 'claim_id', $2::text`)}),
+             c.sort_key + 1, true, now(), now())
 ), counted AS (
   UPDATE tasker.workflow_steps s
      SET in_process = true, attempts = least(coalesce(s.attempts, 0), 2147483646) + 1, last_attempted_at = now(), updated_at = now()
-    FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
+    FROM chosen c WHERE s.workflow_step_uuid = c.step_uuid
 `
 
-export const take = `${choose}, ${writeClaims('chosen')}`
+export const take = `${choose}, ${writeClaims}`
 
 /** The same with the limits that stand in the parameter `lanes`. */
 export function takeInLanes(lanes: string): string {
-  return `${chooseInLanes(lanes)}, ${writeClaims('chosen')}`
+  return `${chooseInLanes(lanes)}, ${writeClaims}`
 }
 
 /** Messages of claimed and of dead steps leave the queue; those of foreign steps are hidden for a while. What is `locked` already is not locked again. */
@@ -181,5 +183,5 @@ const answer = (more: string) => `SELECT seen.*, ${more}${allClaimedColumns}
                count(*) FILTER (WHERE verdict = 'stale')::int AS stale,
                (count(DISTINCT step_uuid) FILTER (WHERE verdict = 'claim'))::int - (SELECT count(*) FROM chosen)::int AS left_behind
           FROM judged) AS seen
-  LEFT JOIN closed c ON true${claimedRows}
+  LEFT JOIN chosen c ON true${claimedRows}
  ORDER BY c.place`

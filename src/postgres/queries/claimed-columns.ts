@@ -19,7 +19,7 @@ const recoveries = `
        CASE WHEN s.attempts >= ${deathsUntilAlone} THEN (SELECT count(*)::int FROM (${recoveriesOf('c.step_uuid')}) AS p) ELSE 0 END AS recoveries`
 
 /**
- * Of a row `c` of `closed` with the rows `s`, `k` and `nt` of its step, task and template. They are read again from their places, as the
+ * Of a row `c` of `chosen` with the rows `s`, `k` and `nt` of its step, task and template. They are read again from their places, as the
  * statement's snapshot has them, so they show the values from before the claim. The documents come with the claim, unless they are large: a
  * round trip less for most, and the answer of a claim stays small.
  *
@@ -42,7 +42,7 @@ export function claimedColumns(parts: { readonly ancestors: boolean }): string {
 /** The same of steps of which nothing is known in advance. */
 export const allClaimedColumns = `${claimedColumns({ ancestors: true })}, c.runnable,${recoveries}`
 
-/** The rows beside `closed c` that the columns are read from. */
+/** The rows beside `chosen c` that the columns are read from. */
 export const claimedRows = `
   LEFT JOIN tasker.workflow_steps s ON s.ctid = c.step_row
   LEFT JOIN tasker.tasks k ON k.ctid = c.task_row

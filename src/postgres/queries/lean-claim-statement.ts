@@ -20,28 +20,29 @@ export function leanClaimStatement(queue: string, onClaim: OnClaim, parts: LeanP
   return `
 WITH judged AS MATERIALIZED (
   SELECT l.msg_id, l.message_row, s.workflow_step_uuid AS step_uuid, k.priority, n.name AS step_name, ${templateStep} AS template_step, ${waitsWell} AS may_wait,
-         s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row,
+         s.ctid AS step_row, k.ctid AS task_row, t.ctid AS transition_row, t.sort_key,
          t.to_state = 'enqueued' AND ${runnableHere} AS claimable
     FROM (${look(queue, { lock: locksMessages ? 'FOR UPDATE OF q SKIP LOCKED' : '' })}) AS l${stepRows}
 ), locked AS MATERIALIZED (
-  SELECT j.*
+  SELECT j.*, uuid_generate_v7() AS token
     FROM judged j
     JOIN tasker.workflow_step_transitions t ON t.ctid = j.transition_row ${message}
    WHERE j.claimable AND t.most_recent AND t.to_state = 'enqueued'
    ORDER BY j.priority DESC, j.msg_id
    LIMIT $3::int + $4::int
      FOR UPDATE OF t${locksMessages ? '' : ', q'} SKIP LOCKED
-), ${writeClaims(`(
-  SELECT * FROM locked
+), chosen AS MATERIALIZED (
+  SELECT * FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
    ORDER BY may_wait, priority DESC, msg_id
-   LIMIT CASE WHEN (SELECT count(*) FROM locked WHERE NOT may_wait) > $3::int THEN $3::int END)`)}
+   LIMIT CASE WHEN (SELECT count(*) FROM locked WHERE NOT may_wait) > $3::int THEN $3::int END
+), ${writeClaims}
 ), consumed AS (
-  DELETE FROM pgmq."q_${queue}" q USING closed c WHERE q.ctid = c.message_row
+  DELETE FROM pgmq."q_${queue}" q USING chosen c WHERE q.ctid = c.message_row
   RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
 )${onClaim === 'delete' ? '' : archive(queue)}
 SELECT seen.*, ${claimedColumns({ ancestors })}
   FROM (SELECT count(*)::int AS looked, (count(*) FILTER (WHERE claimable))::int AS claimable FROM judged) AS seen
-  LEFT JOIN closed c ON true${claimedRows}
+  LEFT JOIN chosen c ON true${claimedRows}
  ORDER BY c.may_wait, c.priority DESC, c.msg_id`
 }
 
