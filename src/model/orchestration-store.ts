@@ -212,8 +212,10 @@ export interface RedriveOptions {
   readonly operator: string | null
 }
 
-export interface JudgedAnswer extends CompletionAnswer {
-  readonly judged: boolean
+export interface JudgedAnswer extends Omit<CompletionAnswer, 'status'> {
+  readonly status: CompletionAnswer['status'] | 'busy'
+  /** The step is complete, and only its task remains to be looked at. */
+  readonly completes: boolean
 }
 
 export interface StepPlace {
@@ -227,8 +229,15 @@ export interface StepPlace {
 export interface OrchestrationTransaction {
   /** Takes visible result messages for good; malformed ones are set aside with their reason. `only` limits it to those messages. */
   takeResults(options: { max: number; only: readonly string[] | null }): Promise<ResultMessages>
-  /** Stores results. Those `judged` must be judged in this transaction, which has locked their tasks; messages tell of the others. */
-  completeSteps(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]>
+  /**
+   * Stores results and locks their tasks, but for tasks that somebody else holds: those are answered `busy`. `plainIn` says for each result in which
+   * version of its template its success makes no other steps; null: nobody knows. What is stored must be judged in this transaction.
+   */
+  completeSteps(
+    signer: CompletionSigner,
+    finished: readonly FinishedStep[],
+    plainIn: readonly (string | null)[],
+  ): Promise<readonly JudgedAnswer[]>
   /** Locks the tasks in the order of their ids, before anything about them is read (design D5). */
   lockTasks(taskIds: readonly TaskId[]): Promise<void>
   /** The steps among these whose result waits to be judged. */

@@ -1,7 +1,8 @@
 // Judges results in the transaction that stores them: what an orchestrator in the same process offers to the worker's store.
 
 import type { WorkerId } from './ids.ts'
-import type { CompletionAnswer, FinishedStep } from './step-store.ts'
+import type { JudgedAnswer } from './orchestration-store.ts'
+import type { FinishedStep } from './step-store.ts'
 
 /** Who stores, and how old the heartbeat of an orchestrator may be that counts as live. */
 export interface CompletionSigner {
@@ -11,12 +12,9 @@ export interface CompletionSigner {
 
 export interface ResultJudge {
   /**
-   * The results of tasks that nobody else holds right now are stored and judged at once, and what follows from them is enqueued; the others
-   * are stored with a message for whoever orchestrates. null: nobody judges here now, or these cannot be judged together; nothing was stored.
-   * Rejects with a HostError when it is unknown whether anything was stored.
+   * Results are stored and judged at once, and what follows from them is enqueued; they need no message. Those of tasks that somebody else holds
+   * right now are answered `busy`, and not stored. null: nobody judges here now, or these cannot be judged together; nothing was stored. Rejects with
+   * a HostError when it is unknown whether anything was stored.
    */
-  completeJudged(
-    signer: CompletionSigner,
-    finished: readonly FinishedStep[],
-  ): Promise<readonly CompletionAnswer[] | null>
+  completeJudged(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[] | null>
 }

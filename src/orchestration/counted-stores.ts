@@ -84,6 +84,13 @@ function countedTransaction(transaction: OrchestrationTransaction, counts: Count
       counts.add('resultsRejected', messages.rejected)
       return messages
     },
+    completeSteps: async (signer, finished, plainIn) => {
+      const answers = await transaction.completeSteps(signer, finished, plainIn)
+      const completed = answers.filter(({ completes }) => completes).length
+      counts.add('resultsProcessed', completed)
+      counts.add('stepsCompleted', completed)
+      return answers
+    },
     moveSteps: async (moves) => {
       const moved = await transaction.moveSteps(moves)
       const ids = new Set(moved)

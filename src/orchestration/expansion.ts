@@ -74,6 +74,12 @@ export class Expander {
     return { problems, ...(await grown(transaction, granted)) }
   }
 
+  /** The version of the template in which a success of the step makes nothing; null: it may, or the template is not known here yet. */
+  plainIn(namedTaskId: TemplateRevision['namedTaskId'], templateStep: string): string | null {
+    const kept = this.#kept.get(namedTaskId)
+    return kept === undefined || kept.makers.has(templateStep) ? null : kept.revision
+  }
+
   async #makers(transaction: OrchestrationTransaction, places: readonly StepPlace[]): Promise<readonly Maker[]> {
     const stale = new Set<TemplateRevision['namedTaskId']>()
     for (const { template } of places) {

@@ -1,4 +1,4 @@
-// Settles tasks after results; of a task with many steps only what the results can have changed is looked at.
+// Where tasks go after results; of a task with many steps only what the results can have changed is looked at.
 
 import type { StepId, TaskId } from '../model/ids.ts'
 import type { OrchestrationTransaction, TaskMove } from '../model/orchestration-store.ts'
@@ -18,14 +18,14 @@ export class LargeTasks {
   }
 
   /**
-   * The tasks must be locked. `finished`: the steps that were completed in this transaction, of those tasks in which nothing else happened that could
-   * move them on. Nothing may follow in the transaction: resolves when all are where they belong.
+   * The moves that bring tasks to where they belong. The tasks must be locked. `finished`: the steps that were completed in this transaction, of those
+   * tasks in which nothing else happened that could move them on.
    */
-  async settle(
+  async moves(
     transaction: OrchestrationTransaction,
     taskIds: readonly TaskId[],
     finished: ReadonlyMap<TaskId, readonly StepId[]>,
-  ): Promise<void> {
+  ): Promise<readonly TaskMove[]> {
     const moves: TaskMove[] = []
     const rest = new Set(taskIds)
     const large = taskIds.filter((taskId) => this.#known.has(taskId) && finished.has(taskId))
@@ -42,8 +42,7 @@ export class LargeTasks {
     }
     const counted = await countTasks(transaction, [...rest])
     for (const { taskId, counts } of counted.tasks) this.#remember(taskId, counts.total)
-    moves.push(...counted.moves)
-    if (moves.length > 0) await transaction.moveTasks(moves, { last: true })
+    return [...moves, ...counted.moves]
   }
 
   #remember(taskId: TaskId, steps: number): void {

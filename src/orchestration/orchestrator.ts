@@ -7,10 +7,10 @@ import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { OrchestrationCountSource } from '../model/orchestration-counts.ts'
 import type { DlqChange } from '../model/orchestration-reads.ts'
-import type { OrchestrationStore } from '../model/orchestration-store.ts'
+import type { JudgedAnswer, OrchestrationStore } from '../model/orchestration-store.ts'
 import type { RedriveAnswer, RedriveService } from '../model/redrive.ts'
 import type { CompletionSigner, ResultJudge } from '../model/result-judge.ts'
-import type { CompletionAnswer, FinishedStep } from '../model/step-store.ts'
+import type { FinishedStep } from '../model/step-store.ts'
 import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
 import { type BackgroundOptions, type BackgroundPart, BackgroundWork } from './background-work.ts'
@@ -170,7 +170,7 @@ export class Orchestrator
   async completeJudged(
     signer: CompletionSigner,
     finished: readonly FinishedStep[],
-  ): Promise<readonly CompletionAnswer[] | null> {
+  ): Promise<readonly JudgedAnswer[] | null> {
     if (!this.#started) return null
     try {
       return await this.#results.complete(signer, finished)

@@ -3,13 +3,15 @@
 import { messageOf } from '../model/host-error.ts'
 import type { StepId, TaskId } from '../model/ids.ts'
 import type {
+  JudgedAnswer,
   OrchestrationStore,
   OrchestrationTransaction,
   StepMove,
   StepOutcome,
+  TaskMove,
 } from '../model/orchestration-store.ts'
 import type { CompletionSigner } from '../model/result-judge.ts'
-import type { CompletionAnswer, FinishedStep } from '../model/step-store.ts'
+import type { FinishedStep } from '../model/step-store.ts'
 import { type BackoffSettings, backoffDefaults } from './backoff.ts'
 import { Expander } from './expansion.ts'
 import { failedMove, judge } from './judgement.ts'
@@ -84,18 +86,49 @@ export class ResultProcessor {
    * Stores results and judges them in the same transaction: what a message, its consumer and another commit would do otherwise. Rejects as the
    * store's transaction does.
    */
-  async complete(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
+  async complete(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]> {
+    const plainIn = finished.map(({ step, result }) =>
+      result.success ? this.#expander.plainIn(step.namedTaskId, step.templateStep) : null,
+    )
+    const done = byTask(finished)
     const { answers, waitMs } = await this.#store.transaction(async (transaction) => {
-      const [answers, outcomes] = await Promise.all([
-        transaction.completeSteps(signer, finished),
-        transaction.outcomes(finished.map(({ step }) => step.stepId)),
+      const [answers, moves] = await Promise.all([
+        transaction.completeSteps(signer, finished, plainIn),
+        // Behind the results, and in vain when one of them has to be looked at.
+        plainIn.includes(null) ? null : this.#largeTasks.moves(transaction, [...done.keys()], done),
       ])
-      const judged = new Set(answers.filter((answer) => answer.judged).map(({ stepId }) => stepId))
-      const own = outcomes.filter(({ stepId }) => judged.has(stepId))
-      return { answers, waitMs: await this.#judge(transaction, own, [...new Set(own.map(({ taskId }) => taskId))]) }
+      return { answers, waitMs: await this.#judgeStored(transaction, { finished, answers, moves }) }
     })
     if (waitMs !== null) this.#onRetryWait(waitMs)
     return answers
+  }
+
+  /** `moves`: of all tasks, for the case that all results are successes which make nothing; null: that is known not to be so. */
+  async #judgeStored(
+    transaction: OrchestrationTransaction,
+    {
+      finished,
+      answers,
+      moves,
+    }: {
+      finished: readonly FinishedStep[]
+      answers: readonly JudgedAnswer[]
+      moves: readonly TaskMove[] | null
+    },
+  ): Promise<number | null> {
+    const stored = answers.filter(({ status }) => status === 'stored')
+    const taskOf = new Map(finished.map(({ step }) => [step.stepId, step.taskId]))
+    const taskIds = new Set(stored.flatMap(({ stepId }) => taskOf.get(stepId) ?? []))
+    if (moves !== null && stored.every(({ completes }) => completes)) {
+      const due = moves.filter(({ taskId }) => taskIds.has(taskId))
+      if (due.length > 0) await transaction.moveTasks(due, { last: true })
+      return null
+    }
+    const open = stored.filter(({ completes }) => !completes).map(({ stepId }) => stepId)
+    const completed = new Set(stored.filter(({ completes }) => completes).map(({ stepId }) => stepId))
+    const done = byTask(finished.filter(({ step }) => completed.has(step.stepId)))
+    const outcomes = open.length === 0 ? [] : await transaction.outcomes(open)
+    return this.#judge(transaction, outcomes, [...taskIds], done)
   }
 
   /** One message spoils a batch only once: each is tried alone, and the one that still fails is set aside. */
@@ -134,11 +167,12 @@ export class ResultProcessor {
     return this.#judge(transaction, outcomes, taskIds)
   }
 
-  /** The tasks must be locked; it is the last part of the transaction. Resolves with the shortest wait that began; null when none did. */
+  /** The tasks must be locked; it is the last part of the transaction. `done`: steps that completed in it before. Resolves with the shortest wait that began; null when none did. */
   async #judge(
     transaction: OrchestrationTransaction,
     outcomes: readonly StepOutcome[],
     taskIds: readonly TaskId[],
+    done: ReadonlyMap<TaskId, readonly StepId[]> = new Map(),
   ): Promise<number | null> {
     if (taskIds.length === 0) return null
     const judged = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
@@ -150,7 +184,7 @@ export class ResultProcessor {
       const [outcome, problem] = [outcomes[index], problems.get(move.stepId)]
       return outcome === undefined || problem === undefined ? move : failedMove(outcome, problem, problem)
     })
-    const finished = completedAlone({ taskIds, outcomes, moves, grown: [...steps, ...edges] })
+    const finished = completedAlone({ taskIds, outcomes, moves, done, grown: [...steps, ...edges] })
     const failed = outcomes.filter((one, i) => one.failureStrategy === 'fail_fast' && moves[i]?.to === 'error')
     const moved = moves.length === 0 ? null : transaction.moveSteps(moves)
     if (steps.length + edges.length + failed.length > 0) {
@@ -158,7 +192,8 @@ export class ResultProcessor {
       await transaction.createSteps(steps, edges)
       await cancelSiblings(transaction, failed)
     }
-    await Promise.all([moved, this.#largeTasks.settle(transaction, taskIds, finished)])
+    const [due] = await Promise.all([this.#largeTasks.moves(transaction, taskIds, finished), moved])
+    if (due.length > 0) await transaction.moveTasks(due, { last: true })
     const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
     return waits.length === 0 ? null : waits.reduce((shortest, waitMs) => Math.min(shortest, waitMs))
   }
@@ -169,9 +204,12 @@ function completedAlone(batch: {
   readonly taskIds: readonly TaskId[]
   readonly outcomes: readonly StepOutcome[]
   readonly moves: readonly StepMove[]
+  readonly done: ReadonlyMap<TaskId, readonly StepId[]>
   readonly grown: readonly { readonly taskId: TaskId }[]
 }): ReadonlyMap<TaskId, readonly StepId[]> {
-  const finished = new Map<TaskId, StepId[]>(batch.taskIds.map((taskId) => [taskId, []]))
+  const finished = new Map<TaskId, StepId[]>(
+    batch.taskIds.map((taskId) => [taskId, [...(batch.done.get(taskId) ?? [])]]),
+  )
   for (const [index, { stepId, to }] of batch.moves.entries()) {
     const taskId = batch.outcomes[index]?.taskId
     if (taskId === undefined) continue
@@ -180,6 +218,12 @@ function completedAlone(batch: {
   }
   for (const { taskId } of batch.grown) finished.delete(taskId)
   return finished
+}
+
+function byTask(finished: readonly FinishedStep[]): ReadonlyMap<TaskId, readonly StepId[]> {
+  const steps = new Map<TaskId, StepId[]>()
+  for (const { step } of finished) steps.set(step.taskId, [...(steps.get(step.taskId) ?? []), step.stepId])
+  return steps
 }
 
 /** `fail_fast`: with one worker of a batch for good, those that no worker runs are not worth starting. */

@@ -4,6 +4,7 @@ import type { RunnableStep } from '../model/claim-source.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { ClaimToken, StepId, WorkerId } from '../model/ids.ts'
 import type { JsonText } from '../model/json-text.ts'
+import type { JudgedAnswer } from '../model/orchestration-store.ts'
 import type { ResultJudge } from '../model/result-judge.ts'
 import type { CheckpointAck } from '../model/runtime-adapter.ts'
 import { type OutgoingMessages, resultQueue, type StepMessage } from '../model/step-message.ts'
@@ -91,14 +92,26 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
     return hydrateSteps(this.#database, steps, this.#definitions)
   }
 
-  /** A batch that fails on data is halved until the offender stands alone; the others are stored. */
   async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
     const leaseMs = this.#leaseMs
-    const judged = this.#judge === null ? null : await this.#judge.completeJudged({ workerId, leaseMs }, finished)
-    if (judged !== null) return judged
+    const judged = (await this.#judge?.completeJudged({ workerId, leaseMs }, finished)) ?? null
+    if (judged === null) return this.#completeByMessage(workerId, finished)
+    const busy = new Set(judged.filter(({ status }) => status === 'busy').map(({ stepId }) => stepId))
+    const others = busy.size === 0 ? [] : finished.filter(({ step }) => busy.has(step.stepId))
+    const told = others.length === 0 ? [] : await this.#completeByMessage(workerId, others)
+    return [...told, ...judged.flatMap(answered)]
+  }
+
+  /** A batch that fails on data is halved until the offender stands alone; the others are stored. */
+  async #completeByMessage(
+    workerId: WorkerId,
+    finished: readonly FinishedStep[],
+  ): Promise<readonly CompletionAnswer[]> {
     try {
       const how = this.#outgoing === null ? 'messages' : 'silent'
-      const answers = await completeSteps(this.#database, finished, { workerId, leaseMs, how })
+      const answers = (
+        await completeSteps(this.#database, finished, { workerId, leaseMs: this.#leaseMs, how })
+      ).flatMap(answered)
       this.#outgoing?.accept(resultMessages(finished, answers), 0)
       return answers
     } catch (error) {
@@ -108,8 +121,8 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
         return [{ stepId: only.step.stepId, status: 'invalid', reason: (error as HostError).message }]
       }
       const half = Math.ceil(finished.length / 2)
-      const first = await this.complete(workerId, finished.slice(0, half))
-      return [...first, ...(await this.complete(workerId, finished.slice(half)))]
+      const first = await this.#completeByMessage(workerId, finished.slice(0, half))
+      return [...first, ...(await this.#completeByMessage(workerId, finished.slice(half)))]
     }
   }
 
@@ -197,6 +210,10 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
     this.#outgoing?.accept(messages, 0)
     return recovery
   }
+}
+
+function answered({ stepId, status, reason }: JudgedAnswer): readonly CompletionAnswer[] {
+  return status === 'busy' ? [] : [{ stepId, status, reason }]
 }
 
 /** A result that an earlier try stored is told again: the try may have ended before it was told. */

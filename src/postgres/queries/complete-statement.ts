@@ -1,12 +1,11 @@
 // The statement that stores the results of a tick: transition, result, audit and the message to orchestration, and the one that says what became of a result.
 
 import { resultEnvelope } from './result-envelope.ts'
-import { nowOnce } from './step-event.ts'
+import { nowOnce, stepEventMetadata } from './step-event.ts'
 
 /**
- * How orchestration hears of the results: `messages` are sent with them; `silent`: another way, after the commit; `judged`: this transaction goes
- * on to judge those whose tasks nobody else holds, and messages tell of the others. The lock of a task that somebody holds is not waited
- * for, so the order of locks (design D5) cannot be wrong.
+ * How orchestration hears of the results: `messages` are sent with them; `silent`: another way, after the commit; `judged`: this transaction judges
+ * them itself, and stores none whose task somebody else holds. That lock is not waited for, so the order of locks (design D5) cannot be wrong.
  */
 export type HowToTell = 'messages' | 'silent' | 'judged'
 
@@ -18,27 +17,33 @@ export type HowToTell = 'messages' | 'silent' | 'judged'
  * jsonb's own text; nothing of a handler is ever pasted.
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */
-export const completeStatement = (how: HowToTell) => `
-WITH g AS MATERIALIZED (
+export function completeStatement(how: HowToTell): string {
+  const judged = how === 'judged'
+  return `
+WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
   SELECT step_uuid, token, task_uuid, correlation_id, result, coalesce(custom, '{}') AS custom, coalesce(context, '{}') AS context, execution_ms,
          runtime, failure IS NULL AS success, failure ->> 'message' AS message, failure ->> 'error_type' AS error_type,
          failure ->> 'error_code' AS error_code, coalesce((failure ->> 'retryable')::bool, false) AS retryable,
          failure ->> 'retry_after_s' AS retry_after_s, failure -> 'backtrace' AS backtrace,
          pg_input_is_valid(coalesce(result, 'null'), 'jsonb') AND (custom IS NULL OR pg_input_is_valid(custom, 'jsonb'))
-           AND (context IS NULL OR pg_input_is_valid(context, 'jsonb')) AS valid
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::jsonb[])
-      AS given(step_uuid, token, task_uuid, correlation_id, result, custom, context, execution_ms, runtime, failure)
-), ${how === 'judged' ? heldTasks : ''}mine AS MATERIALIZED (
+           AND (context IS NULL OR pg_input_is_valid(context, 'jsonb')) AS valid${
+             judged
+               ? `,
+         ${ofJudged}`
+               : ''
+           }
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::jsonb[]${judged ? ', $13::uuid[], $14::text[]' : ''})
+      AS given(step_uuid, token, task_uuid, correlation_id, result, custom, context, execution_ms, runtime, failure${judged ? ', named_task, plain_in' : ''})
+), mine AS MATERIALIZED (
   SELECT g.*, t.sort_key, t.ctid AS transition_row
     FROM g
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = g.token
-   WHERE g.valid AND t.most_recent AND t.to_state || '' = 'in_progress'
+   WHERE g.valid AND t.most_recent AND t.to_state || '' = 'in_progress'${judged ? ' AND g.held' : ''}
    ORDER BY g.step_uuid
      FOR UPDATE OF t
 ), done AS MATERIALIZED (
   SELECT step_uuid, task_uuid, correlation_id, token, transition_row, sort_key, success, execution_ms, uuid_generate_v7() AS transition_uuid,
-         ${how === 'judged' ? 'task_uuid IN (SELECT task_uuid FROM held)' : 'false'} AS judged,
-         ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
+         ${judged ? 'completes' : 'false AS completes'}, ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
     FROM mine g
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
@@ -53,30 +58,45 @@ WITH g AS MATERIALIZED (
                          ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body::text || '}',
            'timestamp', ${nowOnce}, 'worker_uuid', $11::text, 'correlation_id', correlation_id, 'claim_token', token,
            'execution_time_ms', execution_ms, 'audited', true),
-         sort_key + 1, true, now(), now()
-    FROM closed
+         sort_key + 1, NOT completes, now(), now()
+    FROM closed${judged ? completion : ''}
 ), audited AS (
   INSERT INTO tasker.workflow_step_result_audit (
          workflow_step_uuid, workflow_step_transition_uuid, task_uuid, worker_uuid, correlation_id, success, execution_time_ms)
   SELECT step_uuid, transition_uuid, task_uuid, $11::text::uuid, correlation_id, success, execution_ms
     FROM closed WHERE EXISTS (SELECT FROM stephost.migrations WHERE file = '0011_tasker_audit_beside_results.sql')
 ), updated AS (
-  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()
+  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()${judged ? processed : ''}
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
-${how === 'silent' ? silent : sent})
-SELECT c.step_uuid, 'stored' AS status, NULL AS reason, c.judged FROM closed c, notified
+${how === 'messages' ? sent : unsent})
+SELECT c.step_uuid, 'stored' AS status, NULL AS reason, c.completes FROM closed c, notified
  UNION ALL
 SELECT g.step_uuid, 'invalid',
        (SELECT min(i.message) FROM (VALUES (g.result), (g.custom), (g.context)) AS doc(text), pg_input_error_info(doc.text, 'jsonb') AS i), false
-  FROM g WHERE NOT g.valid`
+  FROM g WHERE NOT g.valid${judged ? ` UNION ALL SELECT g.step_uuid, 'busy', NULL, false FROM g WHERE g.valid AND NOT g.held` : ''}`
+}
 
 const heldTasks = `held AS MATERIALIZED (
   SELECT task_uuid FROM tasker.tasks WHERE task_uuid = ANY ($3::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
 ), `
 
+/** `plain_in`: the version of the template of which somebody knows that a success of the step makes no other steps. */
+const ofJudged = `task_uuid IN (SELECT task_uuid FROM held) AS held,
+         failure IS NULL AND plain_in IS NOT NULL
+           AND plain_in = (SELECT nt.xmin::text FROM tasker.named_tasks nt WHERE nt.named_task_uuid = named_task) AS completes`
+
+/** A success that has no other consequences is judged by its being stored: its second transition and its second change of the step come with the first. */
+const completion = `
+   UNION ALL
+  SELECT uuid_generate_v7(), step_uuid, 'complete', 'enqueued_for_orchestration',
+         ${stepEventMetadata(`'{"type":"Complete","data":null}'`, `'from_service', 'stephost_orchestrator'`)}, sort_key + 2, true, now(), now()
+    FROM closed WHERE completes`
+const processed = `,
+         processed = s.processed OR c.completes, processed_at = CASE WHEN c.completes THEN now() ELSE s.processed_at END`
+
 /** `notified` is asked for, so that the planner may not drop the statements behind it. */
 const sent = `), outgoing AS MATERIALIZED (
-  SELECT jsonb_build_object('task_uuid', task_uuid, 'step_uuid', step_uuid, 'correlation_id', correlation_id) AS message FROM closed WHERE NOT judged
+  SELECT jsonb_build_object('task_uuid', task_uuid, 'step_uuid', step_uuid, 'correlation_id', correlation_id) AS message FROM closed
 ), listener AS MATERIALIZED (
   SELECT EXISTS (SELECT FROM stephost.orchestrators
                   WHERE heartbeat_at > clock_timestamp() - $13::int * interval '1 ms') AS ours
@@ -90,7 +110,7 @@ const sent = `), outgoing AS MATERIALIZED (
   SELECT (SELECT count(*) FROM woken) + (SELECT count(*) FROM told) AS messages
 `
 
-const silent = '), notified AS (SELECT 0 AS messages'
+const unsent = '), notified AS (SELECT 0 AS messages'
 
 /** For the results that were neither stored nor invalid: an earlier try of the same claim left its token in the history of the step. */
 export const completedBeforeText = `
@@ -98,5 +118,5 @@ SELECT g.step_uuid,
        CASE WHEN EXISTS (SELECT FROM tasker.workflow_step_transitions t
                           WHERE t.workflow_step_uuid = g.step_uuid AND t.metadata ->> 'claim_token' = g.token::text)
             THEN 'already' ELSE 'refused' END AS status,
-       NULL AS reason, false AS judged
+       NULL AS reason, false AS completes
   FROM unnest($1::uuid[], $2::uuid[]) AS g(step_uuid, token)`

@@ -13,7 +13,7 @@ interface AnswerRow {
   step_uuid: StepId
   status: JudgedAnswer['status']
   reason: string | null
-  judged: boolean
+  completes: boolean
 }
 
 const statements = {
@@ -26,20 +26,26 @@ const retryAfterSMax = 2_147_483_647
 
 export interface CompleteStepsOptions {
   readonly workerId: WorkerId
-  /** An orchestrator of ours whose heartbeat is younger counts as live. */
+  /** With `messages`: an orchestrator of ours whose heartbeat is younger counts as live. */
   readonly leaseMs: number
   readonly how: HowToTell
+  /** With `judged`, for each result: the version of the template in which its success makes no other steps; null: nobody knows. */
+  readonly plainIn?: readonly (string | null)[]
 }
 
 export async function completeSteps(
   database: Queryable,
   finished: readonly FinishedStep[],
-  { workerId, leaseMs, how }: CompleteStepsOptions,
+  { workerId, leaseMs, how, plainIn = [] }: CompleteStepsOptions,
 ): Promise<readonly JudgedAnswer[]> {
   const rows = await database.query<AnswerRow>({
     name: `complete-steps:${how}`,
     text: statements[how],
-    values: [...columnsOf(finished), workerId, hostname(), ...(how === 'silent' ? [] : [leaseMs])],
+    values: [
+      ...[...columnsOf(finished), workerId, hostname()],
+      ...(how === 'messages' ? [leaseMs] : []),
+      ...(how === 'judged' ? [idArray(finished.map(({ step }) => step.namedTaskId)), plainIn] : []),
+    ],
   })
   if (rows.length === finished.length) return rows.map(answerOf)
   const answered = new Set(rows.map((row) => row.step_uuid))
@@ -52,8 +58,8 @@ export async function completeSteps(
   return [...rows, ...before].map(answerOf)
 }
 
-function answerOf({ step_uuid, status, reason, judged }: AnswerRow): JudgedAnswer {
-  return { stepId: step_uuid, status, reason, judged }
+function answerOf({ step_uuid, status, reason, completes }: AnswerRow): JudgedAnswer {
+  return { stepId: step_uuid, status, reason, completes }
 }
 
 /** One array per column; a document that says nothing is null. The statement checks the documents of handlers. */
