@@ -101,6 +101,44 @@ describe('transactions', () => {
     expect(rows).toEqual([{ name: 'kept' }])
   })
 
+  it('ends with its last statement, or takes everything back with it', async () => {
+    await database.query({ text: `CREATE TABLE IF NOT EXISTS ends (name text PRIMARY KEY)` })
+    const answer = await database.transaction(async (transaction) => {
+      await transaction.query({ text: `INSERT INTO ends VALUES ('first')` })
+      return transaction.finish<{ name: string }>({ text: `INSERT INTO ends VALUES ('last') RETURNING name` })
+    })
+    expect(answer).toEqual([{ name: 'last' }])
+    const failed = database.transaction(async (transaction) => {
+      await transaction.query({ text: `INSERT INTO ends VALUES ('lost')` })
+      await transaction.finish({ text: `INSERT INTO ends VALUES ('last')` })
+    })
+    expect(sqlStateOf(await failed.catch((thrown: unknown) => thrown))).toBe('23505')
+    expect(await database.query({ text: 'SELECT name FROM ends ORDER BY name' })).toEqual([
+      { name: 'first' },
+      { name: 'last' },
+    ])
+  })
+
+  it('sends statements together, in their order, and names the fault of the first that fails', async () => {
+    const seen = await database.transaction((transaction) =>
+      Promise.all([
+        transaction.query({ text: `INSERT INTO accounts VALUES ('together', 7)` }),
+        transaction.query<{ amount: string }>({ text: `SELECT amount FROM accounts WHERE name = 'together'` }),
+      ]),
+    )
+    expect(seen[1]).toEqual([{ amount: '7' }])
+    const failed = database.transaction((transaction) =>
+      Promise.all([
+        transaction.query({ text: `UPDATE accounts SET amount = 8 WHERE name = 'together'` }),
+        transaction.query({ text: 'SELECT 1/0' }),
+        transaction.query({ text: `UPDATE accounts SET amount = 9 WHERE name = 'together'` }),
+      ]),
+    )
+    expect(sqlStateOf(await failed.catch((thrown: unknown) => thrown))).toBe('22012')
+    const rows = await database.query({ text: `SELECT amount FROM accounts WHERE name = 'together'` })
+    expect(rows).toEqual([{ amount: '7' }])
+  })
+
   it('runs again after a deadlock, and counts it', async () => {
     await database.query({ text: `INSERT INTO accounts VALUES ('a', 0), ('b', 0)` })
     const before = database.conflictRetries

@@ -3,16 +3,20 @@
 import type { Worker } from '../../../src/dispatch/worker.ts'
 import { messageOf } from '../../../src/model/host-error.ts'
 import type { TransitionHistory } from '../../../src/model/orchestration-store.ts'
+import type { ResultJudge } from '../../../src/model/result-judge.ts'
 import type { RuntimeAdapter } from '../../../src/model/runtime-adapter.ts'
 import type { WakeUps } from '../../../src/model/wake-ups.ts'
 import { backoffDefaults } from '../../../src/orchestration/backoff.ts'
 import { Orchestrator } from '../../../src/orchestration/orchestrator.ts'
+import { ResultProcessor } from '../../../src/orchestration/result-processor.ts'
 import type { Database } from '../../../src/postgres/database.ts'
+import { PostgresStepStore } from '../../../src/postgres/postgres-step-store.ts'
 import { orchestrationStore } from '../../../src/postgres/queries/orchestration/orchestration-store.ts'
 import { startWorker } from '../../dispatch/workers.ts'
 import { type Fate, MortalDatabase } from './mortal-database.ts'
 
 export const leaseMs = 300
+const noBackoff = { ...backoffDefaults, baseS: 0, jitterEnabled: false }
 
 export interface CrewOptions {
   readonly database: Database
@@ -86,7 +90,7 @@ export class Crew {
           this.problems.push(`an orchestrator told of a fault in ${part}: ${error.code} ${error.message}`)
       },
       onWarning: (message) => this.problems.push(`an orchestrator warned: ${message}`),
-      backoff: { ...backoffDefaults, baseS: 0, jitterEnabled: false },
+      backoff: noBackoff,
       ...(this.#options.large ? { largeTaskSteps: 1 } : {}),
       timing: { ...timing, resultPollMs: this.#options.wakeUps === null ? 10 : 100 },
     })
@@ -100,6 +104,7 @@ export class Crew {
     const mortal = this.#mortal(() => this.#beginWorker(which))
     const { wakeUps } = this.#options
     const worker = startWorker({ database: mortal }, this.#options.adapter(), {
+      store: new PostgresStepStore(mortal, { leaseMs, judge: which % 2 === 0 ? this.#judge(mortal) : null }),
       ...{ leaseMs, heartbeatMs: 60, foreignRetryMs: 200, wakeUps, mode: wakeUps === null ? 'PollingOnly' : 'Hybrid' },
       ...{
         pollIntervalMs: 20,
@@ -110,6 +115,16 @@ export class Crew {
       },
     })
     this.#workers[which] = begun(mortal, worker)
+  }
+
+  /** Every second worker shares its process, and its death, with an orchestrator. */
+  #judge(mortal: MortalDatabase): ResultJudge {
+    const results = new ResultProcessor({
+      store: orchestrationStore(mortal, { history: this.#options.history }),
+      backoff: noBackoff,
+      ...(this.#options.large ? { largeTaskSteps: 1 } : {}),
+    })
+    return { completeJudged: (signer, finished) => results.complete(signer, finished) }
   }
 
   #mortal(replace: () => void): MortalDatabase {

@@ -1,0 +1,223 @@
+// Results that are judged in the transaction that stores them: the same rows as by message, and nobody waits for a task that is held.
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunnableStep } from '../../src/model/claim-source.ts'
+import type { ClaimId, NamedTaskId, WorkerId } from '../../src/model/ids.ts'
+import { emptyObject, type JsonText } from '../../src/model/json-text.ts'
+import type { ResultJudge } from '../../src/model/result-judge.ts'
+import type { FinishedStep } from '../../src/model/step-store.ts'
+import { settledTaskStates } from '../../src/model/task-state.ts'
+import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
+import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
+import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
+import { until } from './fake-worker.ts'
+import { type Bench, namespace, openBench, request, sketch } from './orchestration-bench.ts'
+
+const leaseMs = 60_000
+const line = { a: {}, b: { after: ['a'] }, c: { after: ['b'] } }
+const templates = [
+  sketch('line', line),
+  sketch('changing', { a: {}, left: { after: ['a'] }, end: { type: 'deferred_convergence', after: ['left'] } }),
+  sketch('mixed', { good: {}, flaky: {}, broken: { retry: { retryable: false } } }),
+]
+let bench: Bench
+let orchestrator: Orchestrator
+
+beforeAll(async () => {
+  bench = await openBench(templates)
+  orchestrator = bench.orchestrator()
+  await orchestrator.start()
+})
+afterAll(() => bench.close())
+
+type Answer = (name: string) => { readonly success: boolean; readonly result?: JsonText }
+
+/** A worker's way to the database, with or without an orchestrator beside it. */
+class Way {
+  readonly workerId = randomUUID() as string as WorkerId
+  readonly store: PostgresStepStore
+  readonly #source: PgmqClaimSource
+  #runnable: readonly RunnableStep[] = []
+
+  constructor(judge: ResultJudge | null) {
+    this.store = new PostgresStepStore(bench.database, { leaseMs, judge })
+    this.#source = new PgmqClaimSource(bench.database, {
+      ...{ namespaces: [namespace], onClaim: 'archive' },
+      ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
+    })
+  }
+
+  async register(): Promise<void> {
+    const named = await this.store.load([namespace])
+    this.#runnable = named.flatMap(({ namedTaskId, steps }) =>
+      steps.map(({ name }) => ({ namedTaskId: namedTaskId as NamedTaskId, templateStep: name })),
+    )
+    const runnable = this.#runnable
+    await this.store.register({ workerId: this.workerId, host: 'test', namespaces: [namespace], runnable })
+  }
+
+  async claim(): Promise<readonly FinishedStep['step'][]> {
+    const runnable = this.#runnable
+    const claimId = randomUUID() as string as ClaimId
+    const { steps } = await this.#source.claim({
+      ...{ workerId: this.workerId, claimId, free: 50, prefetch: 0, runnable, lanes: null },
+    })
+    return steps
+  }
+
+  complete(steps: readonly FinishedStep['step'][], answer: Answer = () => ({ success: true })) {
+    return this.store.complete(
+      this.workerId,
+      steps.map((step) => finished(step, answer(step.templateStep))),
+    )
+  }
+}
+
+function finished(step: FinishedStep['step'], answer: ReturnType<Answer>): FinishedStep {
+  const common = { stepId: step.stepId, metadata: emptyObject, executionTimeMs: 1 }
+  const result: FinishedStep['result'] = answer.success
+    ? { ...common, success: true, outcome: null, result: answer.result ?? ('{"ok":true}' as JsonText) }
+    : {
+        ...{ ...common, success: false, message: 'it failed', errorType: 'Oops', errorCode: null, retryable: true },
+        ...{ retryAfterS: null, context: emptyObject, backtrace: [] },
+      }
+  return { step, result, runtime: 'ruby', request: null }
+}
+
+async function openWay(judge: ResultJudge | null): Promise<Way> {
+  const way = new Way(judge)
+  await way.register()
+  return way
+}
+
+async function run(way: Way, name: string, answer?: Answer): Promise<string> {
+  const { taskId } = await orchestrator.createTask(request(name))
+  await until(async () => {
+    const steps = (await way.claim()).filter((step) => step.taskId === taskId)
+    if (steps.length > 0) await way.complete(steps, answer)
+    return settledTaskStates.has((await orchestrator.progress(taskId)).state)
+  })
+  return taskId
+}
+
+/** All that is stored of a task, without ids and times. */
+async function stored(taskId: string): Promise<unknown> {
+  const steps = await bench.rows(
+    `SELECT n.name, s.in_process, s.processed, s.processed_at IS NOT NULL AS at, s.attempts, s.results ->> 'success' AS success,
+            s.backoff_request_seconds,
+            (SELECT jsonb_agg(jsonb_build_array(w.from_state, w.to_state, w.sort_key, w.most_recent,
+                                                CASE WHEN pg_input_is_valid(w.metadata ->> 'event', 'jsonb') THEN (w.metadata ->> 'event')::jsonb - 'data' END,
+                                                (SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(w.metadata) k)) ORDER BY w.sort_key)
+               FROM tasker.workflow_step_transitions w WHERE w.workflow_step_uuid = s.workflow_step_uuid) AS transitions,
+            (SELECT jsonb_agg(jsonb_build_array(a.success, a.execution_time_ms)) FROM tasker.workflow_step_result_audit a
+              WHERE a.workflow_step_uuid = s.workflow_step_uuid) AS audits
+       FROM tasker.workflow_steps s JOIN tasker.named_steps n USING (named_step_uuid)
+      WHERE s.task_uuid = $1 ORDER BY n.name`,
+    taskId,
+  )
+  const task = await bench.rows(
+    `SELECT k.complete, k.completed_at IS NOT NULL AS at,
+            (SELECT jsonb_agg(jsonb_build_array(t.from_state, t.to_state, t.sort_key, t.most_recent, t.metadata ->> 'event') ORDER BY t.sort_key)
+               FROM tasker.task_transitions t WHERE t.task_uuid = k.task_uuid) AS transitions
+       FROM tasker.tasks k WHERE k.task_uuid = $1`,
+    taskId,
+  )
+  return { task, steps }
+}
+
+async function messages(taskId: string): Promise<number> {
+  const [row] = await bench.rows(
+    `SELECT (SELECT count(*)::int FROM pgmq.q_orchestration_step_results WHERE message ->> 'task_uuid' = $1)
+          + (SELECT count(*)::int FROM pgmq.a_orchestration_step_results WHERE message ->> 'task_uuid' = $1) AS n`,
+    taskId,
+  )
+  return Number(row?.['n'])
+}
+
+describe('a result whose task nobody holds', () => {
+  it('leaves the rows that a message would have led to, and no message', async () => {
+    const [beside, apart] = [await run(await openWay(orchestrator), 'line'), await run(await openWay(null), 'line')]
+    expect(await stored(beside)).toEqual(await stored(apart))
+    expect(await messages(beside)).toBe(0)
+    expect(await messages(apart)).toBe(3)
+  })
+
+  it('may stand beside failures and retries in its batch', async () => {
+    const answer = (): Answer => {
+      let tries = 0
+      return (name) => {
+        tries += name === 'flaky' ? 1 : 0
+        return { success: name === 'good' || (name === 'flaky' && tries > 1) }
+      }
+    }
+    const beside = await run(await openWay(orchestrator), 'mixed', answer())
+    const apart = await run(await openWay(null), 'mixed', answer())
+    const [one, other] = [await orchestrator.task(beside), await orchestrator.task(apart)]
+    expect(one.state).toBe('blocked_by_failures')
+    expect([one.state, one.counts]).toEqual([other.state, other.counts])
+    expect(await messages(beside)).toBe(0)
+  })
+
+  it('is counted', async () => {
+    const before = orchestrator.counts()
+    await run(await openWay(orchestrator), 'line')
+    const after = orchestrator.counts()
+    expect(after.resultsProcessed - before.resultsProcessed).toBe(3)
+    expect(after.stepsCompleted - before.stepsCompleted).toBe(3)
+  })
+})
+
+describe('a result whose task somebody holds', () => {
+  it('is stored at once with a message, while others of its batch are judged', async () => {
+    const way = await openWay(orchestrator)
+    const [held, free] = [
+      await orchestrator.createTask(request('line')),
+      await orchestrator.createTask(request('line')),
+    ]
+    const mine = (step: FinishedStep['step']) => step.taskId === held.taskId || step.taskId === free.taskId
+    const steps = (await way.claim()).filter(mine)
+    expect(steps).toHaveLength(2)
+    await bench.database.transaction(async (q) => {
+      await q.query({ text: 'SELECT FROM tasker.tasks WHERE task_uuid = $1 FOR UPDATE', values: [held.taskId] })
+      const answers = await way.complete(steps)
+      expect(answers.map(({ status }) => status)).toEqual(['stored', 'stored'])
+      expect((await orchestrator.progress(free.taskId)).steps.map(({ state }) => state)).toEqual(
+        expect.arrayContaining(['complete', 'enqueued', 'pending']),
+      )
+    })
+    await until(async () => (await orchestrator.progress(held.taskId)).steps.some(({ state }) => state === 'complete'))
+    expect([await messages(held.taskId), await messages(free.taskId)]).toEqual([1, 0])
+  })
+})
+
+describe('a template that changes', () => {
+  it('is looked at again: a success of before may be a decision now', async () => {
+    await run(await openWay(orchestrator), 'line')
+    const way = await openWay(orchestrator)
+    const plain = await orchestrator.createTask(request('changing'))
+    // The orchestrator knows the template and that its steps make nothing.
+    const first = (await way.claim()).filter(({ taskId }) => taskId === plain.taskId)
+    await way.complete(first)
+    const { taskId } = await orchestrator.createTask(request('changing'))
+    const steps = (await way.claim()).filter((step) => step.taskId === taskId)
+    await bench.store.registerTemplates([
+      sketch('changing', {
+        a: { type: 'decision' },
+        ...{ left: { after: ['a'] }, right: { after: ['a'] } },
+        end: { type: 'deferred_convergence', after: ['left', 'right'] },
+      }),
+    ])
+    const choice = { decision_point_outcome: { type: 'create_steps', step_names: ['right'] } }
+    await way.complete(steps, () => ({ success: true, result: JSON.stringify(choice) as JsonText }))
+    const names = (await orchestrator.steps(taskId)).map(({ name }) => name)
+    expect(names).toContain('right')
+  })
+})
+
+describe('without an orchestrator that runs', () => {
+  it('results go by message', async () => {
+    const stopped = bench.orchestrator()
+    const taskId = await run(await openWay(stopped), 'line')
+    expect(await messages(taskId)).toBe(3)
+  })
+})
