@@ -39,7 +39,7 @@ const undefinedTable = '42P01'
 export class TaskWriter {
   readonly #database: Queryable
   readonly #options: MoveOptions
-  readonly #prepared = new Set<string>()
+  readonly #prepared = new Map<string, string>()
 
   constructor(database: Queryable, options: MoveOptions) {
     this.#database = database
@@ -78,10 +78,11 @@ export class TaskWriter {
 
   async #run({ namespace, tasks, kinds }: Batch): Promise<readonly AnswerRow[]> {
     const { history, orchestratorId } = this.#options
-    if (this.#prepared.size < preparedNamespacesMax) this.#prepared.add(namespace)
+    const text = this.#prepared.get(namespace) ?? createStatement(namespace, history)
+    if (this.#prepared.size < preparedNamespacesMax) this.#prepared.set(namespace, text)
     return this.#database.query<AnswerRow>({
       ...(this.#prepared.has(namespace) ? { name: `create-tasks:${history}:${namespace}` } : {}),
-      text: createStatement(namespace, history),
+      text,
       values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId],
     })
   }
@@ -130,7 +131,7 @@ function kindColumns(kinds: readonly Kind[]): readonly unknown[] {
   const steps = kinds.flatMap(({ place: kind, task, parents }) =>
     task.steps.map((step, index) => ({ kind, place: index + 1, step, root: parents[index] === 0 })),
   )
-  const edges = kinds.flatMap(({ place: kind, edges }) => edges.map((edge) => ({ kind, ...edge })))
+  const edges = kinds.flatMap(({ place: kind, edges }) => edges.map(({ parent, child }) => ({ kind, parent, child })))
   return [
     kinds.map(({ task }) => task.template.namedTaskId),
     kinds.map(({ task }) => (task.unlessOutdated ? task.template.revision : null)),
