@@ -1,9 +1,8 @@
 // Runs the real `bin/stephost` as a user would, and small projects for it to run on.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
-import { afterAll } from 'vitest'
+import { testDirectory } from '../fixtures/test-directories.ts'
 
 export interface Ended {
   readonly code: number
@@ -41,15 +40,9 @@ export function cargoHomes(): Record<string, string> {
   return Object.fromEntries(Object.entries(homes).filter(([, value]) => value !== ''))
 }
 
-const directories: string[] = []
-afterAll(() => {
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true })
-})
-
 /** A directory with these files; it is gone when the test file ends. */
 export function project(files: Readonly<Record<string, string>>): string {
-  const directory = mkdtempSync(join(tmpdir(), 'stephost-cli-'))
-  directories.push(directory)
+  const directory = testDirectory('stephost-cli-')
   for (const [name, text] of Object.entries(files)) {
     const file = join(directory, name)
     mkdirSync(dirname(file), { recursive: true })
