@@ -44,7 +44,7 @@ async function reaches(step: StepId, state: string): Promise<void> {
 }
 
 /** Claims as a worker that then never says another word. */
-async function claimAndDie(options: { heartbeatAgeS?: number } = {}): Promise<WorkerId> {
+async function claimAndDie(): Promise<WorkerId> {
   const store = storeOf(steps)
   const workerId = crypto.randomUUID() as string as WorkerId
   await store.register({ workerId, host: 'gone', namespaces: ['shop'], runnable: [] })
@@ -55,8 +55,8 @@ async function claimAndDie(options: { heartbeatAgeS?: number } = {}): Promise<Wo
   const claimId = crypto.randomUUID() as string as ClaimRequest['claimId']
   await sourceOf(steps).claim({ workerId, claimId, free: 10, prefetch: 0, runnable })
   await steps.database.query({
-    text: `UPDATE stephost.workers SET heartbeat_at = now() - $2::int * interval '1 second' WHERE worker_uuid = $1`,
-    values: [workerId, options.heartbeatAgeS ?? 60],
+    text: `UPDATE stephost.workers SET heartbeat_at = now() - interval '1 minute' WHERE worker_uuid = $1`,
+    values: [workerId],
   })
   return workerId
 }
@@ -117,9 +117,9 @@ describe('recovery', () => {
 
   it('never touches steps of workers that are not ours', async () => {
     const step = await steps.enqueue()
-    const dead = await claimAndDie({ heartbeatAgeS: 0 })
+    const dead = await claimAndDie()
     await steps.database.query({ text: 'DELETE FROM stephost.workers WHERE worker_uuid = $1', values: [dead] })
-    const swept = await storeOf(steps).recover({ workerId: dead, leaseMs: 1, mayJudge: true })
+    const swept = await storeOf(steps).recover({ workerId: dead, leaseMs: 1_000, mayJudge: true })
     expect(swept.requeued + swept.failed).toBe(0)
     expect(await steps.state(step)).toBe('in_progress')
   })
