@@ -113,6 +113,9 @@ export async function claimFromPgmq(
   return { ...full, steps: [...first, ...full.steps] }
 }
 
+/** By the names of the statements: four for each namespace at most. */
+const leanTexts = new Map<string, string>()
+
 async function leanClaim(
   database: Queryable,
   request: ClaimRequest,
@@ -122,9 +125,12 @@ async function leanClaim(
 ): Promise<{ claimed: ClaimedFromQueue; others: number }> {
   const { namespace, onClaim } = options
   const parts = { locksMessages: isLarge(request), ancestors: habits.hasParents(namespace) }
+  const name = `claim:${namespace}:${onClaim}:lean${parts.locksMessages ? ':large' : ''}${parts.ancestors ? ':ancestors' : ''}`
+  const text = leanTexts.get(name) ?? leanClaimStatement(queueOf(namespace), onClaim, parts)
+  leanTexts.set(name, text)
   const rows = await database.query<LeanRow>({
-    name: `claim:${namespace}:${onClaim}:lean${parts.locksMessages ? ':large' : ''}${parts.ancestors ? ':ancestors' : ''}`,
-    text: leanClaimStatement(queueOf(namespace), onClaim, parts),
+    name,
+    text,
     values: claimValues(request, window),
   })
   const { looked = 0, claimable = 0 } = rows[0] ?? {}
