@@ -246,6 +246,11 @@ export class Worker implements Lifecycle {
     this.#parts.events.handlerLog(record)
   }
 
+  /** Somebody in this process has enqueued steps. */
+  wake(): void {
+    this.#consumer.wake()
+  }
+
   /**
    * Other handlers are loaded than before: steps that nobody here could run may be claimed now. Those that a claim has just pushed away are
    * visible again after `foreignRetryMs`, of which no notification tells.

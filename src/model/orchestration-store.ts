@@ -1,6 +1,6 @@
 // What orchestration asks of the database. Every operation is set-based: its cost in statements does not grow with the number of steps.
 
-import type { NamedTaskId, StepId, TaskId } from './ids.ts'
+import type { NamedTaskId, StepId, TaskId, WorkerId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { DlqChange, DlqChangeAnswer, DlqResolution } from './orchestration-reads.ts'
 import type { CompletionSigner } from './result-judge.ts'
@@ -184,8 +184,6 @@ export interface TaskMove {
   readonly path: readonly TaskState[]
   /** What is enqueued on the way; null: nothing. */
   readonly enqueue: ReadySteps | null
-  /** Of a task that was made in this transaction: what is odd about it. */
-  readonly warning?: string | null
 }
 
 /** What an operator does to one step. */
@@ -272,9 +270,12 @@ export interface OrchestrationTransaction {
   redriveSteps(options: RedriveOptions): Promise<number>
   /**
    * Writes the tasks' transitions and, where asked, enqueues ready steps: transition, message, wake-up. Resolves with the number enqueued.
-   * `last`: nothing follows in this transaction, which is then committed on the way.
+   * `last`: nothing follows in this transaction, which is then committed on the way. `woken`: a worker that hears of it without a notification.
    */
-  moveTasks(moves: readonly TaskMove[], options?: { readonly last: boolean }): Promise<number>
+  moveTasks(
+    moves: readonly TaskMove[],
+    options?: { readonly last: boolean; readonly woken?: WorkerId | null },
+  ): Promise<number>
 }
 
 export interface DueRetries {

@@ -33,6 +33,8 @@ export interface OrchestratorOptions {
   readonly wakeUps: WakeUps | null
   readonly onFault: (fault: { part: OrchestratorPart; error: HostError }) => void
   readonly onWarning: (message: string) => void
+  /** Wakes the worker of this process; missing: there is none, or it hears of its steps as all others do. */
+  readonly onEnqueued?: () => void
   /** `loops`: results, retries and recovery go through it, the heartbeat never; `web`: shown, for those who stand before the tasks. */
   readonly breakers?: { readonly loops: CircuitBreaker; readonly web: CircuitBreaker }
   readonly backoff?: BackoffSettings
@@ -103,6 +105,7 @@ export class Orchestrator
       ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
       ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
       onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
+      ...(options.onEnqueued === undefined ? {} : { onEnqueued: options.onEnqueued }),
     })
     this.#loops = this.#makeLoops(options)
     this.#background = this.#makeBackground(options)

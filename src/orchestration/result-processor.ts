@@ -1,7 +1,7 @@
 // Consumes the results of steps: judge them, move the tasks on, enqueue what became ready, all in one transaction per batch.
 
 import { messageOf } from '../model/host-error.ts'
-import type { StepId, TaskId } from '../model/ids.ts'
+import type { StepId, TaskId, WorkerId } from '../model/ids.ts'
 import type {
   JudgedAnswer,
   OrchestrationStore,
@@ -27,6 +27,8 @@ export interface ResultProcessorOptions {
   readonly largeTaskSteps?: number
   /** Called after a commit in which steps began to wait, with the shortest wait. */
   readonly onRetryWait?: (backoffMs: number) => void
+  /** Called after a commit in which steps were enqueued, of which the worker in this process is not notified. */
+  readonly onEnqueued?: () => void
 }
 
 const batchMaxDefault = 200
@@ -34,16 +36,21 @@ const batchMaxDefault = 200
 /** Steps that no worker runs. */
 const notStarted = ['pending', 'enqueued', 'waiting_for_retry'] as const
 
-interface Batch {
-  readonly taken: number
-  readonly shortestWaitMs: number | null
+/** What a transaction has begun. */
+interface Begun {
+  readonly enqueued: number
+  /** The shortest wait for a retry; null: there is none. */
+  readonly waitMs: number | null
 }
+
+const nothing: Begun = { enqueued: 0, waitMs: null }
 
 export class ResultProcessor {
   readonly #store: OrchestrationStore
   readonly #backoff: BackoffSettings
   readonly #batchMax: number
   readonly #onRetryWait: (backoffMs: number) => void
+  readonly #onEnqueued: (() => void) | null
   readonly #expander: Expander
   readonly #largeTasks: LargeTasks
 
@@ -54,16 +61,17 @@ export class ResultProcessor {
     this.#expander = options.expander ?? new Expander(outcomeLimitDefaults)
     this.#largeTasks = new LargeTasks(options.largeTaskSteps)
     this.#onRetryWait = options.onRetryWait ?? (() => {})
+    this.#onEnqueued = options.onEnqueued ?? null
   }
 
   /** Resolves with true when the queue may hold more. */
   async processBatch(): Promise<boolean> {
     let seen: readonly string[] = []
     try {
-      const batch = await this.#process(null, (messageIds) => {
+      const taken = await this.#process(null, (messageIds) => {
         seen = messageIds
       })
-      return batch.taken === this.#batchMax
+      return taken === this.#batchMax
     } catch (error) {
       if (!this.#store.isDataFault(error) || seen.length === 0) throw error
       await this.#processSingly(seen)
@@ -74,12 +82,12 @@ export class ResultProcessor {
   /** Judges results that no message speaks of any more. */
   async processSteps(stepIds: readonly StepId[]): Promise<void> {
     if (stepIds.length === 0) return
-    const waitMs = await this.#store.transaction(async (transaction) => {
+    const begun = await this.#store.transaction(async (transaction) => {
       // The tasks are only known from the steps; what is judged is read again under the lock.
       const found = await transaction.outcomes(stepIds)
       return this.#apply(transaction, stepIds, [...new Set(found.map((outcome) => outcome.taskId))])
     })
-    if (waitMs !== null) this.#onRetryWait(waitMs)
+    this.#tellOfWaits(begun)
   }
 
   /**
@@ -91,44 +99,36 @@ export class ResultProcessor {
       result.success ? this.#expander.plainIn(step.namedTaskId, step.templateStep) : null,
     )
     const done = byTask(finished)
-    const { answers, waitMs } = await this.#store.transaction(async (transaction) => {
+    const { answers, begun } = await this.#store.transaction(async (transaction) => {
       const [answers, moves] = await Promise.all([
         transaction.completeSteps(signer, finished, plainIn),
         // Behind the results, and in vain when one of them has to be looked at.
         plainIn.includes(null) ? null : this.#largeTasks.moves(transaction, [...done.keys()], done),
       ])
-      return { answers, waitMs: await this.#judgeStored(transaction, { finished, answers, moves }) }
+      const woken = this.#onEnqueued === null ? null : signer.workerId
+      return { answers, begun: await this.#judgeStored(transaction, { finished, answers, moves, woken }) }
     })
-    if (waitMs !== null) this.#onRetryWait(waitMs)
+    this.#tellOfWaits(begun)
+    if (begun.enqueued > 0) this.#onEnqueued?.()
     return answers
   }
 
-  /** `moves`: of all tasks, for the case that all results are successes which make nothing; null: that is known not to be so. */
   async #judgeStored(
     transaction: OrchestrationTransaction,
-    {
-      finished,
-      answers,
-      moves,
-    }: {
-      finished: readonly FinishedStep[]
-      answers: readonly JudgedAnswer[]
-      moves: readonly TaskMove[] | null
-    },
-  ): Promise<number | null> {
+    { finished, answers, moves, woken }: StoredResults,
+  ): Promise<Begun> {
     const stored = answers.filter(({ status }) => status === 'stored')
     const taskOf = new Map(finished.map(({ step }) => [step.stepId, step.taskId]))
     const taskIds = new Set(stored.flatMap(({ stepId }) => taskOf.get(stepId) ?? []))
     if (moves !== null && stored.every(({ completes }) => completes)) {
       const due = moves.filter(({ taskId }) => taskIds.has(taskId))
-      if (due.length > 0) await transaction.moveTasks(due, { last: true })
-      return null
+      return { waitMs: null, enqueued: await finish(transaction, due, woken) }
     }
     const open = stored.filter(({ completes }) => !completes).map(({ stepId }) => stepId)
     const completed = new Set(stored.filter(({ completes }) => completes).map(({ stepId }) => stepId))
     const done = byTask(finished.filter(({ step }) => completed.has(step.stepId)))
     const outcomes = open.length === 0 ? [] : await transaction.outcomes(open)
-    return this.#judge(transaction, outcomes, [...taskIds], done)
+    return this.#judge(transaction, outcomes, [...taskIds], { done, woken })
   }
 
   /** One message spoils a batch only once: each is tried alone, and the one that still fails is set aside. */
@@ -143,38 +143,42 @@ export class ResultProcessor {
     }
   }
 
-  async #process(only: readonly string[] | null, onTaken: (messageIds: readonly string[]) => void): Promise<Batch> {
-    const batch = await this.#store.transaction(async (transaction): Promise<Batch> => {
+  async #process(only: readonly string[] | null, onTaken: (messageIds: readonly string[]) => void): Promise<number> {
+    const { taken, begun } = await this.#store.transaction(async (transaction) => {
       const messages = await transaction.takeResults({ max: this.#batchMax, only })
       onTaken(messages.results.map((result) => result.messageId))
-      if (messages.results.length === 0) return { taken: messages.taken, shortestWaitMs: null }
+      if (messages.results.length === 0) return { taken: messages.taken, begun: nothing }
       const stepIds = messages.results.map((result) => result.stepId)
       const taskIds = [...new Set(messages.results.map((result) => result.taskId))]
-      return { taken: messages.taken, shortestWaitMs: await this.#apply(transaction, stepIds, taskIds) }
+      return { taken: messages.taken, begun: await this.#apply(transaction, stepIds, taskIds) }
     })
-    if (batch.shortestWaitMs !== null) this.#onRetryWait(batch.shortestWaitMs)
-    return batch
+    this.#tellOfWaits(begun)
+    return taken
   }
 
   async #apply(
     transaction: OrchestrationTransaction,
     stepIds: readonly StepId[],
     taskIds: readonly TaskId[],
-  ): Promise<number | null> {
-    if (taskIds.length === 0) return null
+  ): Promise<Begun> {
+    if (taskIds.length === 0) return nothing
     // One behind the other: each statement sees what was committed before it began.
     const [, outcomes] = await Promise.all([transaction.lockTasks(taskIds), transaction.outcomes(stepIds)])
-    return this.#judge(transaction, outcomes, taskIds)
+    return this.#judge(transaction, outcomes, taskIds, { done: new Map(), woken: null })
   }
 
-  /** The tasks must be locked; it is the last part of the transaction. `done`: steps that completed in it before. Resolves with the shortest wait that began; null when none did. */
+  #tellOfWaits({ waitMs }: Begun): void {
+    if (waitMs !== null) this.#onRetryWait(waitMs)
+  }
+
+  /** The tasks must be locked; it is the last part of the transaction. `done`: steps that completed in it before. */
   async #judge(
     transaction: OrchestrationTransaction,
     outcomes: readonly StepOutcome[],
     taskIds: readonly TaskId[],
-    done: ReadonlyMap<TaskId, readonly StepId[]> = new Map(),
-  ): Promise<number | null> {
-    if (taskIds.length === 0) return null
+    { done, woken }: { readonly done: ReadonlyMap<TaskId, readonly StepId[]>; readonly woken: WorkerId | null },
+  ): Promise<Begun> {
+    if (taskIds.length === 0) return nothing
     const judged = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
     const succeeded = outcomes.filter(
       ({ state }, index) => state === 'enqueued_for_orchestration' && judged[index]?.to === 'complete',
@@ -193,10 +197,27 @@ export class ResultProcessor {
       await cancelSiblings(transaction, failed)
     }
     const [due] = await Promise.all([this.#largeTasks.moves(transaction, taskIds, finished), moved])
-    if (due.length > 0) await transaction.moveTasks(due, { last: true })
+    const enqueued = await finish(transaction, due, woken)
     const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
-    return waits.length === 0 ? null : waits.reduce((shortest, waitMs) => Math.min(shortest, waitMs))
+    const waitMs = waits.length === 0 ? null : waits.reduce((shortest, one) => Math.min(shortest, one))
+    return { enqueued, waitMs }
   }
+}
+
+/** `moves`: of all tasks, for the case that all results are successes which make nothing; null: that is known not to be so. */
+interface StoredResults {
+  readonly finished: readonly FinishedStep[]
+  readonly answers: readonly JudgedAnswer[]
+  readonly moves: readonly TaskMove[] | null
+  readonly woken: WorkerId | null
+}
+
+async function finish(
+  transaction: OrchestrationTransaction,
+  moves: readonly TaskMove[],
+  woken: WorkerId | null,
+): Promise<number> {
+  return moves.length === 0 ? 0 : transaction.moveTasks(moves, { last: true, woken })
 }
 
 /** The completed steps of those tasks in which nothing else happened but waits for retries. */

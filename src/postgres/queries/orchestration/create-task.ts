@@ -6,7 +6,7 @@ import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.
 import { sqlStateOf } from '../../database-fault.ts'
 import type { Queryable } from '../../statement.ts'
 import { createStatement } from './create-statement.ts'
-import { type MoveOptions, warningText } from './move-tasks.ts'
+import type { MoveOptions } from './move-tasks.ts'
 import { insertNamedSteps } from './named-steps.ts'
 import { type CreatedRow, newTaskView } from './new-task-view.ts'
 import { createQueues } from './register-templates.ts'
@@ -34,6 +34,7 @@ interface Batch {
 
 /** Each is a plan that every connection keeps; what a namespace beyond them asks for is planned each time. */
 const preparedNamespacesMax = 32
+const warningCharsMax = 2_000
 const undefinedTable = '42P01'
 
 export class TaskWriter {
@@ -167,6 +168,6 @@ function taskColumns(tasks: readonly NewTask[], kinds: ReadonlyMap<string, Kind>
     tasks.map(({ request }) => request.correlationId),
     tasks.map(({ request }) => request.parentCorrelationId),
     tasks.map(({ request }) => request.idempotencyKey ?? null),
-    tasks.map(({ warning }) => warningText(warning)),
+    tasks.map(({ warning }) => warning?.slice(0, warningCharsMax) ?? null),
   ]
 }

@@ -13,8 +13,9 @@ export interface MoveParts {
 }
 
 /**
- * Parameters: $1 to $5 are columns of the moves (task, state, path, events, warning; path and events divided by commas), $6 is the orchestrator,
- * $7 says whether only end states are written; with `enqueues`, $8 to $11 are columns of the steps: step, task, correlation, namespace.
+ * Parameters: $1 to $4 are columns of the moves (task, state, path, events; path and events divided by commas), $5 is the orchestrator,
+ * $6 says whether only end states are written; with `enqueues`, $7 to $10 are columns of the steps: step, task, correlation, namespace;
+ * with one namespace $11 is the worker that is woken without a notification, or null.
  */
 export function moveStatement({ begins, completes, enqueues }: MoveParts): string {
   const parts = [
@@ -29,7 +30,7 @@ SELECT ${enqueues === null ? '0' : '(SELECT messages FROM sent)'}::int AS enqueu
 }
 
 function enqueueing(namespace: string | null): readonly string[] {
-  const send = namespace === null ? sendOutbox : sendToQueue(namespace)
+  const send = namespace === null ? sendOutbox : sendToQueue(namespace, '$11::uuid')
   return [entering(namespace), enqueued, outbox(namespace), send]
 }
 
@@ -37,9 +38,9 @@ function enqueueing(namespace: string | null): readonly string[] {
 // end states the row names what it passed. A walk that ends where it began writes none: the time of the last one moves on as that of a new row
 // would, because from it everybody tells whether a task is stuck.
 const moves = `moves AS MATERIALIZED (
-  SELECT m.task_uuid, m.from_state, p.path, string_to_array(m.events, ',') AS events, m.warning,
-         CASE WHEN $7::bool THEN cardinality(p.path) ELSE 1 END AS first, $7::bool AND p.path[cardinality(p.path)] = m.from_state AS stays
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) AS m(task_uuid, from_state, path, events, warning)
+  SELECT m.task_uuid, m.from_state, p.path, string_to_array(m.events, ',') AS events,
+         CASE WHEN $6::bool THEN cardinality(p.path) ELSE 1 END AS first, $6::bool AND p.path[cardinality(p.path)] = m.from_state AS stays
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS m(task_uuid, from_state, path, events)
    CROSS JOIN LATERAL (SELECT string_to_array(m.path, ',') AS path) p
 ), closed AS (
   UPDATE tasker.task_transitions t
@@ -58,9 +59,8 @@ const begun = `begun AS MATERIALIZED (
 const walked = `walked AS (
   INSERT INTO tasker.task_transitions
          (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = b.first THEN b.from_state ELSE b.path[p.n - 1] END, $6::uuid,
-         jsonb_strip_nulls(jsonb_build_object('event', b.events[p.n], 'passed', CASE WHEN b.first > 1 THEN b.path[1:b.first - 1] END,
-                                              'warning', CASE WHEN b.first > 1 THEN b.warning END)),
+  SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = b.first THEN b.from_state ELSE b.path[p.n - 1] END, $5::uuid,
+         jsonb_strip_nulls(jsonb_build_object('event', b.events[p.n], 'passed', CASE WHEN b.first > 1 THEN b.path[1:b.first - 1] END)),
          b.sort_key + 1 + p.n - b.first, p.n = cardinality(b.path), now(), now()
     FROM begun b CROSS JOIN LATERAL generate_series(b.first, cardinality(b.path)) AS p(n)
    WHERE NOT b.stays
@@ -76,7 +76,7 @@ const finished = `finished AS (
 const queueExists = `AND EXISTS (SELECT FROM pgmq.meta q WHERE lower(q.queue_name) = lower('worker_' || e.namespace || '_queue'))`
 
 const entering = (namespace: string | null) => `ready AS MATERIALIZED (
-  SELECT * FROM unnest($8::uuid[], $9::uuid[], $10::uuid[], $11::text[]) AS e(step_uuid, task_uuid, correlation_id, namespace)
+  SELECT * FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::text[]) AS e(step_uuid, task_uuid, correlation_id, namespace)
    WHERE e.task_uuid IN (SELECT task_uuid FROM begun) ${namespace === null ? queueExists : ''}
 ), left_pending AS (
   UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()

@@ -1,12 +1,12 @@
 // Moves tasks along their states and enqueues the steps that are ready, with messages and wake-ups, in one statement.
 
 import { HostError } from '../../../model/host-error.ts'
+import type { WorkerId } from '../../../model/ids.ts'
 import type { TaskMove, TransitionHistory } from '../../../model/orchestration-store.ts'
 import { eventOf, taskMoves } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
 import { type MoveParts, moveStatement } from './move-statement.ts'
 
-const warningCharsMax = 2_000
 /** Others might be no namespaces, and their names stand in the text of a statement. */
 const plainNamespace = /^[a-z][a-z0-9_]{0,28}$/
 
@@ -17,11 +17,12 @@ export interface MoveOptions {
   readonly queuesSeen: Set<string>
 }
 
-/** The tasks must be locked in this transaction. Resolves with the number of steps enqueued. */
+/** The tasks must be locked in this transaction. `woken` needs no notification. Resolves with the number of steps enqueued. */
 export async function moveTasks(
   transaction: Queryable,
   moves: readonly TaskMove[],
   { orchestratorId, history, queuesSeen }: MoveOptions,
+  woken: WorkerId | null = null,
 ): Promise<number> {
   const namespaces = namespacesOf(moves)
   const parts: MoveParts = {
@@ -37,10 +38,10 @@ export async function moveTasks(
       moves.map((move) => move.from),
       moves.map((move) => move.path.join(',')),
       moves.map((move) => eventsOf(move).join(',')),
-      moves.map((move) => warningText(move.warning)),
       orchestratorId,
       history === 'end_states',
       ...(parts.enqueues === null ? [] : stepColumns(moves)),
+      ...(parts.enqueues === null || parts.enqueues.namespace === null ? [] : [woken]),
     ],
   }
   try {
@@ -53,11 +54,6 @@ export async function moveTasks(
     for (const namespace of namespaces) queuesSeen.delete(namespace)
     throw error
   }
-}
-
-/** A warning that is stored. */
-export function warningText(warning: string | null | undefined): string | null {
-  return warning?.slice(0, warningCharsMax) ?? null
 }
 
 function namespacesOf(moves: readonly TaskMove[]): readonly string[] {

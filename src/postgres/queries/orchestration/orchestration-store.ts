@@ -97,7 +97,7 @@ function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): Orc
     changeDlqEntry: (entryId, change) => changeDlqEntry(q, entryId, change),
     redriveSteps: (options) => redriveSteps(q, options),
     operateStep: (operation) => operateStep(q, operation),
-    moveTasks: (moves, { last } = { last: false }) =>
-      moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options),
+    moveTasks: (moves, { last, woken = null } = { last: false }) =>
+      moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options, woken),
   }
 }

@@ -1,9 +1,9 @@
 // The messages of enqueued steps on their way into the queues of their namespaces, with the wake-ups.
 
 /** A worker of ours that serves the SQL expression `namespace`: it asks the queue itself once it is woken. */
-const servedByOurs = (namespace: string) => `EXISTS (
+const servedByOurs = (namespace: string, which = 'true') => `EXISTS (
   SELECT FROM stephost.workers w
-   WHERE w.declared_dead_at IS NULL AND w.heartbeat_at > now() - interval '15 seconds' AND ${namespace} = ANY (w.namespaces))`
+   WHERE ${which} AND w.declared_dead_at IS NULL AND w.heartbeat_at > now() - interval '15 seconds' AND ${namespace} = ANY (w.namespaces))`
 
 const wakeUp = (queue: string, namespace: string) => `pg_notify('pgmq_message_ready.' || ${namespace},
                    json_build_object('event_type', 'wake_up', 'queue_name', ${queue}, 'namespace', ${namespace})::text)`
@@ -27,18 +27,21 @@ audience AS MATERIALIZED (
   SELECT (SELECT count(*) FROM batched) + (SELECT count(*) FROM told) + 0 * (SELECT count(*) FROM woken) AS messages
 )`
 
-/** The same for one queue that is known to be there. pgmq's functions would have PostgreSQL parse and plan an INSERT at every call. */
-export function sendToQueue(namespace: string): string {
+/**
+ * The same for one queue that is known to be there. pgmq's functions would have PostgreSQL parse and plan an INSERT at every call. `woken` is SQL for
+ * the worker that is woken in another way, null for none: for it alone nobody has to be notified.
+ */
+export function sendToQueue(namespace: string, woken: string): string {
   const queue = `worker_${namespace}_queue`
   return `
 audience AS MATERIALIZED (
-  SELECT ${servedByOurs(`'${namespace}'`)} AS ours
+  SELECT ${servedByOurs(`'${namespace}'`)} AS ours, ${servedByOurs(`'${namespace}'`, `w.worker_uuid IS DISTINCT FROM ${woken}`)} AS by_others
 ), batched AS (
   INSERT INTO pgmq."q_${queue.toLowerCase()}" (vt, message)
   SELECT clock_timestamp(), o.message FROM outbox o WHERE (SELECT ours FROM audience) ORDER BY o.position
   RETURNING msg_id
 ), woken AS MATERIALIZED (
-  SELECT ${wakeUp(`'${queue}'`, `'${namespace}'`)} FROM audience WHERE ours AND EXISTS (SELECT FROM outbox)
+  SELECT ${wakeUp(`'${queue}'`, `'${namespace}'`)} FROM audience WHERE by_others AND EXISTS (SELECT FROM outbox)
 ), told AS MATERIALIZED (
   SELECT tasker.pgmq_send_with_notify('${queue}', o.message, 0) FROM outbox o WHERE NOT (SELECT ours FROM audience)
 ), sent AS MATERIALIZED (
