@@ -112,6 +112,11 @@ export class StepConsumer {
     this.#prefetchMax = prefetchMax
   }
 
+  /** False from the moment it was told to stop. */
+  get claims(): boolean {
+    return this.#loop.claiming
+  }
+
   /** Why the last claim failed; null when it did not. */
   get fault(): string | null {
     return this.#loop.fault

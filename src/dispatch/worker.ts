@@ -246,6 +246,11 @@ export class Worker implements Lifecycle {
     this.#parts.events.handlerLog(record)
   }
 
+  /** False before the start and from the first moment of a stop. */
+  get claims(): boolean {
+    return this.#consumer.claims
+  }
+
   /** Somebody in this process has enqueued steps. */
   wake(): void {
     this.#consumer.wake()

@@ -3,7 +3,6 @@
 import type { NamedTaskId, StepId, TaskId, WorkerId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { DlqChange, DlqChangeAnswer, DlqResolution } from './orchestration-reads.ts'
-import type { CompletionSigner } from './result-judge.ts'
 import type { CompletionAnswer, FinishedStep } from './step-store.ts'
 import type { InputSchemaCheck, StepCounts, StepView, TaskProgress, TaskRequest, TaskView } from './task.ts'
 import type { StepState, TaskState } from './task-state.ts'
@@ -232,7 +231,7 @@ export interface OrchestrationTransaction {
    * version of its template its success makes no other steps; null: nobody knows. What is stored must be judged in this transaction.
    */
   completeSteps(
-    signer: CompletionSigner,
+    workerId: WorkerId,
     finished: readonly FinishedStep[],
     plainIn: readonly (string | null)[],
   ): Promise<readonly JudgedAnswer[]>

@@ -4,17 +4,19 @@ import type { WorkerId } from './ids.ts'
 import type { JudgedAnswer } from './orchestration-store.ts'
 import type { FinishedStep } from './step-store.ts'
 
-/** Who stores, and how old the heartbeat of an orchestrator may be that counts as live. */
-export interface CompletionSigner {
-  readonly workerId: WorkerId
-  readonly leaseMs: number
-}
-
 export interface ResultJudge {
   /**
    * Results are stored and judged at once, and what follows from them is enqueued; they need no message. Those of tasks that somebody else holds
    * right now are answered `busy`, and not stored. null: nobody judges here now, or these cannot be judged together; nothing was stored. Rejects with
    * a HostError when it is unknown whether anything was stored.
    */
-  completeJudged(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[] | null>
+  completeJudged(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[] | null>
+}
+
+/** The worker that shares a process with an orchestrator. */
+export interface Neighbour {
+  /** False while it stops, and before it has started: then it would not come for what nobody tells it of. */
+  claims(): boolean
+  /** Steps may have been enqueued. */
+  wake(): void
 }

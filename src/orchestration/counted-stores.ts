@@ -84,8 +84,8 @@ function countedTransaction(transaction: OrchestrationTransaction, counts: Count
       counts.add('resultsRejected', messages.rejected)
       return messages
     },
-    completeSteps: async (signer, finished, plainIn) => {
-      const answers = await transaction.completeSteps(signer, finished, plainIn)
+    completeSteps: async (workerId, finished, plainIn) => {
+      const answers = await transaction.completeSteps(workerId, finished, plainIn)
       const completed = answers.filter(({ completes }) => completes).length
       counts.add('resultsProcessed', completed)
       counts.add('stepsCompleted', completed)

@@ -4,12 +4,13 @@ import { hostname } from 'node:os'
 import { type CircuitBreaker, through } from '../model/circuit-breaker.ts'
 import type { HealthCheck, HealthFact, HealthSource } from '../model/health.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
+import type { WorkerId } from '../model/ids.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { OrchestrationCountSource } from '../model/orchestration-counts.ts'
 import type { DlqChange } from '../model/orchestration-reads.ts'
 import type { JudgedAnswer, OrchestrationStore } from '../model/orchestration-store.ts'
 import type { RedriveAnswer, RedriveService } from '../model/redrive.ts'
-import type { CompletionSigner, ResultJudge } from '../model/result-judge.ts'
+import type { Neighbour, ResultJudge } from '../model/result-judge.ts'
 import type { FinishedStep } from '../model/step-store.ts'
 import type { StepAction, StepView, TaskProgress, TaskRequest, TaskService, TaskView } from '../model/task.ts'
 import type { WakeUps } from '../model/wake-ups.ts'
@@ -33,8 +34,8 @@ export interface OrchestratorOptions {
   readonly wakeUps: WakeUps | null
   readonly onFault: (fault: { part: OrchestratorPart; error: HostError }) => void
   readonly onWarning: (message: string) => void
-  /** Wakes the worker of this process; missing: there is none, or it hears of its steps as all others do. */
-  readonly onEnqueued?: () => void
+  /** The worker of this process; missing: there is none. */
+  readonly neighbour?: Neighbour
   /** `loops`: results, retries and recovery go through it, the heartbeat never; `web`: shown, for those who stand before the tasks. */
   readonly breakers?: { readonly loops: CircuitBreaker; readonly web: CircuitBreaker }
   readonly backoff?: BackoffSettings
@@ -82,9 +83,11 @@ export class Orchestrator
   readonly #initializer: TaskInitializer
   readonly #expander: Expander
   readonly #results: ResultProcessor
+  readonly #onFault: OrchestratorOptions['onFault']
   readonly #loops: Readonly<Record<LoopPart, Loop>>
   readonly #background: BackgroundWork | null
   readonly #faults = new Map<OrchestratorPart, HostError>()
+  #judgeFault: string | null = null
   #nextRetryAt = Number.POSITIVE_INFINITY
   #unlisten: (() => Promise<void>) | null = null
   #started = false
@@ -93,6 +96,7 @@ export class Orchestrator
     this.#store = countedStore(options.store, this.#counts)
     this.#wakeUps = options.wakeUps
     this.#breakers = options.breakers
+    this.#onFault = options.onFault
     this.#initializer = new TaskInitializer({
       store: this.#store,
       onWarning: options.onWarning,
@@ -105,7 +109,7 @@ export class Orchestrator
       ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
       ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
       onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
-      ...(options.onEnqueued === undefined ? {} : { onEnqueued: options.onEnqueued }),
+      neighbour: options.neighbour ?? null,
     })
     this.#loops = this.#makeLoops(options)
     this.#background = this.#makeBackground(options)
@@ -170,16 +174,17 @@ export class Orchestrator
     return answer
   }
 
-  async completeJudged(
-    signer: CompletionSigner,
-    finished: readonly FinishedStep[],
-  ): Promise<readonly JudgedAnswer[] | null> {
+  async completeJudged(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[] | null> {
     if (!this.#started) return null
     try {
-      return await this.#results.complete(signer, finished)
+      const answers = await this.#results.complete(workerId, finished)
+      this.#judgeFault = null
+      return answers
     } catch (error) {
-      if (isHostError(error, 'DATABASE_UNREACHABLE', 'DATABASE_UNAVAILABLE', 'DATABASE_ANSWER_LOST')) throw error
-      // What one of them or its task spoils is found by the ways that look at each alone, and told there.
+      if (isHostError(error, 'DATABASE_ANSWER_LOST')) throw error
+      // Nothing was stored. The way by message has connections of its own, and finds what one of the results or its task spoils.
+      const expected = isHostError(error, 'DATABASE_UNREACHABLE', 'DATABASE_UNAVAILABLE')
+      if (!expected && !this.#store.isDataFault(error)) this.#tellJudgeFault(error)
       return null
     }
   }
@@ -206,6 +211,15 @@ export class Orchestrator
       operational_state: this.#started ? 'Normal' : 'Stopped',
       circuit_breaker_state: shownStates[this.#breakers?.web.report().state ?? 'closed'],
     }
+  }
+
+  /** Each fault once, until judging has succeeded again: nobody else would meet it. */
+  #tellJudgeFault(error: unknown): void {
+    const message = messageOf(error)
+    if (message === this.#judgeFault) return
+    this.#judgeFault = message
+    const fault = isHostError(error) ? error : new HostError('DATABASE_FAULT', message, { cause: error })
+    this.#onFault({ part: 'results', error: fault })
   }
 
   #makeBackground({ background, breakers, onWarning, onFault }: OrchestratorOptions): BackgroundWork | null {

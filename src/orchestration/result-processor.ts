@@ -1,6 +1,6 @@
 // Consumes the results of steps: judge them, move the tasks on, enqueue what became ready, all in one transaction per batch.
 
-import { messageOf } from '../model/host-error.ts'
+import { isHostError, messageOf } from '../model/host-error.ts'
 import type { StepId, TaskId, WorkerId } from '../model/ids.ts'
 import type {
   JudgedAnswer,
@@ -10,7 +10,7 @@ import type {
   StepOutcome,
   TaskMove,
 } from '../model/orchestration-store.ts'
-import type { CompletionSigner } from '../model/result-judge.ts'
+import type { Neighbour } from '../model/result-judge.ts'
 import type { FinishedStep } from '../model/step-store.ts'
 import { type BackoffSettings, backoffDefaults } from './backoff.ts'
 import { Expander } from './expansion.ts'
@@ -27,8 +27,8 @@ export interface ResultProcessorOptions {
   readonly largeTaskSteps?: number
   /** Called after a commit in which steps began to wait, with the shortest wait. */
   readonly onRetryWait?: (backoffMs: number) => void
-  /** Called after a commit in which steps were enqueued, of which the worker in this process is not notified. */
-  readonly onEnqueued?: () => void
+  /** The worker of this process, which needs no notification of its own steps; null: there is none. */
+  readonly neighbour?: Neighbour | null
 }
 
 const batchMaxDefault = 200
@@ -50,7 +50,7 @@ export class ResultProcessor {
   readonly #backoff: BackoffSettings
   readonly #batchMax: number
   readonly #onRetryWait: (backoffMs: number) => void
-  readonly #onEnqueued: (() => void) | null
+  readonly #neighbour: Neighbour | null
   readonly #expander: Expander
   readonly #largeTasks: LargeTasks
 
@@ -61,7 +61,7 @@ export class ResultProcessor {
     this.#expander = options.expander ?? new Expander(outcomeLimitDefaults)
     this.#largeTasks = new LargeTasks(options.largeTaskSteps)
     this.#onRetryWait = options.onRetryWait ?? (() => {})
-    this.#onEnqueued = options.onEnqueued ?? null
+    this.#neighbour = options.neighbour ?? null
   }
 
   /** Resolves with true when the queue may hold more. */
@@ -94,22 +94,33 @@ export class ResultProcessor {
    * Stores results and judges them in the same transaction: what a message, its consumer and another commit would do otherwise. Rejects as the
    * store's transaction does.
    */
-  async complete(signer: CompletionSigner, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]> {
+  async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]> {
+    try {
+      return await this.#complete(workerId, finished)
+    } catch (error) {
+      // If it took place, steps were enqueued of which nobody told the worker.
+      if (isHostError(error, 'DATABASE_ANSWER_LOST')) this.#neighbour?.wake()
+      throw error
+    }
+  }
+
+  async #complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]> {
     const plainIn = finished.map(({ step, result }) =>
       result.success ? this.#expander.plainIn(step.namedTaskId, step.templateStep) : null,
     )
     const done = byTask(finished)
     const { answers, begun } = await this.#store.transaction(async (transaction) => {
       const [answers, moves] = await Promise.all([
-        transaction.completeSteps(signer, finished, plainIn),
+        transaction.completeSteps(workerId, finished, plainIn),
         // Behind the results, and in vain when one of them has to be looked at.
         plainIn.includes(null) ? null : this.#largeTasks.moves(transaction, [...done.keys()], done),
       ])
-      const woken = this.#onEnqueued === null ? null : signer.workerId
+      const woken = this.#neighbour?.claims() === true ? workerId : null
       return { answers, begun: await this.#judgeStored(transaction, { finished, answers, moves, woken }) }
     })
     this.#tellOfWaits(begun)
-    if (begun.enqueued > 0) this.#onEnqueued?.()
+    // What an earlier try stored may have been told to nobody.
+    if (begun.enqueued > 0 || answers.some(({ status }) => status === 'already')) this.#neighbour?.wake()
     return answers
   }
 

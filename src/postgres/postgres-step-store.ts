@@ -93,8 +93,7 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
   }
 
   async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]> {
-    const leaseMs = this.#leaseMs
-    const judged = (await this.#judge?.completeJudged({ workerId, leaseMs }, finished)) ?? null
+    const judged = (await this.#judge?.completeJudged(workerId, finished)) ?? null
     if (judged === null) return this.#completeByMessage(workerId, finished)
     const busy = new Set(judged.filter(({ status }) => status === 'busy').map(({ stepId }) => stepId))
     const others = busy.size === 0 ? [] : finished.filter(({ step }) => busy.has(step.stepId))

@@ -9,6 +9,7 @@ const claimsAfterParents = 100
 export class QueueHabits {
   readonly #mixed = new Set<string>()
   readonly #parents = new Map<string, number>()
+  readonly #texts = new Map<string, string>()
 
   /** The last claim found something that was not a step to claim. */
   isMixed(namespace: string): boolean {
@@ -29,5 +30,12 @@ export class QueueHabits {
     const left = some ? claimsAfterParents : (this.#parents.get(namespace) ?? 0) - 1
     if (left > 0) this.#parents.set(namespace, left)
     else this.#parents.delete(namespace)
+  }
+
+  /** The text of a statement, put together once: four for each namespace at most. */
+  text(name: string, make: () => string): string {
+    const text = this.#texts.get(name) ?? make()
+    this.#texts.set(name, text)
+    return text
   }
 }

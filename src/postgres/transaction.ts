@@ -1,5 +1,6 @@
 // One transaction on one connection: it begins with its first statement and can end with its last one, without round trips of their own.
 import { HostError, isHostError } from '../model/host-error.ts'
+import { sqlStateOf } from './database-fault.ts'
 import type { OpenTransaction, Queryable, Statement } from './statement.ts'
 
 export interface TransactionOptions {
@@ -9,11 +10,15 @@ export interface TransactionOptions {
   readonly pipelined: boolean
 }
 
+/** The transaction has failed before: nothing is done until it ends. */
+const abortedState = '25P02'
+
 export class Transaction implements OpenTransaction {
   readonly #send: Queryable['query']
   readonly #options: TransactionOptions
   #begun: Promise<unknown> | null = null
   #last: Promise<unknown> = Promise.resolve()
+  #firstFault: unknown = null
   #ending = false
 
   /** `send` runs a statement on the connection, which is nobody else's for as long as the transaction lasts. */
@@ -43,8 +48,10 @@ export class Transaction implements OpenTransaction {
     await this.#next({ text: 'COMMIT' })
   }
 
-  /** Takes everything back and resolves with what `error` means for the whole transaction: before COMMIT was sent, a lost answer is no open question. */
-  async rollBack(error: unknown): Promise<unknown> {
+  /** Takes everything back and resolves with what `thrown` means for the whole transaction: before COMMIT was sent, a lost answer is no open question. */
+  async rollBack(thrown: unknown): Promise<unknown> {
+    // Of statements that were sent together all behind the first that failed are refused, and the refusal may be what its caller sees first.
+    const error = sqlStateOf(thrown) === abortedState ? (this.#firstFault ?? thrown) : thrown
     if (isHostError(error, 'DATABASE_ANSWER_LOST') && !this.#ending) {
       return new HostError('DATABASE_UNREACHABLE', error.message, { cause: error.cause })
     }
@@ -72,7 +79,9 @@ export class Transaction implements OpenTransaction {
     const answer = this.#options.pipelined ? send() : this.#last.then(send, send)
     this.#last = answer
     // Whoever asked hears of it; until they wait for it, nobody else does.
-    answer.catch(() => {})
+    answer.catch((error: unknown) => {
+      this.#firstFault ??= error
+    })
     return answer
   }
 }

@@ -2,14 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunnableStep } from '../../src/model/claim-source.ts'
+import { HostError } from '../../src/model/host-error.ts'
 import type { ClaimId, NamedTaskId, WorkerId } from '../../src/model/ids.ts'
 import { emptyObject, type JsonText } from '../../src/model/json-text.ts'
 import type { ResultJudge } from '../../src/model/result-judge.ts'
 import type { FinishedStep } from '../../src/model/step-store.ts'
 import { settledTaskStates } from '../../src/model/task-state.ts'
+import { readyChannel } from '../../src/model/wake-ups.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
+import { ResultProcessor } from '../../src/orchestration/result-processor.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
+import { listenTo } from '../fixtures/heard-notifications.ts'
 import { until } from './fake-worker.ts'
 import { type Bench, namespace, openBench, request, sketch } from './orchestration-bench.ts'
 
@@ -187,6 +191,69 @@ describe('a result whose task somebody holds', () => {
     })
     await until(async () => (await orchestrator.progress(held.taskId)).steps.some(({ state }) => state === 'complete'))
     expect([await messages(held.taskId), await messages(free.taskId)]).toEqual([1, 0])
+  })
+})
+
+describe('the worker that shares the process', () => {
+  it('is woken directly, and others by a notification', async () => {
+    const ear = await listenTo(bench.url, [readyChannel(namespace)])
+    try {
+      let [woken, claims] = [0, true]
+      const neighbour = { claims: () => claims, wake: () => (woken += 1) }
+      const own = bench.orchestrator({ neighbour })
+      await own.start()
+      await bench.rows('DELETE FROM stephost.workers')
+      const way = await openWay(own)
+      // The first time it does not know yet that there is a queue.
+      await run(way, 'line')
+      ear.forget()
+      woken = 0
+      await run(way, 'line')
+      // Creation tells everybody; what follows concerns nobody else.
+      expect([woken, (await ear.heard()).length]).toEqual([2, 1])
+
+      const other = await openWay(null)
+      ear.forget()
+      await run(way, 'line')
+      expect([woken, (await ear.heard()).length]).toEqual([4, 3])
+      await other.store.leave(other.workerId, { unknownClaims: false })
+
+      claims = false
+      ear.forget()
+      await run(way, 'line')
+      expect((await ear.heard()).length).toBe(3)
+    } finally {
+      await ear.close()
+    }
+  })
+
+  it('is woken when nobody knows whether its results were stored', async () => {
+    let woken = 0
+    const results = new ResultProcessor({
+      store: { ...bench.store, transaction: () => Promise.reject(new HostError('DATABASE_ANSWER_LOST', 'lost')) },
+      neighbour: { claims: () => true, wake: () => (woken += 1) },
+    })
+    const way = await openWay(null)
+    await expect(results.complete(way.workerId, [])).rejects.toMatchObject({ code: 'DATABASE_ANSWER_LOST' })
+    expect(woken).toBe(1)
+  })
+})
+
+describe('a result that the database cannot take', () => {
+  it('is found beside others, which are stored', async () => {
+    const way = await openWay(orchestrator)
+    const tasks = [await orchestrator.createTask(request('line')), await orchestrator.createTask(request('line'))]
+    const ids = tasks.map(({ taskId }) => taskId)
+    const steps = (await way.claim()).filter(({ taskId }) => ids.includes(taskId))
+    const [bad] = steps
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}` as JsonText
+    const answers = await way.store.complete(
+      way.workerId,
+      steps.map((step) => finished(step, { success: true, ...(step === bad ? { result: deep } : {}) })),
+    )
+    const statuses = new Map(answers.map(({ stepId, status }) => [stepId, status]))
+    expect(steps.map(({ stepId }) => statuses.get(stepId))).toEqual(['invalid', 'stored'])
+    expect(bench.faults).toEqual([])
   })
 })
 

@@ -75,7 +75,7 @@ export function request(name: string, changes: Partial<TaskRequest> = {}): TaskR
 
 type BenchOptions = Pick<
   Partial<OrchestratorOptions>,
-  'backoff' | 'timing' | 'outcomeLimits' | 'background' | 'largeTaskSteps'
+  'backoff' | 'timing' | 'outcomeLimits' | 'background' | 'largeTaskSteps' | 'neighbour'
 >
 
 export interface Bench {

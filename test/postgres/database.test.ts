@@ -139,6 +139,16 @@ describe('transactions', () => {
     expect(rows).toEqual([{ amount: '7' }])
   })
 
+  it('tells of the fault itself, however late its caller hears of it', async () => {
+    const failed = database.transaction((transaction) =>
+      Promise.all([
+        Promise.resolve(transaction.query({ text: 'SELECT 1/0' })).then((rows) => Promise.resolve(rows)),
+        transaction.query({ text: 'SELECT 1' }),
+      ]),
+    )
+    expect(sqlStateOf(await failed.catch((thrown: unknown) => thrown))).toBe('22012')
+  })
+
   it('runs again after a deadlock, and counts it', async () => {
     await database.query({ text: `INSERT INTO accounts VALUES ('a', 0), ('b', 0)` })
     const before = database.conflictRetries

@@ -12,7 +12,7 @@ import { HostError, messageOf } from '../../model/host-error.ts'
 export async function threadEntry(directory: string): Promise<string> {
   const { resolve } = createRequire(import.meta.url)
   // Compiled code may lie in a bundle; the runtime is where this package's own export is.
-  if (!import.meta.url.endsWith('.ts')) return join(dirname(resolve('stephost')), 'main.js')
+  if (!import.meta.url.endsWith('.ts')) return compiledEntry(resolve)
   const outfile = join(directory, 'main.mjs')
   const { build } = await import('esbuild')
   const esbuildUrl = pathToFileURL(resolve('esbuild')).href
@@ -40,4 +40,14 @@ export async function threadEntry(directory: string): Promise<string> {
     })
   }
   return outfile
+}
+
+function compiledEntry(resolve: (name: string) => string): string {
+  try {
+    return join(dirname(resolve('stephost')), 'main.js')
+  } catch (error) {
+    throw new HostError('RUNTIME_UNAVAILABLE', `The TypeScript runtime is not built: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
 }

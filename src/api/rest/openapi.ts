@@ -48,7 +48,10 @@ const pagePolicy = {
 export function openApiPage(app: FastifyInstance): void {
   let made: Promise<FastifyInstance> | null = null
   const show = async (request: FastifyRequest, reply: FastifyReply) => {
-    made ??= makePage(app)
+    made ??= makePage(app).catch((error: unknown) => {
+      made = null
+      throw error
+    })
     const page = await made
     const { method, url, headers } = request
     const shown = await page.inject({ method: method === 'HEAD' ? 'HEAD' : 'GET', url, headers })
@@ -58,7 +61,7 @@ export function openApiPage(app: FastifyInstance): void {
   }
   for (const path of ['/api-docs/ui', '/api-docs/ui/*']) app.get(path, { schema: { hide: true } }, show)
   app.addHook('onClose', async () => {
-    await (await made)?.close()
+    await (await made?.catch(() => null))?.close()
   })
 }
 

@@ -113,9 +113,6 @@ export async function claimFromPgmq(
   return { ...full, steps: [...first, ...full.steps] }
 }
 
-/** By the names of the statements: four for each namespace at most. */
-const leanTexts = new Map<string, string>()
-
 async function leanClaim(
   database: Queryable,
   request: ClaimRequest,
@@ -125,9 +122,8 @@ async function leanClaim(
 ): Promise<{ claimed: ClaimedFromQueue; others: number }> {
   const { namespace, onClaim } = options
   const parts = { locksMessages: isLarge(request), ancestors: habits.hasParents(namespace) }
-  const name = `claim:${namespace}:${onClaim}:lean${parts.locksMessages ? ':large' : ''}${parts.ancestors ? ':ancestors' : ''}`
-  const text = leanTexts.get(name) ?? leanClaimStatement(queueOf(namespace), onClaim, parts)
-  leanTexts.set(name, text)
+  const name = `claim:${namespace}:${onClaim}:lean${parts.locksMessages ? ':large' : ''}${parts.ancestors ? ':anc' : ''}`
+  const text = habits.text(name, () => leanClaimStatement(queueOf(namespace), onClaim, parts))
   const rows = await database.query<LeanRow>({
     name,
     text,

@@ -26,9 +26,9 @@ const retryAfterSMax = 2_147_483_647
 
 export interface CompleteStepsOptions {
   readonly workerId: WorkerId
-  /** With `messages`: an orchestrator of ours whose heartbeat is younger counts as live. */
-  readonly leaseMs: number
   readonly how: HowToTell
+  /** With `messages`: an orchestrator of ours whose heartbeat is younger counts as live. */
+  readonly leaseMs?: number
   /** With `judged`, for each result: the version of the template in which its success makes no other steps; null: nobody knows. */
   readonly plainIn?: readonly (string | null)[]
 }
@@ -36,7 +36,7 @@ export interface CompleteStepsOptions {
 export async function completeSteps(
   database: Queryable,
   finished: readonly FinishedStep[],
-  { workerId, leaseMs, how, plainIn = [] }: CompleteStepsOptions,
+  { workerId, how, leaseMs = 0, plainIn = [] }: CompleteStepsOptions,
 ): Promise<readonly JudgedAnswer[]> {
   const rows = await database.query<AnswerRow>({
     name: `complete-steps:${how}`,

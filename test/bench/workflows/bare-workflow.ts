@@ -67,7 +67,7 @@ export class BareWorkflow {
         const done = { success: true, result, metadata: emptyObject, executionTimeMs: 0, outcome: null } as const
         return { step, result: { ...done, stepId: step.stepId }, runtime: 'typescript', request: null }
       })
-    await this.#processor.complete({ workerId: this.#workerId, leaseMs }, finished)
+    await this.#processor.complete(this.#workerId, finished)
     return steps.length
   }
 }

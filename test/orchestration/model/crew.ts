@@ -124,7 +124,7 @@ export class Crew {
       backoff: noBackoff,
       ...(this.#options.large ? { largeTaskSteps: 1 } : {}),
     })
-    return { completeJudged: (signer, finished) => results.complete(signer, finished) }
+    return { completeJudged: (workerId, finished) => results.complete(workerId, finished) }
   }
 
   #mortal(replace: () => void): MortalDatabase {

@@ -7,6 +7,8 @@ import { eventOf, taskMoves } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
 import { type MoveParts, moveStatement } from './move-statement.ts'
 
+/** Each has plans of its own, which every connection keeps. */
+const queuesSeenMax = 32
 /** Others might be no namespaces, and their names stand in the text of a statement. */
 const plainNamespace = /^[a-z][a-z0-9_]{0,28}$/
 
@@ -47,7 +49,9 @@ export async function moveTasks(
   try {
     const [row] = await transaction.query<{ enqueued: number }>(statement)
     const enqueued = row?.enqueued ?? 0
-    if (enqueued > 0 && namespaces.length === 1) for (const namespace of namespaces) queuesSeen.add(namespace)
+    if (enqueued > 0 && namespaces.length === 1 && queuesSeen.size < queuesSeenMax) {
+      for (const namespace of namespaces) queuesSeen.add(namespace)
+    }
     return enqueued
   } catch (error) {
     // One of the queues may be gone; the next try looks.
@@ -66,9 +70,10 @@ function enqueuesOf(namespaces: readonly string[], queuesSeen: ReadonlySet<strin
   return { namespace: namespaces.length === 1 && queuesSeen.has(first) && plainNamespace.test(first) ? first : null }
 }
 
+/** At most 63 characters, as PostgreSQL takes them. */
 function nameOf({ begins, completes, enqueues }: MoveParts): string {
-  const steps = enqueues === null ? [] : [enqueues.namespace === null ? 'enqueues' : `enqueues:${enqueues.namespace}`]
-  return ['move-tasks', ...(begins ? ['begins'] : []), ...(completes ? ['completes'] : []), ...steps].join(':')
+  const letters = `${begins ? 'b' : ''}${completes ? 'c' : ''}${enqueues === null ? '' : 'e'}`
+  return `move-tasks:${letters}${enqueues?.namespace ? `:${enqueues.namespace}` : ''}`
 }
 
 /** One array per column, in the order of the steps, in which everybody locks them. */

@@ -79,7 +79,7 @@ export function orchestrationStore(
 function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
-    completeSteps: (signer, finished, plainIn) => completeSteps(q, finished, { ...signer, how: 'judged', plainIn }),
+    completeSteps: (workerId, finished, plainIn) => completeSteps(q, finished, { workerId, how: 'judged', plainIn }),
     lockTasks: (taskIds) => lockTasks(q, taskIds),
     outcomes: (stepIds) => stepOutcomes(q, stepIds),
     moveSteps: (moves) => moveSteps(q, moves),
