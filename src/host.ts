@@ -123,7 +123,10 @@ export class Host implements Lifecycle {
     this.#orchestrator = new Orchestrator({
       store: this.#store,
       wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
-      neighbour: { claims: () => this.#worker?.claims ?? false, wake: () => this.#worker?.wake() },
+      neighbour: {
+        claims: () => this.#worker?.neighbour.claims() ?? false,
+        wake: () => this.#worker?.neighbour.wake(),
+      },
       onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
       onWarning: (message) => log.warn({}, message),
       breakers: { loops: this.#circuits.make('orchestration', 'taskReadiness'), web: this.#webCircuit },

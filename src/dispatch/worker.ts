@@ -7,6 +7,7 @@ import type { RuntimeName } from '../model/handler.ts'
 import type { StepId, WorkerId } from '../model/ids.ts'
 import type { JsonLimits } from '../model/json-text.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
+import type { Neighbour } from '../model/result-judge.ts'
 import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { StepLog } from '../model/step-log.ts'
 import type {
@@ -116,6 +117,8 @@ export class Worker implements Lifecycle {
   readonly #shedding: LoadShedding
   readonly #completer: StepCompleter
   readonly #executor: StepExecutor
+  /** For an orchestrator in this process. */
+  readonly neighbour: Neighbour = { claims: () => this.#consumer.claims, wake: () => this.#consumer.wake() }
   readonly #consumer: StepConsumer
   readonly #recovery: StepRecovery
   readonly #lease: Lease
@@ -244,16 +247,6 @@ export class Worker implements Lifecycle {
   handlerLog(record: LogRecord): void {
     this.#logs.add(record)
     this.#parts.events.handlerLog(record)
-  }
-
-  /** False before the start and from the first moment of a stop. */
-  get claims(): boolean {
-    return this.#consumer.claims
-  }
-
-  /** Somebody in this process has enqueued steps. */
-  wake(): void {
-    this.#consumer.wake()
   }
 
   /**
