@@ -4,6 +4,7 @@ import type { TransitionHistory } from '../../../model/orchestration-store.ts'
 import { eventOf, type TaskState, taskMoves } from '../../../model/task-state.ts'
 import { stepEventMetadata } from '../step-event.ts'
 import { highestFirst } from './load-template.ts'
+import { sendToQueue } from './outbox.ts'
 import { rfc3339 } from './step-readiness.ts'
 
 /** The way of a new task to where its steps are under way; one without steps has nothing to do. */
@@ -55,9 +56,9 @@ function entryRows(history: TransitionHistory): readonly string[] {
  */
 export function createStatement(namespace: string, history: TransitionHistory): string {
   return `
-WITH ${decide}), ${write(history)}), ${tell(namespace)})
+WITH ${decide}), ${write(history)}), ${outbox}, ${sendToQueue({ namespace, expression: '$1::text', woken: 'NULL' })}
 SELECT d.problem, d.current, d.names_known, n.messages, made.*
-  FROM decided d CROSS JOIN notified n
+  FROM decided d CROSS JOIN sent n
   LEFT JOIN LATERAL (
     SELECT d.task_uuid, ${rfc3339('now()')} AS created_at, d.document AS context, d.tags::jsonb AS tags, d.correlation_id, d.step_uuids,
            ARRAY(SELECT o.named_step_uuid FROM outline o WHERE o.kind = d.kind ORDER BY o.place) AS named_step_uuids
@@ -145,27 +146,8 @@ walk AS MATERIALIZED (
   SELECT s.step_uuid, w.to_state, w.from_state, w.metadata, w.sort_key, w.last, now(), now()
     FROM laid s JOIN entry w ON w.root = s.root ORDER BY s.step_uuid, w.sort_key`
 
-/** `notified` is asked for, so that the planner may not drop the statements behind it. */
-const tell = (namespace: string) => `
+const outbox = `
 outbox AS MATERIALIZED (
-  SELECT s.step_uuid, jsonb_build_object('task_uuid', s.task_uuid, 'step_uuid', s.step_uuid, 'correlation_id', s.correlation_id) AS message
-    FROM laid s WHERE s.root ORDER BY s.step_uuid
-), audience AS MATERIALIZED (
-  SELECT EXISTS (SELECT FROM stephost.workers w
-                  WHERE w.declared_dead_at IS NULL AND w.heartbeat_at > now() - interval '15 seconds' AND $1::text = ANY (w.namespaces)) AS ours
-   WHERE EXISTS (SELECT FROM outbox)
-), sent AS (
-  INSERT INTO pgmq.${queueTable(namespace)} (vt, message) SELECT clock_timestamp(), o.message FROM audience a, outbox o WHERE a.ours ORDER BY o.step_uuid
-), woken AS MATERIALIZED (
-  SELECT pg_notify('pgmq_message_ready.' || $1::text,
-                   json_build_object('event_type', 'wake_up', 'queue_name', 'worker_' || $1::text || '_queue', 'namespace', $1::text)::text)
-    FROM audience a WHERE a.ours
-), told AS MATERIALIZED (
-  SELECT tasker.pgmq_send_with_notify('worker_' || $1::text || '_queue', o.message, 0) FROM audience a, outbox o WHERE NOT a.ours
-), notified AS MATERIALIZED (
-  SELECT (SELECT count(*) FROM woken) + (SELECT count(*) FROM told) AS messages`
-
-/** The names of queue tables are folded to lower case. */
-function queueTable(namespace: string): string {
-  return `"q_worker_${namespace.toLowerCase().replaceAll('"', '""')}_queue"`
-}
+  SELECT s.step_uuid AS position, jsonb_build_object('task_uuid', s.task_uuid, 'step_uuid', s.step_uuid, 'correlation_id', s.correlation_id) AS message
+    FROM laid s WHERE s.root
+)`

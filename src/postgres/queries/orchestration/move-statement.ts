@@ -30,7 +30,8 @@ SELECT ${enqueues === null ? '0' : '(SELECT messages FROM sent)'}::int AS enqueu
 }
 
 function enqueueing(namespace: string | null): readonly string[] {
-  const send = namespace === null ? sendOutbox : sendToQueue(namespace, '$11::uuid')
+  const send =
+    namespace === null ? sendOutbox : sendToQueue({ namespace, expression: `'${namespace}'::text`, woken: '$11::uuid' })
   return [entering(namespace), enqueued, outbox(namespace), send]
 }
 

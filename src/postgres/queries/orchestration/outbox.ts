@@ -27,24 +27,38 @@ audience AS MATERIALIZED (
   SELECT (SELECT count(*) FROM batched) + (SELECT count(*) FROM told) + 0 * (SELECT count(*) FROM woken) AS messages
 )`
 
+export interface KnownQueue {
+  readonly namespace: string
+  /** SQL for the same; where it is no plain word, a parameter. */
+  readonly expression: string
+  /** SQL for the worker that is woken in another way; for it alone nobody has to be notified. */
+  readonly woken: string
+}
+
 /**
- * The same for one queue that is known to be there. pgmq's functions would have PostgreSQL parse and plan an INSERT at every call. `woken` is SQL for
- * the worker that is woken in another way, null for none: for it alone nobody has to be notified.
+ * The same for one queue that is known to be there, with `position` and `message` in `outbox`. pgmq's functions would have PostgreSQL parse and plan
+ * an INSERT at every call.
  */
-export function sendToQueue(namespace: string, woken: string): string {
-  const queue = `worker_${namespace}_queue`
+export function sendToQueue({ namespace, expression, woken }: KnownQueue): string {
+  const queue = `'worker_' || ${expression} || '_queue'`
   return `
 audience AS MATERIALIZED (
-  SELECT ${servedByOurs(`'${namespace}'`)} AS ours, ${servedByOurs(`'${namespace}'`, `w.worker_uuid IS DISTINCT FROM ${woken}`)} AS by_others
+  SELECT ${servedByOurs(expression)} AS ours, ${servedByOurs(expression, `w.worker_uuid IS DISTINCT FROM ${woken}`)} AS by_others
+   WHERE EXISTS (SELECT FROM outbox)
 ), batched AS (
-  INSERT INTO pgmq."q_${queue.toLowerCase()}" (vt, message)
-  SELECT clock_timestamp(), o.message FROM outbox o WHERE (SELECT ours FROM audience) ORDER BY o.position
+  INSERT INTO pgmq.${queueTable(namespace)} (vt, message)
+  SELECT clock_timestamp(), o.message FROM audience a, outbox o WHERE a.ours ORDER BY o.position
   RETURNING msg_id
 ), woken AS MATERIALIZED (
-  SELECT ${wakeUp(`'${queue}'`, `'${namespace}'`)} FROM audience WHERE by_others AND EXISTS (SELECT FROM outbox)
+  SELECT ${wakeUp(queue, expression)} FROM audience WHERE by_others
 ), told AS MATERIALIZED (
-  SELECT tasker.pgmq_send_with_notify('${queue}', o.message, 0) FROM outbox o WHERE NOT (SELECT ours FROM audience)
+  SELECT tasker.pgmq_send_with_notify(${queue}, o.message, 0) FROM audience a, outbox o WHERE NOT a.ours
 ), sent AS MATERIALIZED (
   SELECT (SELECT count(*) FROM batched) + (SELECT count(*) FROM told) + 0 * (SELECT count(*) FROM woken) AS messages
 )`
+}
+
+/** The names of queue tables are folded to lower case. */
+function queueTable(namespace: string): string {
+  return `"q_worker_${namespace.toLowerCase().replaceAll('"', '""')}_queue"`
 }
