@@ -17,13 +17,15 @@ export interface MoveOptions {
   readonly history: TransitionHistory
   /** Namespaces whose queue was there when this store looked; it adds what it sees. */
   readonly queuesSeen: Set<string>
+  /** Statements by their names, put together once: a few for each of those namespaces. */
+  readonly texts: Map<string, string>
 }
 
 /** The tasks must be locked in this transaction. `woken` needs no notification. Resolves with the number of steps enqueued. */
 export async function moveTasks(
   transaction: Queryable,
   moves: readonly TaskMove[],
-  { orchestratorId, history, queuesSeen }: MoveOptions,
+  { orchestratorId, history, queuesSeen, texts }: MoveOptions,
   woken: WorkerId | null = null,
 ): Promise<number> {
   const namespaces = namespacesOf(moves)
@@ -32,9 +34,11 @@ export async function moveTasks(
     completes: moves.some((move) => move.path.at(-1) === 'complete'),
     enqueues: enqueuesOf(namespaces, queuesSeen),
   }
+  const name = nameOf(parts)
+  const text = texts.get(name) ?? moveStatement(parts)
+  texts.set(name, text)
   const statement = {
-    name: nameOf(parts),
-    text: moveStatement(parts),
+    ...{ name, text },
     values: [
       moves.map((move) => move.taskId),
       moves.map((move) => move.from),

@@ -45,7 +45,7 @@ export function orchestrationStore(
   { queues = database, history = 'full' }: StoreOptions = {},
 ): OrchestrationStore {
   const orchestratorId = randomUUID()
-  const options = { orchestratorId, history, queuesSeen: new Set<string>() }
+  const options = { orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() }
   const writer = new TaskWriter(database, options)
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
