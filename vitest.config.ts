@@ -16,7 +16,7 @@ const conformance = ['test/conformance/**/*.test.ts']
 const sameOnEveryNode = [
   'test/{chaos,messaging,orchestration,rules}/**',
   // Its schema, queues and functions; connections, LISTEN, migrations and the embedded server are tested on both.
-  'test/postgres/{pgmq,register-templates,rejected-messages,stored-results,tasker-*}.test.ts',
+  'test/postgres/{complete-step,pgmq,register-templates,rejected-messages,stored-results,tasker-*}.test.ts',
   // Accounts and directories of the system; how the embedded server is started, shared and stopped is tested on both.
   'test/postgres/embedded/{account,binaries}.test.ts',
   // What cargo builds, what a new project looks like, and figures; the addon and native processes are tested on both.

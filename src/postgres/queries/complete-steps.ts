@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import type { StepId, WorkerId } from '../../model/ids.ts'
 import { emptyObject, type JsonText } from '../../model/json-text.ts'
 import type { JudgedAnswer } from '../../model/orchestration-store.ts'
-import type { StepFailure } from '../../model/step-result.ts'
+import type { StepFailure, StepSuccess } from '../../model/step-result.ts'
 import type { FinishedStep } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
 import { completedBeforeText, completeStatement, type HowToTell } from './complete-statement.ts'
@@ -22,6 +22,19 @@ const statements = {
   judged: completeStatement('judged'),
 } as const
 
+/** One success by the function of migration 0013, whose small plans the session keeps: two of them would cost more than one statement for both. */
+const oneText = {
+  messages: completeOne('$11::int, false, NULL, NULL'),
+  silent: completeOne('NULL, false, NULL, NULL'),
+  judged: completeOne('NULL, true, $11, $12'),
+} as const
+
+function completeOne(told: string): string {
+  return `
+SELECT $1::uuid AS step_uuid, d.status, d.reason, d.completes
+  FROM stephost.complete_step($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, ${told}) AS d`
+}
+
 const retryAfterSMax = 2_147_483_647
 
 export interface CompleteStepsOptions {
@@ -36,8 +49,13 @@ export interface CompleteStepsOptions {
 export async function completeSteps(
   database: Queryable,
   finished: readonly FinishedStep[],
-  { workerId, how, leaseMs = 0, plainIn = [] }: CompleteStepsOptions,
+  options: CompleteStepsOptions,
 ): Promise<readonly JudgedAnswer[]> {
+  const [first] = finished
+  if (finished.length === 1 && first?.result.success === true) {
+    return completeStep(database, first, first.result, options)
+  }
+  const { workerId, how, leaseMs = 0, plainIn = [] } = options
   const rows = await database.query<AnswerRow>({
     name: `complete-steps:${how}`,
     text: statements[how],
@@ -56,6 +74,26 @@ export async function completeSteps(
     values: [others.map(({ step }) => step.stepId), others.map(({ step }) => step.token)],
   })
   return [...rows, ...before].map(answerOf)
+}
+
+/** It answers of itself whether an earlier try stored the result. */
+async function completeStep(
+  database: Queryable,
+  { step, runtime }: FinishedStep,
+  { result, metadata, executionTimeMs }: StepSuccess,
+  { workerId, how, leaseMs = 0, plainIn = [] }: CompleteStepsOptions,
+): Promise<readonly JudgedAnswer[]> {
+  const rows = await database.query<AnswerRow>({
+    name: `complete-steps:one:${how}`,
+    text: oneText[how],
+    values: [
+      ...[step.stepId, step.token, step.taskId, step.correlationId],
+      ...[result, unlessEmpty(metadata), wholeMs(executionTimeMs), runtime, workerId, hostname()],
+      ...(how === 'messages' ? [leaseMs] : []),
+      ...(how === 'judged' ? [step.namedTaskId, plainIn[0] ?? null] : []),
+    ],
+  })
+  return rows.map(answerOf)
 }
 
 function answerOf({ step_uuid, status, reason, completes }: AnswerRow): JudgedAnswer {
