@@ -30,6 +30,7 @@ import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model
 import type { StepId } from './model/ids.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
+import type { Neighbour } from './model/result-judge.ts'
 import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
 import type { TaskEventSource } from './model/task-events.ts'
@@ -95,6 +96,7 @@ export class Host implements Lifecycle {
     this.#listener = this.#listens() ? makeListener({ config, log, ...listened }) : null
     this.#store = orchestrationStore(this.#pools.orchestration, {
       ...{ queues: this.#queueDatabase ?? this.#pools.orchestration, history: config.orchestration.history },
+      onClaim: config.queues.onClaim,
     })
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
@@ -123,10 +125,7 @@ export class Host implements Lifecycle {
     this.#orchestrator = new Orchestrator({
       store: this.#store,
       wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
-      neighbour: {
-        claims: () => this.#worker?.neighbour.claims() ?? false,
-        wake: () => this.#worker?.neighbour.wake(),
-      },
+      neighbour: neighbourOf(() => this.#worker),
       onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
       onWarning: (message) => log.warn({}, message),
       breakers: { loops: this.#circuits.make('orchestration', 'taskReadiness'), web: this.#webCircuit },
@@ -341,5 +340,16 @@ export class Host implements Lifecycle {
       pool: () => poolFacts(this.#pools.general, this.#pools.steps),
       circuits: this.#circuits,
     })
+  }
+}
+
+/** The orchestrator is made first. */
+function neighbourOf(worker: () => Worker | null): Neighbour {
+  return {
+    get claims() {
+      return worker()?.neighbour.claims ?? false
+    },
+    wake: () => worker()?.neighbour.wake(),
+    reserve: (tokensMax) => worker()?.neighbour.reserve(tokensMax) ?? null,
   }
 }

@@ -9,9 +9,15 @@ export interface ClaimLoopOptions {
   readonly poll: PollPaceOptions | null
 }
 
+/** `again`: another claim is worth its while right now; `leftBehind`: it is once there is room. */
+export interface ClaimEnd {
+  readonly found: boolean
+  readonly again: boolean
+  readonly leftBehind: boolean
+}
+
 export interface ClaimLoopParts {
-  /** Resolves with `again` when another claim is worth its while right now, with `leftBehind` when it is once there is room. */
-  claim(): Promise<{ readonly found: boolean; readonly again: boolean; readonly leftBehind: boolean }>
+  claim(): Promise<ClaimEnd>
   /** There is room for a claim that is worth its round trip. */
   hasRoom(): boolean
   /** Notifications are known to arrive, so that polls may be rare. */
@@ -38,6 +44,11 @@ export class ClaimLoop {
   /** False from the moment it was told to stop. */
   get claiming(): boolean {
     return this.#claiming
+  }
+
+  /** Something may be in a queue that no claim has looked for. */
+  get isDue(): boolean {
+    return this.#unclaimedWork
   }
 
   /** Why the last claim failed; null when it did not. */

@@ -1,17 +1,18 @@
 // Turns wake-ups into running steps: takes the free permits, claims for them and a little beyond, and starts what it got.
 
-import { randomUUID } from 'node:crypto'
 import type { Claim, ClaimSource } from '../model/claim-source.ts'
 import { isHostError, messageOf } from '../model/host-error.ts'
-import type { ClaimId, StepId, WorkerId } from '../model/ids.ts'
+import type { StepId, WorkerId } from '../model/ids.ts'
+import type { ReservedClaim } from '../model/result-judge.ts'
 import type { ClaimedStep, StepRequest } from '../model/step-request.ts'
 import type { StepStore } from '../model/step-store.ts'
 import { LanesAtHand, type WaitingUses } from './claim-lanes.ts'
-import { ClaimLoop } from './claim-loop.ts'
+import { type ClaimEnd, ClaimLoop } from './claim-loop.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
 import type { HeldSteps } from './held-steps.ts'
 import type { Load, LoadShedding } from './load-shedding.ts'
+import { OpenClaim } from './open-claim.ts'
 import { PermitLine } from './permit-line.ts'
 import type { PollPaceOptions } from './poll-pace.ts'
 import { type HydratedStep, RowBatches } from './row-batches.ts'
@@ -66,6 +67,9 @@ export class StepConsumer {
   readonly #loop: ClaimLoop
   readonly #line: PermitLine
   readonly #batches: RowBatches
+  /** Tokens that claims in somebody else's transaction may yet use. */
+  #reserved = 0
+  readonly #settling = new Set<Promise<void>>()
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#prefetchMax = options.prefetchMax
@@ -91,12 +95,7 @@ export class StepConsumer {
       claim: () => this.#claimAndBegin(),
       hasRoom: () => this.#isWorthAClaim(this.#room()) && parts.hasRoom(),
       notified: () => parts.notified(),
-      failed: (error) => {
-        // Not even sent: the failures before were told, and nothing can be ours by it.
-        if (isHostError(error, 'CIRCUIT_OPEN')) return
-        parts.claimUnknown()
-        parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
-      },
+      failed: (error) => this.#failed(error),
     })
   }
 
@@ -152,9 +151,38 @@ export class StepConsumer {
     this.#loop.roomFreed()
   }
 
+  /**
+   * For steps that somebody in this process is about to enqueue: they are claimed in the same transaction. null: right now the loop claims or is
+   * about to, so that others would be overtaken, or there is no room, or there are limits to look at.
+   */
+  reserve(tokensMax: number): ReservedClaim | null {
+    const { held, runnable } = this.#parts
+    if (!this.#loop.claiming || this.#loop.isDue || held.isClaiming) return null
+    const { free, lanes } = this.#room()
+    if (free <= 0 || lanes !== null || !this.#parts.hasRoom()) return null
+    const tokens = Math.min(free, tokensMax)
+    const open = new OpenClaim({ free: tokens, prefetch: 0, runnable: runnable.list(), lanes }, this.#parts)
+    this.#reserved += tokens
+    const close = (end: () => void) => {
+      this.#reserved -= tokens
+      end()
+    }
+    return {
+      request: open.request,
+      took: (claim) => close(() => this.#settle(open.took(claim))),
+      tookNothing: () => close(() => open.tookNothing()),
+      unknown: () =>
+        close(() => {
+          open.tookNothing()
+          this.#parts.claimUnknown()
+        }),
+    }
+  }
+
   /** Stops claiming and resolves with the steps that were claimed and never started. */
   async stop(): Promise<readonly ClaimedStep[]> {
     await this.#loop.stop()
+    await Promise.all(this.#settling)
     return this.dropPrefetched()
   }
 
@@ -163,8 +191,11 @@ export class StepConsumer {
     return handovers.flatMap((handover) => handover.map(({ step }) => step))
   }
 
-  async #claimAndBegin(): Promise<{ found: boolean; again: boolean; leftBehind: boolean }> {
-    const claim = await this.#claim(this.#room())
+  async #claimAndBegin(): Promise<ClaimEnd> {
+    return this.#begin(await this.#claim(this.#room()))
+  }
+
+  async #begin(claim: Claim): Promise<ClaimEnd> {
     if (claim.foreign > 0) this.#parts.hidForeign()
     this.#line.add(this.#batches.add(await this.#hydrate(claim.steps)))
     if (!this.#parts.mayWait()) this.#parts.giveBack(this.dropPrefetched(), 'another step runs alone on this worker')
@@ -175,6 +206,26 @@ export class StepConsumer {
     return { found: claim.steps.length > 0, again: claim.more, leftBehind: claim.leftBehind }
   }
 
+  /** The steps of a claim in somebody else's transaction begin as those of our own. */
+  #settle(claim: Claim): void {
+    const settled = this.#begin(claim)
+      .then(
+        ({ again, leftBehind }) => {
+          if (again || leftBehind) this.#loop.wake()
+        },
+        (error: unknown) => this.#failed(error),
+      )
+      .finally(() => this.#settling.delete(settled))
+    this.#settling.add(settled)
+  }
+
+  #failed(error: unknown): void {
+    // Not even sent: the failures before were told, and nothing can be ours by it.
+    if (isHostError(error, 'CIRCUIT_OPEN')) return
+    this.#parts.claimUnknown()
+    this.#parts.events.warning('a claim failed; it is tried again', { error: messageOf(error) })
+  }
+
   /**
    * Steps that wait for others of their batch hold no permit and count as prefetched; where they are more than that, they take the place of
    * free permits. Free tokens are saved up for a heavy step that is first in line.
@@ -182,7 +233,7 @@ export class StepConsumer {
   #room(): Room {
     const { semaphore, runnable, shedding } = this.#parts
     const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting
-    const free = this.#line.needsTokens ? 0 : semaphore.free
+    const free = this.#line.needsTokens ? 0 : semaphore.free - this.#reserved
     return {
       free: free + Math.min(ahead, 0),
       prefetch: shedding.refusesAhead(this.load()) ? 0 : Math.max(ahead, 0),
@@ -201,25 +252,13 @@ export class StepConsumer {
     return isWorth && (lanes === null || lanes.anyIsWorthAClaim({ free, prefetch }))
   }
 
-  async #claim({ free, prefetch, lanes }: Room): Promise<Claim> {
-    const { held, source, counters } = this.#parts
-    const claimId = randomUUID() as string as ClaimId
-    let steps: readonly ClaimedStep[] = []
-    held.claimBegins(claimId)
+  async #claim(room: Room): Promise<Claim> {
+    const open = new OpenClaim({ ...room, runnable: this.#parts.runnable.list() }, this.#parts)
     try {
-      const runnable = this.#parts.runnable.list()
-      const workerId = this.#parts.workerId()
-      const claim = await source.claim({ workerId, claimId, free, prefetch, runnable, lanes })
-      // Declared dead meanwhile: these steps belong to nobody, and recovery takes them.
-      if (workerId !== this.#parts.workerId()) return { ...claim, steps: [] }
-      steps = claim.steps
-      counters.claimed += steps.length
-      counters.setAside.malformed += claim.setAside.malformed
-      counters.setAside.gone += claim.setAside.gone
-      counters.setAside.stale += claim.setAside.stale
-      return claim
-    } finally {
-      held.claimEnds(claimId, steps)
+      return open.took(await this.#parts.source.claim(open.request))
+    } catch (error) {
+      open.tookNothing()
+      throw error
     }
   }
 

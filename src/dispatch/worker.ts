@@ -117,8 +117,6 @@ export class Worker implements Lifecycle {
   readonly #shedding: LoadShedding
   readonly #completer: StepCompleter
   readonly #executor: StepExecutor
-  /** For an orchestrator in this process. */
-  readonly neighbour: Neighbour = { claims: () => this.#consumer.claims, wake: () => this.#consumer.wake() }
   readonly #consumer: StepConsumer
   readonly #recovery: StepRecovery
   readonly #lease: Lease
@@ -226,6 +224,11 @@ export class Worker implements Lifecycle {
 
   get workerId(): WorkerId {
     return this.#lease.workerId
+  }
+
+  /** For an orchestrator in this process. */
+  get neighbour(): Neighbour {
+    return this.#consumer
   }
 
   /** Steps in handlers right now. */

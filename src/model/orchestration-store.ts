@@ -1,5 +1,6 @@
 // What orchestration asks of the database. Every operation is set-based: its cost in statements does not grow with the number of steps.
 
+import type { Claim, ClaimRequest } from './claim-source.ts'
 import type { NamedTaskId, StepId, TaskId, WorkerId } from './ids.ts'
 import type { JsonText } from './json-text.ts'
 import type { DlqChange, DlqChangeAnswer, DlqResolution } from './orchestration-reads.ts'
@@ -275,6 +276,11 @@ export interface OrchestrationTransaction {
     moves: readonly TaskMove[],
     options?: { readonly last: boolean; readonly woken?: WorkerId | null },
   ): Promise<number>
+  /**
+   * Claims for the worker of `request` from the queue of `namespace`, if there are no more steps than it has room for, and commits: the steps are its
+   * own when this resolves. What was enqueued before in this transaction is in that queue.
+   */
+  claimLast(namespace: string, request: ClaimRequest): Promise<Claim>
 }
 
 export interface DueRetries {

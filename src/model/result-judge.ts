@@ -1,5 +1,6 @@
 // Judges results in the transaction that stores them: what an orchestrator in the same process offers to the worker's store.
 
+import type { Claim, ClaimRequest } from './claim-source.ts'
 import type { WorkerId } from './ids.ts'
 import type { JudgedAnswer } from './orchestration-store.ts'
 import type { FinishedStep } from './step-store.ts'
@@ -16,7 +17,19 @@ export interface ResultJudge {
 /** The worker that shares a process with an orchestrator. */
 export interface Neighbour {
   /** False while it stops, and before it has started: then it would not come for what nobody tells it of. */
-  claims(): boolean
+  readonly claims: boolean
   /** Steps may have been enqueued. */
   wake(): void
+  /** Room to claim in the transaction that enqueues, for at most so many tokens; null: the worker comes for the steps itself. */
+  reserve(tokensMax: number): ReservedClaim | null
+}
+
+/** One of the three ends is told, once the transaction has ended. */
+export interface ReservedClaim {
+  readonly request: ClaimRequest
+  took(claim: Claim): void
+  /** Nobody claimed, or the transaction did not take place. */
+  tookNothing(): void
+  /** Nobody knows whether the transaction took place. */
+  unknown(): void
 }

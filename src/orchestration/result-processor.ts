@@ -1,6 +1,6 @@
 // Consumes the results of steps: judge them, move the tasks on, enqueue what became ready, all in one transaction per batch.
 
-import { isHostError, messageOf } from '../model/host-error.ts'
+import { messageOf } from '../model/host-error.ts'
 import type { StepId, TaskId, WorkerId } from '../model/ids.ts'
 import type {
   JudgedAnswer,
@@ -13,6 +13,7 @@ import type {
 import type { Neighbour } from '../model/result-judge.ts'
 import type { FinishedStep } from '../model/step-store.ts'
 import { type BackoffSettings, backoffDefaults } from './backoff.ts'
+import { ClaimBehind } from './claim-behind.ts'
 import { Expander } from './expansion.ts'
 import { failedMove, judge } from './judgement.ts'
 import { LargeTasks } from './large-tasks.ts'
@@ -95,51 +96,55 @@ export class ResultProcessor {
    * store's transaction does.
    */
   async complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]> {
+    const behind = new ClaimBehind(this.#neighbour)
+    let done: { readonly answers: readonly JudgedAnswer[]; readonly begun: Begun }
     try {
-      return await this.#complete(workerId, finished)
+      done = await this.#complete(workerId, finished, behind)
     } catch (error) {
-      // If it took place, steps were enqueued of which nobody told the worker.
-      if (isHostError(error, 'DATABASE_ANSWER_LOST')) this.#neighbour?.wake()
+      behind.failed(error)
       throw error
     }
+    const { answers, begun } = done
+    behind.committed(begun.enqueued)
+    this.#tellOfWaits(begun)
+    // What an earlier try stored may have been told to nobody.
+    if (answers.some(({ status }) => status === 'already')) this.#neighbour?.wake()
+    return answers
   }
 
-  async #complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly JudgedAnswer[]> {
+  #complete(workerId: WorkerId, finished: readonly FinishedStep[], behind: ClaimBehind) {
     const plainIn = finished.map(({ step, result }) =>
       result.success ? this.#expander.plainIn(step.namedTaskId, step.templateStep) : null,
     )
     const done = byTask(finished)
-    const { answers, begun } = await this.#store.transaction(async (transaction) => {
+    return this.#store.transaction(async (transaction) => {
       const [answers, moves] = await Promise.all([
         transaction.completeSteps(workerId, finished, plainIn),
         // Behind the results, and in vain when one of them has to be looked at.
         plainIn.includes(null) ? null : this.#largeTasks.moves(transaction, [...done.keys()], done),
       ])
-      const woken = this.#neighbour?.claims() === true ? workerId : null
-      return { answers, begun: await this.#judgeStored(transaction, { finished, answers, moves, woken }) }
+      const woken = this.#neighbour?.claims === true ? workerId : null
+      const end = (due: readonly TaskMove[]) => behind.finish(transaction, due, woken)
+      return { answers, begun: await this.#judgeStored(transaction, { finished, answers, moves, end }) }
     })
-    this.#tellOfWaits(begun)
-    // What an earlier try stored may have been told to nobody.
-    if (begun.enqueued > 0 || answers.some(({ status }) => status === 'already')) this.#neighbour?.wake()
-    return answers
   }
 
   async #judgeStored(
     transaction: OrchestrationTransaction,
-    { finished, answers, moves, woken }: StoredResults,
+    { finished, answers, moves, end }: StoredResults,
   ): Promise<Begun> {
     const stored = answers.filter(({ status }) => status === 'stored')
     const taskOf = new Map(finished.map(({ step }) => [step.stepId, step.taskId]))
     const taskIds = new Set(stored.flatMap(({ stepId }) => taskOf.get(stepId) ?? []))
     if (moves !== null && stored.every(({ completes }) => completes)) {
       const due = moves.filter(({ taskId }) => taskIds.has(taskId))
-      return { waitMs: null, enqueued: await finish(transaction, due, woken) }
+      return { waitMs: null, enqueued: await end(due) }
     }
     const open = stored.filter(({ completes }) => !completes).map(({ stepId }) => stepId)
     const completed = new Set(stored.filter(({ completes }) => completes).map(({ stepId }) => stepId))
     const done = byTask(finished.filter(({ step }) => completed.has(step.stepId)))
     const outcomes = open.length === 0 ? [] : await transaction.outcomes(open)
-    return this.#judge(transaction, outcomes, [...taskIds], { done, woken })
+    return this.#judge(transaction, outcomes, [...taskIds], { done, end })
   }
 
   /** One message spoils a batch only once: each is tried alone, and the one that still fails is set aside. */
@@ -175,7 +180,7 @@ export class ResultProcessor {
     if (taskIds.length === 0) return nothing
     // One behind the other: each statement sees what was committed before it began.
     const [, outcomes] = await Promise.all([transaction.lockTasks(taskIds), transaction.outcomes(stepIds)])
-    return this.#judge(transaction, outcomes, taskIds, { done: new Map(), woken: null })
+    return this.#judge(transaction, outcomes, taskIds, { done: new Map(), end: moveLast(transaction) })
   }
 
   #tellOfWaits({ waitMs }: Begun): void {
@@ -187,7 +192,7 @@ export class ResultProcessor {
     transaction: OrchestrationTransaction,
     outcomes: readonly StepOutcome[],
     taskIds: readonly TaskId[],
-    { done, woken }: { readonly done: ReadonlyMap<TaskId, readonly StepId[]>; readonly woken: WorkerId | null },
+    { done, end }: { readonly done: ReadonlyMap<TaskId, readonly StepId[]>; readonly end: LastMoves },
   ): Promise<Begun> {
     if (taskIds.length === 0) return nothing
     const judged = outcomes.map((outcome) => judge(outcome, this.#backoff, Math.random))
@@ -208,7 +213,7 @@ export class ResultProcessor {
       await cancelSiblings(transaction, failed)
     }
     const [due] = await Promise.all([this.#largeTasks.moves(transaction, taskIds, finished), moved])
-    const enqueued = await finish(transaction, due, woken)
+    const enqueued = await end(due)
     const waits = moves.map((move) => move.backoffMs).filter((waitMs) => waitMs !== null)
     const waitMs = waits.length === 0 ? null : waits.reduce((shortest, one) => Math.min(shortest, one))
     return { enqueued, waitMs }
@@ -220,15 +225,14 @@ interface StoredResults {
   readonly finished: readonly FinishedStep[]
   readonly answers: readonly JudgedAnswer[]
   readonly moves: readonly TaskMove[] | null
-  readonly woken: WorkerId | null
+  readonly end: LastMoves
 }
 
-async function finish(
-  transaction: OrchestrationTransaction,
-  moves: readonly TaskMove[],
-  woken: WorkerId | null,
-): Promise<number> {
-  return moves.length === 0 ? 0 : transaction.moveTasks(moves, { last: true, woken })
+/** Moves tasks and commits; resolves with the number of steps enqueued. */
+type LastMoves = (moves: readonly TaskMove[]) => Promise<number>
+
+function moveLast(transaction: OrchestrationTransaction): LastMoves {
+  return async (moves) => (moves.length === 0 ? 0 : transaction.moveTasks(moves, { last: true }))
 }
 
 /** The completed steps of those tasks in which nothing else happened but waits for retries. */

@@ -1,11 +1,12 @@
 // Results that are judged in the transaction that stores them: the same rows as by message, and nobody waits for a task that is held.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RunnableStep } from '../../src/model/claim-source.ts'
+import type { Claim, ClaimRequest, RunnableStep } from '../../src/model/claim-source.ts'
 import { HostError } from '../../src/model/host-error.ts'
 import type { ClaimId, NamedTaskId, WorkerId } from '../../src/model/ids.ts'
 import { emptyObject, type JsonText } from '../../src/model/json-text.ts'
-import type { ResultJudge } from '../../src/model/result-judge.ts'
+import type { OrchestrationStore } from '../../src/model/orchestration-store.ts'
+import type { ReservedClaim, ResultJudge } from '../../src/model/result-judge.ts'
 import type { FinishedStep } from '../../src/model/step-store.ts'
 import { settledTaskStates } from '../../src/model/task-state.ts'
 import { readyChannel } from '../../src/model/wake-ups.ts'
@@ -21,6 +22,7 @@ const leaseMs = 60_000
 const line = { a: {}, b: { after: ['a'] }, c: { after: ['b'] } }
 const templates = [
   sketch('line', line),
+  sketch('fan', { a: {}, b: { after: ['a'] }, c: { after: ['a'] } }),
   sketch('changing', { a: {}, left: { after: ['a'] }, end: { type: 'deferred_convergence', after: ['left'] } }),
   sketch('mixed', { good: {}, flaky: {}, broken: { retry: { retryable: false } } }),
 ]
@@ -61,12 +63,12 @@ class Way {
   }
 
   async claim(): Promise<readonly FinishedStep['step'][]> {
-    const runnable = this.#runnable
-    const claimId = randomUUID() as string as ClaimId
-    const { steps } = await this.#source.claim({
-      ...{ workerId: this.workerId, claimId, free: 50, prefetch: 0, runnable, lanes: null },
-    })
-    return steps
+    return (await this.#source.claim(this.claimRequest())).steps
+  }
+
+  claimRequest(): ClaimRequest {
+    const [runnable, claimId] = [this.#runnable, randomUUID() as string as ClaimId]
+    return { workerId: this.workerId, claimId, free: 50, prefetch: 0, runnable, lanes: null }
   }
 
   complete(steps: readonly FinishedStep['step'][], answer: Answer = () => ({ success: true })) {
@@ -86,6 +88,38 @@ function finished(step: FinishedStep['step'], answer: ReturnType<Answer>): Finis
         ...{ retryAfterS: null, context: emptyObject, backtrace: [] },
       }
   return { step, result, runtime: 'ruby', request: null }
+}
+
+/** A worker and an orchestrator that claim together, and what became of the room that the worker reserved. */
+async function openBeside(given: { free?: number; transaction?: OrchestrationStore['transaction'] } = {}) {
+  const [taken, ends]: [Claim[], string[]] = [[], []]
+  const seen = { taken, ends, woken: 0 }
+  const reserve = (tokensMax: number): ReservedClaim => ({
+    request: { ...way.claimRequest(), free: Math.min(given.free ?? 10, tokensMax) },
+    took: (claim) => {
+      taken.push(claim)
+      ends.push('took')
+    },
+    tookNothing: () => ends.push('tookNothing'),
+    unknown: () => ends.push('unknown'),
+  })
+  const neighbour = { claims: true, wake: () => (seen.woken += 1), reserve }
+  const results = new ResultProcessor({
+    store: { ...bench.store, transaction: given.transaction ?? ((work) => bench.store.transaction(work)) },
+    neighbour,
+  })
+  const way = await openWay({ completeJudged: (workerId, finished) => results.complete(workerId, finished) })
+  return Object.assign(seen, { way, orchestrator })
+}
+
+async function stateOf(taskId: string, name: string): Promise<unknown> {
+  const rows = await bench.rows(
+    `SELECT w.to_state FROM tasker.workflow_steps s JOIN tasker.named_steps n USING (named_step_uuid)
+       JOIN tasker.workflow_step_transitions w USING (workflow_step_uuid) WHERE s.task_uuid = $1 AND n.name = $2 AND w.most_recent`,
+    taskId,
+    name,
+  )
+  return rows[0]?.['to_state']
 }
 
 async function openWay(judge: ResultJudge | null): Promise<Way> {
@@ -198,8 +232,8 @@ describe('the worker that shares the process', () => {
   it('is woken directly, and others by a notification', async () => {
     const ear = await listenTo(bench.url, [readyChannel(namespace)])
     try {
-      let [woken, claims] = [0, true]
-      const neighbour = { claims: () => claims, wake: () => (woken += 1) }
+      let woken = 0
+      const neighbour = { claims: true, wake: () => (woken += 1), reserve: () => null }
       const own = bench.orchestrator({ neighbour })
       await own.start()
       await bench.rows('DELETE FROM stephost.workers')
@@ -218,7 +252,7 @@ describe('the worker that shares the process', () => {
       expect([woken, (await ear.heard()).length]).toEqual([4, 3])
       await other.store.leave(other.workerId, { unknownClaims: false })
 
-      claims = false
+      neighbour.claims = false
       ear.forget()
       await run(way, 'line')
       expect((await ear.heard()).length).toBe(3)
@@ -231,11 +265,57 @@ describe('the worker that shares the process', () => {
     let woken = 0
     const results = new ResultProcessor({
       store: { ...bench.store, transaction: () => Promise.reject(new HostError('DATABASE_ANSWER_LOST', 'lost')) },
-      neighbour: { claims: () => true, wake: () => (woken += 1) },
+      neighbour: { claims: true, wake: () => (woken += 1), reserve: () => null },
     })
     const way = await openWay(null)
     await expect(results.complete(way.workerId, [])).rejects.toMatchObject({ code: 'DATABASE_ANSWER_LOST' })
     expect(woken).toBe(1)
+  })
+
+  it('gets the next steps with the answer, claimed in the transaction that enqueued them', async () => {
+    const beside = await openBeside()
+    const { taskId } = await beside.orchestrator.createTask(request('line'))
+    const [first] = (await beside.way.claim()).filter((step) => step.taskId === taskId)
+    await beside.way.complete(first === undefined ? [] : [first])
+    const next = beside.taken.flatMap(({ steps }) => steps)
+    expect(next.map((step) => [step.taskId, step.templateStep, step.attempts])).toEqual([[taskId, 'b', 0]])
+    expect(beside.woken).toBe(0)
+    expect(await stateOf(taskId, 'b')).toBe('in_progress')
+    expect(await bench.rows('SELECT FROM pgmq.q_worker_orders_queue')).toEqual([])
+    expect(next[0]?.documents?.dependencyResults).toContain('"ok"')
+
+    await beside.way.complete(next)
+    expect(beside.taken.flatMap(({ steps }) => steps).map((step) => step.templateStep)).toEqual(['b', 'c'])
+    await beside.way.complete(beside.taken.flatMap(({ steps }) => steps).slice(1))
+    expect(await bench.orchestrator().progress(taskId)).toMatchObject({ state: 'complete' })
+    expect(beside.ends).toEqual(['took', 'took'])
+  })
+
+  it('leaves to its own claims what it has no room for', async () => {
+    const beside = await openBeside({ free: 1 })
+    const { taskId } = await beside.orchestrator.createTask(request('fan'))
+    const first = (await beside.way.claim()).filter((step) => step.taskId === taskId)
+    await beside.way.complete(first)
+    expect([beside.taken.flatMap(({ steps }) => steps), beside.taken[0]?.more, beside.woken]).toEqual([[], true, 1])
+    expect(await beside.way.claim()).toHaveLength(2)
+  })
+
+  it('closes its room when nothing came of the transaction', async () => {
+    for (const [code, end] of [
+      ['DATABASE_ANSWER_LOST', 'unknown'],
+      ['DATABASE_FAULT', 'tookNothing'],
+    ] as const) {
+      const beside = await openBeside({
+        transaction: async (work) => {
+          await bench.store.transaction(work).catch(() => {})
+          throw new HostError(code, 'it broke')
+        },
+      })
+      const { taskId } = await beside.orchestrator.createTask(request('line'))
+      const steps = (await beside.way.claim()).filter((step) => step.taskId === taskId)
+      await beside.way.complete(steps).catch(() => {})
+      expect(beside.ends).toEqual([end])
+    }
   })
 })
 

@@ -1,12 +1,12 @@
 // Claims steps from one pgmq queue: looks at a window of messages and decides each of them, in one statement or in two.
 
-import type { ClaimRequest } from '../../model/claim-source.ts'
+import type { Claim, ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
 import { requestAfter } from '../../model/lanes-after.ts'
 import { type ClaimedStep, deathsUntilAlone } from '../../model/step-request.ts'
 import { QueueHabits } from '../queue-habits.ts'
-import type { Queryable } from '../statement.ts'
+import type { OpenTransaction, Queryable } from '../statement.ts'
 import { laneRows } from './choose-in-lanes.ts'
 import { claimInLanesStatement, claimStatement, type OnClaim } from './claim-statement.ts'
 import { countRecoveries } from './count-recoveries.ts'
@@ -111,6 +111,27 @@ export async function claimFromPgmq(
   const { malformed, gone, stale } = full.setAside
   habits.noteMixed(options.namespace, full.foreign + malformed + gone + stale > 0)
   return { ...full, steps: [...first, ...full.steps] }
+}
+
+/**
+ * Claims few steps as the last statement of a transaction, which commits with it. `database`: for what is asked after the commit. What else the queue
+ * holds is left to a claim of its own.
+ */
+export async function claimLast(
+  transaction: OpenTransaction,
+  database: Queryable,
+  request: ClaimRequest,
+  { namespace, onClaim, habits }: { namespace: string; onClaim: OnClaim; habits: QueueHabits },
+): Promise<Claim> {
+  let isOpen = true
+  const query: Queryable['query'] = (statement) => {
+    if (!isOpen) return database.query(statement)
+    isOpen = false
+    return transaction.finish(statement)
+  }
+  const options = { namespace, onClaim, foreignRetryMs: 0, foreignGraceMs: 0 }
+  const { claimed, others } = await leanClaim({ query }, request, options, { behind: null, window: 5 }, habits)
+  return { ...claimed, more: others > 0 || claimed.windowFull }
 }
 
 async function leanClaim(

@@ -8,7 +8,10 @@ import type {
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
+import { QueueHabits } from '../../queue-habits.ts'
 import type { OpenTransaction, Queryable } from '../../statement.ts'
+import { claimLast } from '../claim-from-pgmq.ts'
+import type { OnClaim } from '../claim-statement.ts'
 import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
@@ -37,15 +40,26 @@ export interface StoreOptions {
   /** The database that holds them, where a worker registers its templates in split mode. */
   readonly queues?: Queryable
   readonly history?: TransitionHistory
+  /** For claims behind results, as the worker of this process has it. */
+  readonly onClaim?: OnClaim
+}
+
+interface TransactionOptions extends MoveOptions {
+  readonly database: Database
+  readonly onClaim: OnClaim
+  readonly habits: QueueHabits
 }
 
 /** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
 export function orchestrationStore(
   database: Database,
-  { queues = database, history = 'full' }: StoreOptions = {},
+  { queues = database, history = 'full', onClaim = 'archive' }: StoreOptions = {},
 ): OrchestrationStore {
   const orchestratorId = randomUUID()
-  const options = { orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() }
+  const options = {
+    ...{ orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() },
+    ...{ database, onClaim, habits: new QueueHabits() },
+  }
   const writer = new TaskWriter(database, options)
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
@@ -76,7 +90,7 @@ export function orchestrationStore(
   }
 }
 
-function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): OrchestrationTransaction {
+function orchestrationTransaction(q: OpenTransaction, options: TransactionOptions): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
     completeSteps: (workerId, finished, plainIn) => completeSteps(q, finished, { workerId, how: 'judged', plainIn }),
@@ -99,5 +113,6 @@ function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): Orc
     operateStep: (operation) => operateStep(q, operation),
     moveTasks: (moves, { last, woken = null } = { last: false }) =>
       moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options, woken),
+    claimLast: (namespace, request) => claimLast(q, options.database, request, { ...options, namespace }),
   }
 }

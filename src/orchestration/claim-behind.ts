@@ -1,0 +1,73 @@
+// The claim behind results: what a transaction enqueues is claimed in it by the worker of this process, without a commit and a wake-up of its own.
+
+import type { Claim, ClaimRequest } from '../model/claim-source.ts'
+import { isHostError } from '../model/host-error.ts'
+import type { WorkerId } from '../model/ids.ts'
+import type { OrchestrationTransaction, TaskMove } from '../model/orchestration-store.ts'
+import type { Neighbour, ReservedClaim } from '../model/result-judge.ts'
+
+/** More steps are worth a claim of their own, in which they are put in order. */
+const stepsMax = 4
+
+/** Of one transaction, which may run more than once. */
+export class ClaimBehind {
+  readonly #neighbour: Neighbour | null
+  #reserved: ReservedClaim | null = null
+  #claim: Claim | null = null
+
+  constructor(neighbour: Neighbour | null) {
+    this.#neighbour = neighbour
+  }
+
+  /** The last part of the transaction: moves the tasks, claims what they enqueue, commits. Resolves with the number of steps enqueued. */
+  async finish(
+    transaction: OrchestrationTransaction,
+    moves: readonly TaskMove[],
+    woken: WorkerId | null,
+  ): Promise<number> {
+    this.#claim = null
+    if (moves.length === 0) return 0
+    const place = placeOf(moves)
+    const request = place === null ? null : this.#requestFor(place.steps)
+    if (place === null || request === null) return transaction.moveTasks(moves, { last: true, woken })
+    // Sent together, in this order.
+    const [enqueued, claim] = await Promise.all([
+      transaction.moveTasks(moves, { last: false, woken }),
+      transaction.claimLast(place.namespace, request),
+    ])
+    this.#claim = claim
+    return enqueued
+  }
+
+  /** Steps that nobody has claimed yet are left to the worker's own claims. */
+  committed(enqueued: number): void {
+    const claimed = this.#claim?.steps.length ?? 0
+    if (this.#claim === null) this.#reserved?.tookNothing()
+    else this.#reserved?.took(this.#claim)
+    if (enqueued > claimed) this.#neighbour?.wake()
+  }
+
+  failed(error: unknown): void {
+    if (!isHostError(error, 'DATABASE_ANSWER_LOST')) {
+      this.#reserved?.tookNothing()
+      return
+    }
+    this.#reserved?.unknown()
+    // If it took place, steps may have been enqueued of which nobody told the worker.
+    this.#neighbour?.wake()
+  }
+
+  #requestFor(steps: number): ClaimRequest | null {
+    this.#reserved ??= this.#neighbour?.reserve(steps) ?? null
+    return this.#reserved?.request ?? null
+  }
+}
+
+/** Where all of these moves enqueue, when it is one queue, and few steps. */
+function placeOf(moves: readonly TaskMove[]): { readonly namespace: string; readonly steps: number } | null {
+  const enqueues = moves.flatMap(({ enqueue }) => enqueue ?? [])
+  const [first] = enqueues
+  if (first === undefined || enqueues.some(({ namespace }) => namespace !== first.namespace)) return null
+  const steps = enqueues.reduce((sum, enqueue) => sum + enqueue.steps.length, 0)
+  return steps <= stepsMax ? { namespace: first.namespace, steps } : null
+}
