@@ -283,6 +283,13 @@ export interface OrchestrationTransaction {
   claimLast(namespace: string, request: ClaimRequest): Promise<Claim>
 }
 
+export interface CreatedTasks {
+  /** One for each task, in their order. */
+  readonly answers: readonly NewTaskAnswer[]
+  /** null: nobody claimed. */
+  readonly claim: Claim | null
+}
+
 export interface DueRetries {
   readonly steps: readonly { readonly stepId: StepId; readonly taskId: TaskId }[]
   /** Until the next retry that is not due yet; null when none waits. */
@@ -297,8 +304,11 @@ export interface OrchestrationStore {
   template(key: TemplateSelection): Promise<(StoredTemplate & TemplateRevision) | null>
   /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
   templateKeys(namespace: string): Promise<readonly string[]>
-  /** All of one namespace, in one transaction; one answer for each, in their order. Rejects when none was made. */
-  createTasks(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]>
+  /**
+   * All of one namespace, in one transaction. `behind`: a claim from their queue in the same transaction, where that needs no second try. Rejects when
+   * none was made.
+   */
+  createTasks(tasks: readonly NewTask[], behind: ClaimRequest | null): Promise<CreatedTasks>
   /** `work` may run more than once and has no effects outside the transaction. */
   transaction<T>(work: (transaction: OrchestrationTransaction) => Promise<T>): Promise<T>
   /** Archives one result message and keeps its reason in `stephost.rejected_messages`. */

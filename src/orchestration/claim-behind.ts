@@ -1,10 +1,17 @@
-// The claim behind results: what a transaction enqueues is claimed in it by the worker of this process, without a commit and a wake-up of its own.
+// The claim behind results and new tasks: what a transaction enqueues is claimed in it by the worker of this process, without a commit and a wake-up of its own.
 
 import type { Claim, ClaimRequest } from '../model/claim-source.ts'
 import { isHostError } from '../model/host-error.ts'
 import type { WorkerId } from '../model/ids.ts'
-import type { OrchestrationTransaction, TaskMove } from '../model/orchestration-store.ts'
+import type {
+  NewTask,
+  NewTaskAnswer,
+  OrchestrationStore,
+  OrchestrationTransaction,
+  TaskMove,
+} from '../model/orchestration-store.ts'
 import type { Neighbour, ReservedClaim } from '../model/result-judge.ts'
+import { firstSteps } from './initial-steps.ts'
 
 /** More steps are worth a claim of their own, in which they are put in order. */
 const stepsMax = 4
@@ -39,6 +46,25 @@ export class ClaimBehind {
     return enqueued
   }
 
+  /** Makes tasks, and claims their first steps where they are few. */
+  async create(
+    store: Pick<OrchestrationStore, 'createTasks'>,
+    tasks: readonly NewTask[],
+  ): Promise<readonly NewTaskAnswer[]> {
+    const steps = tasks.reduce((sum, task) => sum + firstSteps(task), 0)
+    const request = steps <= stepsMax ? this.#requestFor(steps) : null
+    try {
+      const { answers, claim } = await store.createTasks(tasks, request)
+      this.#claim = claim
+      // Without a claim everybody is notified.
+      this.committed(request === null ? 0 : steps)
+      return answers
+    } catch (error) {
+      this.failed(error)
+      throw error
+    }
+  }
+
   /** Steps that nobody has claimed yet are left to the worker's own claims. */
   committed(enqueued: number): void {
     const claimed = this.#claim?.steps.length ?? 0
@@ -58,6 +84,7 @@ export class ClaimBehind {
   }
 
   #requestFor(steps: number): ClaimRequest | null {
+    if (steps === 0) return null
     this.#reserved ??= this.#neighbour?.reserve(steps) ?? null
     return this.#reserved?.request ?? null
   }

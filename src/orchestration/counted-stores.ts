@@ -6,13 +6,8 @@ import {
   type OrchestrationCountSource,
   orchestrationCounts,
 } from '../model/orchestration-counts.ts'
-import type {
-  NewTask,
-  OrchestrationStore,
-  OrchestrationTransaction,
-  StepMove,
-  TaskMove,
-} from '../model/orchestration-store.ts'
+import type { OrchestrationStore, OrchestrationTransaction, StepMove, TaskMove } from '../model/orchestration-store.ts'
+import { firstSteps } from './initial-steps.ts'
 
 export class Counts implements OrchestrationCountSource {
   readonly #counts = new Map<OrchestrationCount, number>()
@@ -34,11 +29,12 @@ export class Counts implements OrchestrationCountSource {
 export function countedStore(store: OrchestrationStore, counts: Counts): OrchestrationStore {
   return {
     ...store,
-    createTasks: async (tasks) => {
-      const answers = await store.createTasks(tasks).catch((error: unknown) => {
+    createTasks: async (tasks, behind) => {
+      const created = await store.createTasks(tasks, behind).catch((error: unknown) => {
         counts.add('tasksRequested', tasks.length)
         throw error
       })
+      const { answers } = created
       // What is outdated is asked for again.
       counts.add('tasksRequested', answers.filter(({ status }) => status !== 'outdated').length)
       for (const [index, task] of tasks.entries()) {
@@ -46,7 +42,7 @@ export function countedStore(store: OrchestrationStore, counts: Counts): Orchest
         counts.add('tasksCreated')
         counts.add('stepsEnqueued', firstSteps(task))
       }
-      return answers
+      return created
     },
     transaction: async (work) => {
       // A transaction may run more than once, and count only when it has committed.
@@ -68,12 +64,6 @@ export function countedStore(store: OrchestrationStore, counts: Counts): Orchest
       counts.add('resultsRejected')
     },
   }
-}
-
-/** A new task enqueues what waits for nothing that was created with it. */
-function firstSteps({ steps }: NewTask): number {
-  const names = new Set(steps.map(({ name }) => name))
-  return steps.filter(({ dependencies }) => !dependencies.some((name) => names.has(name))).length
 }
 
 function countedTransaction(transaction: OrchestrationTransaction, counts: Counts): OrchestrationTransaction {

@@ -2,6 +2,8 @@
 
 import { HostError } from '../model/host-error.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore } from '../model/orchestration-store.ts'
+import type { Neighbour } from '../model/result-judge.ts'
+import { ClaimBehind } from './claim-behind.ts'
 
 interface Waiting {
   readonly task: NewTask
@@ -17,11 +19,14 @@ const transactionsMax = 2
 
 export class TaskCreations {
   readonly #store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>
+  readonly #neighbour: Neighbour | null
   #waiting: Waiting[] = []
   #running = 0
 
-  constructor(store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>) {
+  /** `neighbour`: the worker of this process; null: there is none. */
+  constructor(store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>, neighbour: Neighbour | null) {
     this.#store = store
+    this.#neighbour = neighbour
   }
 
   /** Rejects with what the database says. */
@@ -62,7 +67,8 @@ export class TaskCreations {
   /** Never rejects. Data that a statement cannot take spoils a batch once: then each is tried alone. */
   async #createBatch(batch: readonly Waiting[]): Promise<void> {
     try {
-      const answers = await this.#store.createTasks(batch.map(({ task }) => task))
+      const tasks = batch.map(({ task }) => task)
+      const answers = await new ClaimBehind(this.#neighbour).create(this.#store, tasks)
       batch.forEach(({ answer, fail }, index) => {
         const given = answers[index]
         if (given === undefined) fail(new HostError('DATABASE_FAULT', 'The database gave no answer for a task'))

@@ -109,7 +109,7 @@ async function openBeside(given: { free?: number; transaction?: OrchestrationSto
     neighbour,
   })
   const way = await openWay({ completeJudged: (workerId, finished) => results.complete(workerId, finished) })
-  return Object.assign(seen, { way, orchestrator })
+  return Object.assign(seen, { way, neighbour, orchestrator })
 }
 
 async function stateOf(taskId: string, name: string): Promise<unknown> {
@@ -289,6 +289,20 @@ describe('the worker that shares the process', () => {
     await beside.way.complete(beside.taken.flatMap(({ steps }) => steps).slice(1))
     expect(await bench.orchestrator().progress(taskId)).toMatchObject({ state: 'complete' })
     expect(beside.ends).toEqual(['took', 'took'])
+  })
+
+  it('gets the first steps of a new task with its creation', async () => {
+    const beside = await openBeside()
+    const maker = bench.orchestrator({ neighbour: beside.neighbour })
+    // The first time it does not know yet that there is a queue, and tells everybody.
+    await maker.createTask(request('line'))
+    expect([beside.taken, beside.woken]).toEqual([[], 1])
+    await beside.way.claim()
+    const { taskId } = await maker.createTask(request('fan'))
+    const first = beside.taken.flatMap(({ steps }) => steps)
+    expect(first.map((step) => [step.taskId, step.templateStep])).toEqual([[taskId, 'a']])
+    expect(beside.woken).toBe(1)
+    await beside.way.complete(first)
   })
 
   it('leaves to its own claims what it has no room for', async () => {

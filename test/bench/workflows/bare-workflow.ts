@@ -1,8 +1,11 @@
 // The statements of a workflow and nothing else: create, claim, hydrate, complete and judge, one after the other in a loop.
 import { randomUUID } from 'node:crypto'
 import { loadTemplates } from '../../../src/config/templates/load-templates.ts'
+import type { ClaimRequest } from '../../../src/model/claim-source.ts'
 import type { ClaimId, WorkerId } from '../../../src/model/ids.ts'
 import { emptyObject, type JsonText } from '../../../src/model/json-text.ts'
+import type { ReservedClaim } from '../../../src/model/result-judge.ts'
+import type { ClaimedStep } from '../../../src/model/step-request.ts'
 import type { FinishedStep } from '../../../src/model/step-store.ts'
 import { ResultProcessor } from '../../../src/orchestration/result-processor.ts'
 import { TaskInitializer } from '../../../src/orchestration/task-initializer.ts'
@@ -23,6 +26,8 @@ export class BareWorkflow {
   readonly #initializer: TaskInitializer
   readonly #workerId = randomUUID() as string as WorkerId
   #runnable: { namedTaskId: never; templateStep: string }[] = []
+  /** Claimed behind the results of the last turn. */
+  #claimed: ClaimedStep[] = []
 
   constructor(database: Database) {
     this.#database = database
@@ -32,8 +37,9 @@ export class BareWorkflow {
       ...{ namespaces: ['bench'], onClaim: 'archive' },
       ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
     })
-    this.#processor = new ResultProcessor({ store })
-    this.#initializer = new TaskInitializer({ store, onWarning: () => {} })
+    const neighbour = { claims: true, wake: () => {}, reserve: (tokensMax: number) => this.#reserve(tokensMax) }
+    this.#processor = new ResultProcessor({ store, neighbour })
+    this.#initializer = new TaskInitializer({ store, neighbour, onWarning: () => {} })
   }
 
   async prepare(): Promise<void> {
@@ -56,9 +62,8 @@ export class BareWorkflow {
 
   /** Claims, completes and judges up to so many steps; resolves with their number. */
   async turn(stepsMax: number): Promise<number> {
-    const claimId = randomUUID() as string as ClaimId
-    const request = { workerId: this.#workerId, claimId, free: stepsMax, prefetch: 0, runnable: this.#runnable }
-    const { steps } = await this.#source.claim(request)
+    const behind = this.#claimed.splice(0, stepsMax)
+    const { steps } = behind.length > 0 ? { steps: behind } : await this.#source.claim(this.#request(stepsMax))
     if (steps.length === 0) return 0
     const requests = await this.#store.hydrate(steps)
     const finished = steps
@@ -69,5 +74,17 @@ export class BareWorkflow {
       })
     await this.#processor.complete(this.#workerId, finished)
     return steps.length
+  }
+  #request(free: number): ClaimRequest {
+    const claimId = randomUUID() as string as ClaimId
+    return { workerId: this.#workerId, claimId, free, prefetch: 0, runnable: this.#runnable }
+  }
+
+  #reserve(tokensMax: number): ReservedClaim {
+    return {
+      request: this.#request(tokensMax),
+      took: ({ steps }) => this.#claimed.push(...steps),
+      ...{ tookNothing: () => {}, unknown: () => {} },
+    }
   }
 }

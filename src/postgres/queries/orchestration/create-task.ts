@@ -1,10 +1,13 @@
 // Makes tasks with their steps, edges, transitions and messages, in one statement however many there are of each.
 
+import type { Claim, ClaimRequest } from '../../../model/claim-source.ts'
 import { HostError } from '../../../model/host-error.ts'
+import type { WorkerId } from '../../../model/ids.ts'
 import { toJsonText } from '../../../model/json-text.ts'
-import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
+import type { CreatedTasks, NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
+import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
-import type { Queryable } from '../../statement.ts'
+import type { OpenTransaction, Queryable } from '../../statement.ts'
 import { createStatement } from './create-statement.ts'
 import type { MoveOptions } from './move-tasks.ts'
 import { insertNamedSteps } from './named-steps.ts'
@@ -16,6 +19,13 @@ type AnswerRow = (CreatedRow | { readonly task_uuid: null }) & {
   readonly current: boolean
   readonly names_known: boolean
 }
+
+interface Written {
+  readonly rows: readonly AnswerRow[]
+  readonly claim: Claim | null
+}
+
+export type ClaimLast = (transaction: OpenTransaction, namespace: string, request: ClaimRequest) => Promise<Claim>
 
 /** The tasks of one revision of a template, which have the same steps; places count from 1. */
 interface Kind {
@@ -38,53 +48,81 @@ const warningCharsMax = 2_000
 const undefinedTable = '42P01'
 
 export class TaskWriter {
-  readonly #database: Queryable
+  readonly #database: Database
   readonly #options: MoveOptions
+  readonly #claimLast: ClaimLast
   readonly #prepared = new Map<string, string>()
 
-  constructor(database: Queryable, options: MoveOptions) {
+  constructor(database: Database, options: MoveOptions, claimLast: ClaimLast) {
     this.#database = database
     this.#options = options
+    this.#claimLast = claimLast
   }
 
   /**
    * All of one namespace. The answers are in the order of the tasks. The identity is SHA-256 over template and the caller's key, or without
-   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter.
+   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter. `behind`: a claim behind
+   * them, in a namespace where tasks were made before.
    */
-  async create(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]> {
+  async create(tasks: readonly NewTask[], behind: ClaimRequest | null): Promise<CreatedTasks> {
     const [first] = tasks
-    if (first === undefined) return []
+    if (first === undefined) return { answers: [], claim: null }
     const batch = { namespace: first.template.namespace, tasks, kinds: kindsOf(tasks) }
-    const rows = await this.#written(batch)
+    const claims = behind !== null && this.#prepared.has(batch.namespace)
+    const { rows, claim } = claims ? await this.#writtenAndClaimed(batch, behind) : await this.#written(batch)
+    return { claim, answers: await this.#answers(rows, batch) }
+  }
+
+  async #answers(rows: readonly AnswerRow[], batch: Batch): Promise<readonly NewTaskAnswer[]> {
     if (rows.every((row) => row.names_known)) return answersOf(rows, batch)
     await insertNamedSteps(
       this.#database,
-      tasks.flatMap((task) => task.steps.map((step) => step.name)),
+      batch.tasks.flatMap((task) => task.steps.map((step) => step.name)),
     )
-    const again = await this.#written(batch)
+    const { rows: again } = await this.#written(batch)
     if (again.every((row) => row.names_known)) return answersOf(again, batch)
     throw new HostError('DATABASE_FAULT', 'The names of steps vanish while tasks are made of them')
   }
 
   /** A queue that is missing is made: the template is there, and may be of a worker that made none. */
-  async #written(batch: Batch): Promise<readonly AnswerRow[]> {
+  async #written(batch: Batch): Promise<Written> {
     try {
-      return await this.#run(batch)
+      return { rows: await this.#run(this.#database, batch), claim: null }
     } catch (error) {
       if (sqlStateOf(error) !== undefinedTable) throw error
       await createQueues(this.#database, [batch.namespace])
-      return this.#run(batch)
+      return { rows: await this.#run(this.#database, batch), claim: null }
     }
   }
 
-  async #run({ namespace, tasks, kinds }: Batch): Promise<readonly AnswerRow[]> {
+  async #writtenAndClaimed(batch: Batch, request: ClaimRequest): Promise<Written> {
+    try {
+      return await this.#database.transaction(async (q) => {
+        // Sent together, in this order.
+        const [rows, claim] = await Promise.all([
+          this.#run(q, batch, request.workerId),
+          this.#claimLast(q, batch.namespace, request),
+        ])
+        return { rows, claim }
+      })
+    } catch (error) {
+      if (sqlStateOf(error) !== undefinedTable) throw error
+      return this.#written(batch)
+    }
+  }
+
+  async #run(
+    database: Queryable,
+    { namespace, tasks, kinds }: Batch,
+    woken: WorkerId | null = null,
+  ): Promise<AnswerRow[]> {
     const { history, orchestratorId } = this.#options
     const text = this.#prepared.get(namespace) ?? createStatement(namespace, history)
     if (this.#prepared.size < preparedNamespacesMax) this.#prepared.set(namespace, text)
-    return this.#database.query<AnswerRow>({
+    return database.query<AnswerRow>({
       ...(this.#prepared.has(namespace) ? { name: `create-tasks:${history}:${namespace}` } : {}),
       text,
-      values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId],
+      values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId, woken],
     })
   }
 }

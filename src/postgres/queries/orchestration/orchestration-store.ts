@@ -15,7 +15,7 @@ import type { OnClaim } from '../claim-statement.ts'
 import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
-import { TaskWriter } from './create-task.ts'
+import { type ClaimLast, TaskWriter } from './create-task.ts'
 import { changeDlqEntry } from './dead-letters.ts'
 import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
@@ -44,12 +44,6 @@ export interface StoreOptions {
   readonly onClaim?: OnClaim
 }
 
-interface TransactionOptions extends MoveOptions {
-  readonly database: Database
-  readonly onClaim: OnClaim
-  readonly habits: QueueHabits
-}
-
 /** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
 export function orchestrationStore(
   database: Database,
@@ -58,9 +52,10 @@ export function orchestrationStore(
   const orchestratorId = randomUUID()
   const options = {
     ...{ orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() },
-    ...{ database, onClaim, habits: new QueueHabits() },
   }
-  const writer = new TaskWriter(database, options)
+  const habits = new QueueHabits()
+  const claims: ClaimLast = (q, namespace, request) => claimLast(q, database, request, { namespace, onClaim, habits })
+  const writer = new TaskWriter(database, options, claims)
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
@@ -71,8 +66,8 @@ export function orchestrationStore(
       return loaded?.template ?? null
     },
     templateKeys: (namespace) => templateKeys(database, namespace),
-    createTasks: (tasks) => writer.create(tasks),
-    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
+    createTasks: (tasks, behind) => writer.create(tasks, behind),
+    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options, claims))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
     dueRetries: (options) => dueRetries(database, options),
@@ -90,7 +85,11 @@ export function orchestrationStore(
   }
 }
 
-function orchestrationTransaction(q: OpenTransaction, options: TransactionOptions): OrchestrationTransaction {
+function orchestrationTransaction(
+  q: OpenTransaction,
+  options: MoveOptions,
+  claims: ClaimLast,
+): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
     completeSteps: (workerId, finished, plainIn) => completeSteps(q, finished, { workerId, how: 'judged', plainIn }),
@@ -113,6 +112,6 @@ function orchestrationTransaction(q: OpenTransaction, options: TransactionOption
     operateStep: (operation) => operateStep(q, operation),
     moveTasks: (moves, { last, woken = null } = { last: false }) =>
       moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options, woken),
-    claimLast: (namespace, request) => claimLast(q, options.database, request, { ...options, namespace }),
+    claimLast: (namespace, request) => claims(q, namespace, request),
   }
 }
