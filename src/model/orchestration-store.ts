@@ -277,8 +277,8 @@ export interface OrchestrationTransaction {
     options?: { readonly last: boolean; readonly woken?: WorkerId | null },
   ): Promise<number>
   /**
-   * Claims for the worker of `request` from the queue of `namespace`, if there are no more steps than it has room for, and commits: the steps are its
-   * own when this resolves. What was enqueued before in this transaction is in that queue.
+   * Claims for the worker of `request` from the queue of `namespace`, in which is what this transaction has enqueued, and commits: the steps are the
+   * worker's own when this resolves.
    */
   claimLast(namespace: string, request: ClaimRequest): Promise<Claim>
 }

@@ -114,8 +114,8 @@ export async function claimFromPgmq(
 }
 
 /**
- * Claims few steps as the last statement of a transaction, which commits with it. `database`: for what is asked after the commit. What else the queue
- * holds is left to a claim of its own.
+ * The same as the last statement of a transaction, which commits with it. `database`: for what is asked after the commit. What is no step to claim is left
+ * to the next claim.
  */
 export async function claimLast(
   transaction: OpenTransaction,
@@ -130,7 +130,8 @@ export async function claimLast(
     return transaction.finish(statement)
   }
   const options = { namespace, onClaim, foreignRetryMs: 0, foreignGraceMs: 0 }
-  const { claimed, others } = await leanClaim({ query }, request, options, { behind: null, window: 5 }, habits)
+  const look = { behind: null, window: windowOf(request) }
+  const { claimed, others } = await leanClaim({ query }, request, options, look, habits)
   return { ...claimed, more: others > 0 || claimed.windowFull }
 }
 
