@@ -250,3 +250,56 @@ describe('StepConsumer', () => {
     expect(held.size).toBe(0)
   })
 })
+
+describe('a claim in somebody else’s transaction', () => {
+  const claimOf = (...names: string[]): Claim => ({
+    ...{ steps: names.map((name) => claimedStep(name)), more: false, leftBehind: false, foreign: 0 },
+    setAside: { malformed: 0, gone: 0, stale: 0 },
+  })
+
+  it('takes its room from the claims of the loop, and its steps begin as theirs', async () => {
+    const { consumer, requests, names, held, enqueue } = setUp({ permits: 3 })
+    consumer.start()
+    await eventually('the queues were looked at', () => requests.length === 1)
+    const reserved = consumer.reserve(2)
+    expect(reserved?.request).toMatchObject({ free: 2, prefetch: 0, lanes: null })
+    expect(consumer.reserve(1)).toBeNull()
+    enqueue('loop')
+    await eventually('the loop claimed', () => requests.length === 2)
+    expect(requests[1]?.free).toBe(1)
+    reserved?.took(claimOf('a', 'b'))
+    await eventually('all run', () => names().length === 3)
+    expect(held.size).toBe(3)
+  })
+
+  it('is refused without room, and while the loop is about to claim', async () => {
+    const idle = setUp({ permits: 1 })
+    expect(idle.consumer.reserve(1)).toBeNull()
+    idle.consumer.start()
+    await eventually('the queues were looked at', () => idle.requests.length === 1)
+    idle.consumer.wake()
+    expect(idle.consumer.reserve(1)).toBeNull()
+    await eventually('the loop claimed', () => idle.requests.length === 2)
+    idle.seen.room = false
+    expect(idle.consumer.reserve(1)).toBeNull()
+  })
+
+  it('gives its room back when it took nothing, and tells that steps may be ours when nobody knows', async () => {
+    const { consumer, requests, seen, held } = setUp({ permits: 1 })
+    consumer.start()
+    await eventually('the queues were looked at', () => requests.length === 1)
+    consumer.reserve(1)?.tookNothing()
+    consumer.reserve(1)?.unknown()
+    expect([seen.unknown, held.isClaiming, consumer.reserve(1)?.request.free]).toEqual([1, false, 1])
+  })
+
+  it('hands its steps to the end of the worker when that came first', async () => {
+    const { consumer, requests, names } = setUp({ permits: 1 })
+    consumer.start()
+    await eventually('the queues were looked at', () => requests.length === 1)
+    const reserved = consumer.reserve(1)
+    const stopped = consumer.stop()
+    reserved?.took(claimOf('late'))
+    expect((await stopped).length + names().length).toBe(1)
+  })
+})

@@ -3,7 +3,7 @@
 import type { Worker } from '../../../src/dispatch/worker.ts'
 import { messageOf } from '../../../src/model/host-error.ts'
 import type { TransitionHistory } from '../../../src/model/orchestration-store.ts'
-import type { ResultJudge } from '../../../src/model/result-judge.ts'
+import type { Neighbour, ResultJudge } from '../../../src/model/result-judge.ts'
 import type { RuntimeAdapter } from '../../../src/model/runtime-adapter.ts'
 import type { WakeUps } from '../../../src/model/wake-ups.ts'
 import { backoffDefaults } from '../../../src/orchestration/backoff.ts'
@@ -103,8 +103,17 @@ export class Crew {
   #beginWorker(which: number): void {
     const mortal = this.#mortal(() => this.#beginWorker(which))
     const { wakeUps } = this.#options
+    let started: Worker | null = null
+    const neighbour: Neighbour = {
+      get claims() {
+        return started?.neighbour.claims ?? false
+      },
+      wake: () => started?.neighbour.wake(),
+      reserve: (tokensMax) => started?.neighbour.reserve(tokensMax) ?? null,
+    }
+    const judge = which % 2 === 0 ? this.#judge(mortal, neighbour) : null
     const worker = startWorker({ database: mortal }, this.#options.adapter(), {
-      store: new PostgresStepStore(mortal, { leaseMs, judge: which % 2 === 0 ? this.#judge(mortal) : null }),
+      store: new PostgresStepStore(mortal, { leaseMs, judge }),
       ...{ leaseMs, heartbeatMs: 60, foreignRetryMs: 200, wakeUps, mode: wakeUps === null ? 'PollingOnly' : 'Hybrid' },
       ...{
         pollIntervalMs: 20,
@@ -114,13 +123,19 @@ export class Crew {
         shutdownMaxMs: 2_000,
       },
     })
-    this.#workers[which] = begun(mortal, worker)
+    this.#workers[which] = begun(
+      mortal,
+      worker.then((one) => {
+        started = one
+        return one
+      }),
+    )
   }
 
   /** Every second worker shares its process, and its death, with an orchestrator. */
-  #judge(mortal: MortalDatabase): ResultJudge {
+  #judge(mortal: MortalDatabase, neighbour: Neighbour): ResultJudge {
     const results = new ResultProcessor({
-      store: orchestrationStore(mortal, { history: this.#options.history }),
+      ...{ store: orchestrationStore(mortal, { history: this.#options.history }), neighbour },
       backoff: noBackoff,
       ...(this.#options.large ? { largeTaskSteps: 1 } : {}),
     })
