@@ -40,6 +40,8 @@ export class WorkflowStand {
   readonly database: Database
   readonly #config: string
   #host: Host | null = null
+  /** Older than all tasks that are measured. */
+  #before = ''
 
   private constructor(url: string, config: string) {
     this.url = url
@@ -73,6 +75,7 @@ export class WorkflowStand {
         await stand.database.query({ text: 'VACUUM ANALYZE' })
       }
       await cluster.administer((server) => server.query({ text: 'CHECKPOINT' }))
+      await stand.#noteBeginning()
       if (options.host) await stand.#start(options.roots ?? [workflowRoot])
       return await work(stand)
     } finally {
@@ -92,7 +95,10 @@ export class WorkflowStand {
   async completed(count: number): Promise<void> {
     const startedAt = performance.now()
     for (;;) {
-      const [row] = await this.database.query<{ complete: number; bad: number }>({ text: statesText })
+      const [row] = await this.database.query<{ complete: number; bad: number }>({
+        text: statesText,
+        values: [this.#before],
+      })
       if ((row?.bad ?? 0) > 0) throw new NoFigure('workflows', [`${row?.bad} tasks failed`])
       if ((row?.complete ?? 0) >= count) return
       if (performance.now() - startedAt > giveUpMs) throw new NoFigure('workflows', ['tasks were left unfinished'])
@@ -106,6 +112,11 @@ export class WorkflowStand {
     return new Map(rows.map(({ task, ended_ms }) => [task, ended_ms]))
   }
 
+  async #noteBeginning(): Promise<void> {
+    const [row] = await this.database.query<{ id: string }>({ text: 'SELECT uuid_generate_v7() AS id' })
+    this.#before = row?.id ?? ''
+  }
+
   async #start(handlerRoots: readonly string[]): Promise<void> {
     const config = loadConfig({ environment: { DATABASE_URL: this.url }, file: this.#config })
     const parts = { worker: true, orchestrator: true, rest: false }
@@ -114,10 +125,13 @@ export class WorkflowStand {
   }
 }
 
-/** Asked again and again while others are measured: the finished of before are in no index of it. */
+/** Asked again and again while others are measured: by the key, so that what was there before is not read. */
 const statesText = `
-SELECT (SELECT count(*)::int FROM tasker.tasks WHERE complete AND initiator = 'bench' AND reason = 'bench') AS complete,
-       (SELECT count(*)::int FROM tasker.task_transitions WHERE most_recent AND to_state IN ('blocked_by_failures', 'error', 'cancelled')) AS bad`
+SELECT count(*) FILTER (WHERE t.complete)::int AS complete,
+       count(*) FILTER (WHERE w.to_state IN ('blocked_by_failures', 'error', 'cancelled'))::int AS bad
+  FROM tasker.tasks t
+  LEFT JOIN tasker.task_transitions w ON w.task_uuid = t.task_uuid AND w.most_recent
+ WHERE t.task_uuid > $1::uuid`
 
 const endsText = `
 SELECT task_uuid::text AS task, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 AS ended_ms
