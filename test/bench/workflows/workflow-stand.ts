@@ -128,9 +128,9 @@ export class WorkflowStand {
 /** Asked again and again while others are measured: by the key, so that what was there before is not read. */
 const statesText = `
 SELECT count(*) FILTER (WHERE t.complete)::int AS complete,
-       count(*) FILTER (WHERE w.to_state IN ('blocked_by_failures', 'error', 'cancelled'))::int AS bad
+       count(*) FILTER (WHERE (SELECT w.to_state FROM tasker.task_transitions w WHERE w.task_uuid = t.task_uuid AND w.most_recent)
+                              IN ('blocked_by_failures', 'error', 'cancelled'))::int AS bad
   FROM tasker.tasks t
-  LEFT JOIN tasker.task_transitions w ON w.task_uuid = t.task_uuid AND w.most_recent
  WHERE t.task_uuid > $1::uuid`
 
 const endsText = `
