@@ -350,6 +350,6 @@ function neighbourOf(worker: () => Worker | null): Neighbour {
       return worker()?.neighbour.claims ?? false
     },
     wake: () => worker()?.neighbour.wake(),
-    reserve: (tokensMax) => worker()?.neighbour.reserve(tokensMax) ?? null,
+    reserve: (steps) => worker()?.neighbour.reserve(steps) ?? null,
   }
 }

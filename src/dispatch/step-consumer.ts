@@ -67,8 +67,8 @@ export class StepConsumer {
   readonly #loop: ClaimLoop
   readonly #line: PermitLine
   readonly #batches: RowBatches
-  /** Tokens that claims in somebody else's transaction may yet use. */
-  #reserved = 0
+  /** What claims in somebody else's transaction may yet use. */
+  #reserved = { free: 0, prefetch: 0 }
   readonly #settling = new Set<Promise<void>>()
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
@@ -155,16 +155,17 @@ export class StepConsumer {
    * For steps that somebody in this process is about to enqueue: they are claimed in the same transaction. null: right now the loop claims or is
    * about to, so that others would be overtaken, or there is no room, or there are limits to look at.
    */
-  reserve(tokensMax: number): ReservedClaim | null {
+  reserve(steps: number): ReservedClaim | null {
     const { held, runnable } = this.#parts
     if (!this.#loop.claiming || this.#loop.isDue || held.isClaiming) return null
-    const { free, lanes } = this.#room()
-    if (free <= 0 || lanes !== null || !this.#parts.hasRoom()) return null
-    const tokens = Math.min(free, tokensMax)
-    const open = new OpenClaim({ free: tokens, prefetch: 0, runnable: runnable.list(), lanes }, this.#parts)
-    this.#reserved += tokens
+    const room = this.#room()
+    if (room.lanes !== null || room.free + room.prefetch < steps || !this.#parts.hasRoom()) return null
+    const free = Math.max(0, Math.min(room.free, steps))
+    const prefetch = steps - free
+    const open = new OpenClaim({ free, prefetch, runnable: runnable.list(), lanes: null }, this.#parts)
+    this.#reserve({ free, prefetch })
     const close = (end: () => void) => {
-      this.#reserved -= tokens
+      this.#reserve({ free: -free, prefetch: -prefetch })
       end()
     }
     return {
@@ -206,6 +207,10 @@ export class StepConsumer {
     return { found: claim.steps.length > 0, again: claim.more, leftBehind: claim.leftBehind }
   }
 
+  #reserve({ free, prefetch }: { free: number; prefetch: number }): void {
+    this.#reserved = { free: this.#reserved.free + free, prefetch: this.#reserved.prefetch + prefetch }
+  }
+
   /** The steps of a claim in somebody else's transaction begin as those of our own. */
   #settle(claim: Claim): void {
     const settled = this.#begin(claim)
@@ -232,8 +237,8 @@ export class StepConsumer {
    */
   #room(): Room {
     const { semaphore, runnable, shedding } = this.#parts
-    const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting
-    const free = this.#line.needsTokens ? 0 : semaphore.free - this.#reserved
+    const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting - this.#reserved.prefetch
+    const free = this.#line.needsTokens ? 0 : semaphore.free - this.#reserved.free
     return {
       free: free + Math.min(ahead, 0),
       prefetch: shedding.refusesAhead(this.load()) ? 0 : Math.max(ahead, 0),

@@ -277,10 +277,16 @@ export interface OrchestrationTransaction {
     options?: { readonly last: boolean; readonly woken?: WorkerId | null },
   ): Promise<number>
   /**
-   * Claims for the worker of `request` from the queue of `namespace`, in which is what this transaction has enqueued, and commits: the steps are the
-   * worker's own when this resolves.
+   * Moves tasks, starts for the worker of `request` what they enqueue, and commits: the steps are the worker's own when this resolves. All of them must be
+   * of one namespace, and no more than the request has room for. What cannot run there goes into the queue.
    */
-  claimLast(namespace: string, request: ClaimRequest): Promise<Claim>
+  startTasks(moves: readonly TaskMove[], request: ClaimRequest): Promise<StartedSteps>
+}
+
+export interface StartedSteps {
+  /** Whether started or not. */
+  readonly enqueued: number
+  readonly claim: Claim
 }
 
 export interface CreatedTasks {

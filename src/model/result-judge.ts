@@ -20,8 +20,8 @@ export interface Neighbour {
   readonly claims: boolean
   /** Steps may have been enqueued. */
   wake(): void
-  /** Room to claim in the transaction that enqueues, for at most so many tokens; null: the worker comes for the steps itself. */
-  reserve(tokensMax: number): ReservedClaim | null
+  /** Room for so many steps, to claim in the transaction that enqueues them; null: the worker comes for them itself. */
+  reserve(steps: number): ReservedClaim | null
 }
 
 /** One of the three ends is told, once the transaction has ended. */

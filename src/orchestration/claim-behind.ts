@@ -1,4 +1,4 @@
-// The claim behind results and new tasks: what a transaction enqueues is claimed in it by the worker of this process, without a commit and a wake-up of its own.
+// The claim behind results and new tasks: what a transaction enqueues is claimed in it for the worker of this process, without a commit and a wake-up of its own.
 
 import type { Claim, ClaimRequest } from '../model/claim-source.ts'
 import { isHostError } from '../model/host-error.ts'
@@ -13,8 +13,8 @@ import type {
 import type { Neighbour, ReservedClaim } from '../model/result-judge.ts'
 import { firstSteps } from './initial-steps.ts'
 
-/** More steps are worth a claim of their own, in which they are put in order. */
-const stepsMax = 4
+/** As many as one claim may take; more wait in the queue, in order. */
+const stepsMax = 100
 
 /** Of one transaction, which may run more than once. */
 export class ClaimBehind {
@@ -34,14 +34,9 @@ export class ClaimBehind {
   ): Promise<number> {
     this.#claim = null
     if (moves.length === 0) return 0
-    const place = placeOf(moves)
-    const request = place === null ? null : this.#requestFor(place.steps)
-    if (place === null || request === null) return transaction.moveTasks(moves, { last: true, woken })
-    // Sent together, in this order.
-    const [enqueued, claim] = await Promise.all([
-      transaction.moveTasks(moves, { last: false, woken }),
-      transaction.claimLast(place.namespace, request),
-    ])
+    const request = this.#requestFor(stepsOf(moves))
+    if (request === null) return transaction.moveTasks(moves, { last: true, woken })
+    const { enqueued, claim } = await transaction.startTasks(moves, request)
     this.#claim = claim
     return enqueued
   }
@@ -52,7 +47,7 @@ export class ClaimBehind {
     tasks: readonly NewTask[],
   ): Promise<readonly NewTaskAnswer[]> {
     const steps = tasks.reduce((sum, task) => sum + firstSteps(task), 0)
-    const request = steps <= stepsMax ? this.#requestFor(steps) : null
+    const request = this.#requestFor(steps)
     try {
       const { answers, claim } = await store.createTasks(tasks, request)
       this.#claim = claim
@@ -84,17 +79,15 @@ export class ClaimBehind {
   }
 
   #requestFor(steps: number): ClaimRequest | null {
-    if (steps === 0) return null
+    if (steps === 0 || steps > stepsMax) return null
     this.#reserved ??= this.#neighbour?.reserve(steps) ?? null
     return this.#reserved?.request ?? null
   }
 }
 
-/** Where all of these moves enqueue, when it is one queue, and few steps. */
-function placeOf(moves: readonly TaskMove[]): { readonly namespace: string; readonly steps: number } | null {
+/** How many steps these moves enqueue; 0 too when they are of several queues. */
+function stepsOf(moves: readonly TaskMove[]): number {
   const enqueues = moves.flatMap(({ enqueue }) => enqueue ?? [])
-  const [first] = enqueues
-  if (first === undefined || enqueues.some(({ namespace }) => namespace !== first.namespace)) return null
-  const steps = enqueues.reduce((sum, enqueue) => sum + enqueue.steps.length, 0)
-  return steps <= stepsMax ? { namespace: first.namespace, steps } : null
+  if (enqueues.some(({ namespace }) => namespace !== enqueues[0]?.namespace)) return 0
+  return enqueues.reduce((sum, { steps }) => sum + steps.length, 0)
 }

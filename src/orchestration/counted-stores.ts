@@ -93,6 +93,12 @@ function countedTransaction(transaction: OrchestrationTransaction, counts: Count
       for (const move of moves) countTask(move, counts)
       return enqueued
     },
+    startTasks: async (moves, request) => {
+      const started = await transaction.startTasks(moves, request)
+      counts.add('stepsEnqueued', started.enqueued)
+      for (const move of moves) countTask(move, counts)
+      return started
+    },
   }
 }
 

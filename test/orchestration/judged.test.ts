@@ -22,6 +22,7 @@ const leaseMs = 60_000
 const line = { a: {}, b: { after: ['a'] }, c: { after: ['b'] } }
 const templates = [
   sketch('line', line),
+  sketch('once', { a: {}, often: { after: ['a'] }, once: { after: ['a'], retry: { attemptsMax: 1 } } }),
   sketch('fan', { a: {}, b: { after: ['a'] }, c: { after: ['a'] } }),
   sketch('changing', { a: {}, left: { after: ['a'] }, end: { type: 'deferred_convergence', after: ['left'] } }),
   sketch('mixed', { good: {}, flaky: {}, broken: { retry: { retryable: false } } }),
@@ -91,11 +92,17 @@ function finished(step: FinishedStep['step'], answer: ReturnType<Answer>): Finis
 }
 
 /** A worker and an orchestrator that claim together, and what became of the room that the worker reserved. */
-async function openBeside(given: { free?: number; transaction?: OrchestrationStore['transaction'] } = {}) {
+async function openBeside(
+  given: {
+    request?: (usual: ClaimRequest) => Partial<ClaimRequest>
+    transaction?: OrchestrationStore['transaction']
+  } = {},
+) {
   const [taken, ends]: [Claim[], string[]] = [[], []]
   const seen = { taken, ends, woken: 0 }
-  const reserve = (tokensMax: number): ReservedClaim => ({
-    request: { ...way.claimRequest(), free: Math.min(given.free ?? 10, tokensMax) },
+  const changed = (usual: ClaimRequest) => ({ ...usual, ...given.request?.(usual) })
+  const reserve = (steps: number): ReservedClaim => ({
+    request: changed({ ...way.claimRequest(), free: steps }),
     took: (claim) => {
       taken.push(claim)
       ends.push('took')
@@ -111,6 +118,8 @@ async function openBeside(given: { free?: number; transaction?: OrchestrationSto
   const way = await openWay({ completeJudged: (workerId, finished) => results.complete(workerId, finished) })
   return Object.assign(seen, { way, neighbour, orchestrator })
 }
+
+const isNot = (name: string) => (step: RunnableStep) => step.templateStep !== name
 
 async function stateOf(taskId: string, name: string): Promise<unknown> {
   const rows = await bench.rows(
@@ -306,14 +315,46 @@ describe('the worker that shares the process', () => {
     await beside.way.complete(first)
   })
 
-  it('leaves to its own claims what it has no room for', async () => {
-    const beside = await openBeside({ free: 1 })
-    const { taskId } = await beside.orchestrator.createTask(request('fan'))
+  it('stores the same rows as by way of the queue', async () => {
+    const beside = await openBeside()
+    const { taskId } = await beside.orchestrator.createTask(request('line'))
+    await beside.way.complete((await beside.way.claim()).filter((step) => step.taskId === taskId))
+    for (let turn = 0; turn < 2; turn += 1) await beside.way.complete(beside.taken[turn]?.steps ?? [])
+    const byQueue = await run(await openWay(orchestrator), 'line')
+    expect(beside.taken).toHaveLength(2)
+    expect(await stored(taskId)).toEqual(await stored(byQueue))
+  })
+
+  it('lets into the queue what it cannot run, and last attempts that would have to wait', async () => {
+    const ear = await listenTo(bench.url, [readyChannel(namespace)])
+    try {
+      const beside = await openBeside({ request: ({ runnable }) => ({ runnable: runnable.filter(isNot('c')) }) })
+      const { taskId } = await beside.orchestrator.createTask(request('fan'))
+      await beside.way.complete((await beside.way.claim()).filter((step) => step.taskId === taskId))
+      expect(beside.taken.flatMap(({ steps }) => steps.map((step) => step.templateStep))).toEqual(['b'])
+      expect([await stateOf(taskId, 'b'), await stateOf(taskId, 'c')]).toEqual(['in_progress', 'enqueued'])
+      // Of the creation, and of the step that others may run.
+      expect(await ear.heard()).toHaveLength(2)
+      expect((await beside.way.claim()).map((step) => step.templateStep)).toEqual(['c'])
+
+      const full = await openBeside({ request: ({ free, prefetch }) => ({ free: 0, prefetch: free + prefetch }) })
+      const { taskId: second } = await full.orchestrator.createTask(request('once'))
+      await full.way.complete((await full.way.claim()).filter((step) => step.taskId === second))
+      expect(full.taken.flatMap(({ steps }) => steps.map((step) => step.templateStep))).toEqual(['often'])
+      expect(await stateOf(second, 'once')).toBe('enqueued')
+      expect(await full.way.claim()).toHaveLength(1)
+    } finally {
+      await ear.close()
+    }
+  })
+
+  it('gets nothing once it was declared dead', async () => {
+    const beside = await openBeside()
+    const { taskId } = await beside.orchestrator.createTask(request('line'))
     const first = (await beside.way.claim()).filter((step) => step.taskId === taskId)
+    await bench.rows('UPDATE stephost.workers SET declared_dead_at = now() WHERE worker_uuid = $1', beside.way.workerId)
     await beside.way.complete(first)
-    const [claim] = beside.taken
-    expect([claim?.steps.length, claim?.leftBehind, beside.woken]).toEqual([1, true, 1])
-    expect(await beside.way.claim()).toHaveLength(1)
+    expect([beside.taken.flatMap(({ steps }) => steps), await stateOf(taskId, 'b')]).toEqual([[], 'enqueued'])
   })
 
   it('closes its room when nothing came of the transaction', async () => {

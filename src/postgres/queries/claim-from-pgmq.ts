@@ -33,7 +33,10 @@ interface ClaimRow extends ClaimedRow {
   last_msg_id?: string | null
 }
 
-interface LeanRow extends Omit<ClaimedRow, 'runnable' | 'recoveries'> {
+/** Of a step that can run here. */
+export type StartedRow = Omit<ClaimedRow, 'runnable' | 'recoveries'>
+
+interface LeanRow extends StartedRow {
   looked: number
   claimable: number
 }
@@ -152,7 +155,25 @@ async function leanClaim(
     values: claimValues(request, window),
   })
   const { looked = 0, claimable = 0 } = rows[0] ?? {}
-  // Each of them has spent an attempt, so few steps are asked, and the statement of all others need not be ready to.
+  const steps = await stepsOf(database, rows, request, options)
+  if (steps.length > 0) {
+    const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
+    habits.noteParents(namespace, !noParents)
+  }
+  const claimed = {
+    ...{ steps, windowFull: looked === window, leftBehind: claimable > steps.length, last: null },
+    ...{ foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
+  }
+  return { claimed, others: looked - claimable }
+}
+
+/** The steps of a statement that asks nothing of what they have met: few have, because each of them has spent an attempt. */
+export async function stepsOf(
+  database: Queryable,
+  rows: readonly StartedRow[],
+  request: ClaimRequest,
+  options: { readonly namespace: string },
+): Promise<readonly ClaimedStep[]> {
   const tried = rows.filter(({ attempts }) => attempts >= deathsUntilAlone)
   const recoveries = await countRecoveries(
     database,
@@ -163,16 +184,7 @@ async function leanClaim(
     runnable: true,
     recoveries: recoveries.get(row.step_uuid as StepId) ?? 0,
   }))
-  const steps = claimedSteps(whole, request, options)
-  if (steps.length > 0) {
-    const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
-    habits.noteParents(namespace, !noParents)
-  }
-  const claimed = {
-    ...{ steps, windowFull: looked === window, leftBehind: claimable > steps.length, last: null },
-    ...{ foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
-  }
-  return { claimed, others: looked - claimable }
+  return claimedSteps(whole, request, options)
 }
 
 async function fullClaim(

@@ -51,7 +51,7 @@ export function look(queue: string, { where = '', order = '', lock = '' }: Look)
          CASE WHEN pg_input_is_valid(q.message ->> 'step_uuid', 'uuid') THEN (q.message ->> 'step_uuid')::uuid END AS step_uuid
     FROM pgmq."q_${queue}" q
    WHERE q.vt <= statement_timestamp() ${where}
-     AND EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = $1::uuid AND w.declared_dead_at IS NULL)
+     AND ${isAlive('$1')}
    ORDER BY q.vt${order}
    LIMIT $5::int
    ${lock}`
@@ -76,8 +76,10 @@ export const templateStep = `coalesce(s.inputs ->> '__template_step_name', n.nam
 export const waitsWell = `coalesce(s.retryable AND coalesce(s.attempts, 0) < coalesce(s.max_attempts, 3)::bigint - 1, false)`
 
 /** PostgreSQL hashes what IN asks, once for the statement: a worker may run ten thousand steps, and a join would compare each message with all of them. */
-export const runnableHere = `(k.named_task_uuid, ${templateStep}) IN (
-              SELECT named_task, step FROM unnest($6::uuid[], $7::text[]) AS known(named_task, step))`
+export const runnableAmong = (tasks: string, steps: string) => `(k.named_task_uuid, ${templateStep}) IN (
+              SELECT named_task, step FROM unnest(${tasks}::uuid[], ${steps}::text[]) AS known(named_task, step))`
+
+export const runnableHere = runnableAmong('$6', '$7')
 
 /**
  * Decides every message of the window: `claim`, `foreign` (left to others), or set aside as `malformed`, `gone`, `stale`. Before it stands
@@ -117,6 +119,15 @@ const choose = `locked AS MATERIALIZED (
    WHERE place <= $3::int OR (may_wait AND NOT EXISTS (SELECT FROM ranked r WHERE NOT r.may_wait AND r.place > $3::int))
 )`
 
+export const startMetadata = (worker: string, claim: string) =>
+  stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', ${worker}::text, 'claim_id', ${claim}::text`)
+
+export const attemptCounted =
+  'in_process = true, attempts = least(coalesce(s.attempts, 0), 2147483646) + 1, last_attempted_at = now(), updated_at = now()'
+
+export const isAlive = (worker: string) =>
+  `EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = ${worker}::uuid AND w.declared_dead_at IS NULL)`
+
 /**
  * Closes the transitions of `chosen`, whose rows are locked, and opens those of the claim: in one part, since each part that writes opens all
  * indexes and reads all constraints of its table. Rows without a place to close come last in each kind of join, so no step ever has two open ones.
@@ -129,11 +140,11 @@ export const writeClaims = `written AS (
    WHEN NOT MATCHED THEN
      INSERT (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
      VALUES (c.token, c.step_uuid, 'in_progress', 'enqueued',
-             (SELECT ${stepEventMetadata(`'{"type":"Start"}'`, `'worker_uuid', $1::text, 'claim_id', $2::text`)}),
+             (SELECT ${startMetadata('$1', '$2')}),
              c.sort_key + 1, true, now(), now())
 ), counted AS (
   UPDATE tasker.workflow_steps s
-     SET in_process = true, attempts = least(coalesce(s.attempts, 0), 2147483646) + 1, last_attempted_at = now(), updated_at = now()
+     SET ${attemptCounted}
     FROM chosen c WHERE s.workflow_step_uuid = c.step_uuid
 `
 

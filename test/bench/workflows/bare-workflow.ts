@@ -37,7 +37,7 @@ export class BareWorkflow {
       ...{ namespaces: ['bench'], onClaim: 'archive' },
       ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
     })
-    const neighbour = { claims: true, wake: () => {}, reserve: (tokensMax: number) => this.#reserve(tokensMax) }
+    const neighbour = { claims: true, wake: () => {}, reserve: (steps: number) => this.#reserve(steps) }
     this.#processor = new ResultProcessor({ store, neighbour })
     this.#initializer = new TaskInitializer({ store, neighbour, onWarning: () => {} })
   }
@@ -80,9 +80,9 @@ export class BareWorkflow {
     return { workerId: this.#workerId, claimId, free, prefetch: 0, runnable: this.#runnable }
   }
 
-  #reserve(tokensMax: number): ReservedClaim {
+  #reserve(steps: number): ReservedClaim {
     return {
-      request: this.#request(tokensMax),
+      request: this.#request(steps),
       took: ({ steps }) => this.#claimed.push(...steps),
       ...{ tookNothing: () => {}, unknown: () => {} },
     }

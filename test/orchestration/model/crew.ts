@@ -109,7 +109,7 @@ export class Crew {
         return started?.neighbour.claims ?? false
       },
       wake: () => started?.neighbour.wake(),
-      reserve: (tokensMax) => started?.neighbour.reserve(tokensMax) ?? null,
+      reserve: (steps) => started?.neighbour.reserve(steps) ?? null,
     }
     const judge = which % 2 === 0 ? this.#judge(mortal, neighbour) : null
     const worker = startWorker({ database: mortal }, this.#options.adapter(), {

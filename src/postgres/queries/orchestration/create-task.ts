@@ -7,12 +7,13 @@ import { toJsonText } from '../../../model/json-text.ts'
 import type { CreatedTasks, NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
-import type { OpenTransaction, Queryable } from '../../statement.ts'
+import type { Queryable } from '../../statement.ts'
 import { createStatement } from './create-statement.ts'
 import type { MoveOptions } from './move-tasks.ts'
 import { insertNamedSteps } from './named-steps.ts'
 import { type CreatedRow, newTaskView } from './new-task-view.ts'
 import { createQueues } from './register-templates.ts'
+import type { ClaimLast } from './start-tasks.ts'
 
 type AnswerRow = (CreatedRow | { readonly task_uuid: null }) & {
   readonly problem: string | null
@@ -24,8 +25,6 @@ interface Written {
   readonly rows: readonly AnswerRow[]
   readonly claim: Claim | null
 }
-
-export type ClaimLast = (transaction: OpenTransaction, namespace: string, request: ClaimRequest) => Promise<Claim>
 
 /** The tasks of one revision of a template, which have the same steps; places count from 1. */
 interface Kind {

@@ -3,13 +3,17 @@
 import { stepEventMetadata } from '../step-event.ts'
 import { sendOutbox, sendToQueue } from './outbox.ts'
 
+/** Steps to enqueue, all of one namespace whose queue is there; null for the name: of any, whether there are queues or not. */
+export interface EnqueuePart {
+  readonly namespace: string | null
+}
+
 export interface MoveParts {
   /** Some tasks may have no transition yet. */
   readonly begins: boolean
   /** Some tasks are complete afterwards. */
   readonly completes: boolean
-  /** `{ namespace }`: all steps to enqueue are of this one, whose queue is there; null for the name: of any, whether there are queues or not. */
-  readonly enqueues: { readonly namespace: string | null } | null
+  readonly enqueues: EnqueuePart | null
 }
 
 /**
@@ -17,16 +21,16 @@ export interface MoveParts {
  * $6 says whether only end states are written; with `enqueues`, $7 to $10 are columns of the steps: step, task, correlation, namespace;
  * with one namespace $11 is the worker that is woken without a notification, or null.
  */
-export function moveStatement({ begins, completes, enqueues }: MoveParts): string {
-  const parts = [
-    moves,
-    begins ? begun : 'begun AS (SELECT * FROM closed)',
-    walked,
-    ...(completes ? [finished] : []),
-    ...(enqueues === null ? [] : enqueueing(enqueues.namespace)),
-  ]
+export function moveStatement(given: MoveParts): string {
+  const { enqueues } = given
+  const parts = [...walking(given), ...(enqueues === null ? [] : enqueueing(enqueues.namespace))]
   return `WITH ${parts.join(', ')}
 SELECT ${enqueues === null ? '0' : '(SELECT messages FROM sent)'}::int AS enqueued`
+}
+
+/** The parts that move the tasks; they end with those that were moved, `begun`. */
+export function walking({ begins, completes }: Omit<MoveParts, 'enqueues'>): readonly string[] {
+  return [moves, begins ? begun : 'begun AS (SELECT * FROM closed)', walked, ...(completes ? [finished] : [])]
 }
 
 function enqueueing(namespace: string | null): readonly string[] {
@@ -76,7 +80,8 @@ const finished = `finished AS (
 // A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
 const queueExists = `AND EXISTS (SELECT FROM pgmq.meta q WHERE lower(q.queue_name) = lower('worker_' || e.namespace || '_queue'))`
 
-const entering = (namespace: string | null) => `ready AS MATERIALIZED (
+/** Takes the steps out of `pending`: `entering`. */
+export const entering = (namespace: string | null) => `ready AS MATERIALIZED (
   SELECT * FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::text[]) AS e(step_uuid, task_uuid, correlation_id, namespace)
    WHERE e.task_uuid IN (SELECT task_uuid FROM begun) ${namespace === null ? queueExists : ''}
 ), left_pending AS (
@@ -90,15 +95,17 @@ const entering = (namespace: string | null) => `ready AS MATERIALIZED (
    WHERE NOT EXISTS (SELECT FROM tasker.workflow_step_transitions w WHERE w.workflow_step_uuid = r.step_uuid AND w.most_recent)
 )`
 
+export const enqueueMetadata = stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)
+
 const enqueued = `enqueued AS (
   INSERT INTO tasker.workflow_step_transitions
          (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-  SELECT e.step_uuid, 'enqueued', 'pending', ${stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)},
+  SELECT e.step_uuid, 'enqueued', 'pending', ${enqueueMetadata},
          e.sort_key + 1, true, now(), now()
     FROM entering e ORDER BY e.step_uuid
 )`
 
-const message = `jsonb_build_object('task_uuid', e.task_uuid, 'step_uuid', e.step_uuid, 'correlation_id', e.correlation_id)`
+export const message = `jsonb_build_object('task_uuid', e.task_uuid, 'step_uuid', e.step_uuid, 'correlation_id', e.correlation_id)`
 
 function outbox(namespace: string | null): string {
   const place = namespace === null ? `'worker_' || e.namespace || '_queue' AS queue, e.namespace, ` : ''

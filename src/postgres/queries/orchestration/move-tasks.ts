@@ -40,10 +40,7 @@ export async function moveTasks(
   const statement = {
     ...{ name, text },
     values: [
-      moves.map((move) => move.taskId),
-      moves.map((move) => move.from),
-      moves.map((move) => move.path.join(',')),
-      moves.map((move) => eventsOf(move).join(',')),
+      ...walkColumns(moves),
       orchestratorId,
       history === 'end_states',
       ...(parts.enqueues === null ? [] : stepColumns(moves)),
@@ -64,11 +61,21 @@ export async function moveTasks(
   }
 }
 
-function namespacesOf(moves: readonly TaskMove[]): readonly string[] {
+/** One array per column. */
+export function walkColumns(moves: readonly TaskMove[]): readonly unknown[] {
+  return [
+    moves.map((move) => move.taskId),
+    moves.map((move) => move.from),
+    moves.map((move) => move.path.join(',')),
+    moves.map((move) => eventsOf(move).join(',')),
+  ]
+}
+
+export function namespacesOf(moves: readonly TaskMove[]): readonly string[] {
   return [...new Set(moves.flatMap(({ enqueue }) => (enqueue === null ? [] : [enqueue.namespace])))]
 }
 
-function enqueuesOf(namespaces: readonly string[], queuesSeen: ReadonlySet<string>): MoveParts['enqueues'] {
+export function enqueuesOf(namespaces: readonly string[], queuesSeen: ReadonlySet<string>): MoveParts['enqueues'] {
   const [first] = namespaces
   if (first === undefined) return null
   return { namespace: namespaces.length === 1 && queuesSeen.has(first) && plainNamespace.test(first) ? first : null }
@@ -81,7 +88,7 @@ function nameOf({ begins, completes, enqueues }: MoveParts): string {
 }
 
 /** One array per column, in the order of the steps, in which everybody locks them. */
-function stepColumns(moves: readonly TaskMove[]): readonly unknown[] {
+export function stepColumns(moves: readonly TaskMove[]): readonly unknown[] {
   const steps = moves.flatMap(({ taskId, enqueue }) =>
     enqueue === null ? [] : enqueue.steps.map((stepId) => ({ stepId, taskId, enqueue })),
   )

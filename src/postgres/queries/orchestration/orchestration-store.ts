@@ -15,18 +15,19 @@ import type { OnClaim } from '../claim-statement.ts'
 import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
-import { type ClaimLast, TaskWriter } from './create-task.ts'
+import { TaskWriter } from './create-task.ts'
 import { changeDlqEntry } from './dead-letters.ts'
 import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
 import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
-import { type MoveOptions, moveTasks } from './move-tasks.ts'
+import { moveTasks } from './move-tasks.ts'
 import { operateStep, stepState } from './operate-step.ts'
 import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
 import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
 import { deadLetter, redriveSteps } from './redrive-steps.ts'
 import { createQueues, registerTemplates } from './register-templates.ts'
+import { type ClaimLast, type StartOptions, startTasks } from './start-tasks.ts'
 import { stepOutcomes } from './step-outcomes.ts'
 import { rejectResult, takeResults } from './take-results.ts'
 import { lockTasks, taskCounts } from './task-counts.ts'
@@ -50,12 +51,14 @@ export function orchestrationStore(
   { queues = database, history = 'full', onClaim = 'archive' }: StoreOptions = {},
 ): OrchestrationStore {
   const orchestratorId = randomUUID()
+  const habits = new QueueHabits()
+  const claimLastOf: ClaimLast = (q, namespace, request) =>
+    claimLast(q, database, request, { namespace, onClaim, habits })
   const options = {
     ...{ orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() },
+    ...{ database, claimLast: claimLastOf },
   }
-  const habits = new QueueHabits()
-  const claims: ClaimLast = (q, namespace, request) => claimLast(q, database, request, { namespace, onClaim, habits })
-  const writer = new TaskWriter(database, options, claims)
+  const writer = new TaskWriter(database, options, claimLastOf)
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
@@ -67,7 +70,7 @@ export function orchestrationStore(
     },
     templateKeys: (namespace) => templateKeys(database, namespace),
     createTasks: (tasks, behind) => writer.create(tasks, behind),
-    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options, claims))),
+    transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
     dueRetries: (options) => dueRetries(database, options),
@@ -85,11 +88,7 @@ export function orchestrationStore(
   }
 }
 
-function orchestrationTransaction(
-  q: OpenTransaction,
-  options: MoveOptions,
-  claims: ClaimLast,
-): OrchestrationTransaction {
+function orchestrationTransaction(q: OpenTransaction, options: StartOptions): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
     completeSteps: (workerId, finished, plainIn) => completeSteps(q, finished, { workerId, how: 'judged', plainIn }),
@@ -112,6 +111,6 @@ function orchestrationTransaction(
     operateStep: (operation) => operateStep(q, operation),
     moveTasks: (moves, { last, woken = null } = { last: false }) =>
       moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options, woken),
-    claimLast: (namespace, request) => claims(q, namespace, request),
+    startTasks: (moves, request) => startTasks(q, moves, request, options),
   }
 }
