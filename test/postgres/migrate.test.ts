@@ -72,7 +72,7 @@ describe('migrate', () => {
           '0008_stephost_worker_lives.sql',
           '0009_stephost_sweeps.sql',
           '0010_stephost_archived_rows.sql',
-          '0013_stephost_complete_step.sql',
+          '0012_stephost_complete_step.sql',
         ],
         tasker: 'foreign',
         pgmq: 'foreign',
@@ -99,7 +99,7 @@ describe('migrate', () => {
           '0008_stephost_worker_lives.sql',
           '0009_stephost_sweeps.sql',
           '0010_stephost_archived_rows.sql',
-          '0013_stephost_complete_step.sql',
+          '0012_stephost_complete_step.sql',
         ],
         tasker: 'foreign',
       })

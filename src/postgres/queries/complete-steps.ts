@@ -22,7 +22,7 @@ const statements = {
   judged: completeStatement('judged'),
 } as const
 
-/** One success by the function of migration 0013, whose small plans the session keeps: two of them would cost more than one statement for both. */
+/** One success by the function of migration 0012, whose small plans the session keeps: two of them would cost more than one statement for both. */
 const oneText = {
   messages: completeOne('$11::int, false, NULL, NULL'),
   silent: completeOne('NULL, false, NULL, NULL'),

@@ -6,7 +6,7 @@ import { nowRfc3339 } from './step-event.ts'
  * SQL for a StepExecutionResult over a row `g` with the columns success, result, custom, context, execution_ms, message, error_type,
  * error_code, retryable, retry_after_s (text), backtrace (jsonb), runtime. `status` is never `error`: that makes Tasker's server loop on
  * the message. Failures carry a non-null `orchestration_metadata`, without which it would retry at once.
- * What is the same for all results is built once per statement. `stephost.complete_step` (migration 0013) builds that of a success itself.
+ * What is the same for all results is built once per statement. `stephost.complete_step` (migration 0012) builds that of a success itself.
  */
 export function resultEnvelope({
   stepUuid,
