@@ -96,7 +96,6 @@ export class Host implements Lifecycle {
     this.#listener = this.#listens() ? makeListener({ config, log, ...listened }) : null
     this.#store = orchestrationStore(this.#pools.orchestration, {
       ...{ queues: this.#queueDatabase ?? this.#pools.orchestration, history: config.orchestration.history },
-      onClaim: config.queues.onClaim,
     })
     this.#languages = new HostLanguages({
       ...{ config, log, handlerRoots: options.handlerRoots, dataDir: options.dataDir ?? null },
@@ -346,8 +345,8 @@ export class Host implements Lifecycle {
 /** The orchestrator is made first. */
 function neighbourOf(worker: () => Worker | null): Neighbour {
   return {
-    get claims() {
-      return worker()?.neighbour.claims ?? false
+    get workerId() {
+      return worker()?.neighbour.workerId ?? null
     },
     wake: () => worker()?.neighbour.wake(),
     reserve: (steps) => worker()?.neighbour.reserve(steps) ?? null,

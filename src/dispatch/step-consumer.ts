@@ -67,9 +67,9 @@ export class StepConsumer {
   readonly #loop: ClaimLoop
   readonly #line: PermitLine
   readonly #batches: RowBatches
-  /** What claims in somebody else's transaction may yet use. */
-  #reserved = { free: 0, prefetch: 0 }
-  readonly #settling = new Set<Promise<void>>()
+  /** Tokens of reservations that are open. */
+  #reserved = 0
+  readonly #reservations = new Set<Promise<void>>()
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#prefetchMax = options.prefetchMax
@@ -111,11 +111,6 @@ export class StepConsumer {
     this.#prefetchMax = prefetchMax
   }
 
-  /** False from the moment it was told to stop. */
-  get claims(): boolean {
-    return this.#loop.claiming
-  }
-
   /** Why the last claim failed; null when it did not. */
   get fault(): string | null {
     return this.#loop.fault
@@ -151,39 +146,41 @@ export class StepConsumer {
     this.#loop.roomFreed()
   }
 
+  /** null: it would not come when it is woken. */
+  get workerId(): WorkerId | null {
+    return this.#loop.claiming ? this.#parts.workerId() : null
+  }
+
   /**
-   * For steps that somebody in this process is about to enqueue: they are claimed in the same transaction. null: right now the loop claims or is
-   * about to, so that others would be overtaken, or there is no room, or there are limits to look at.
+   * For steps that somebody in this process is about to enqueue: they start in the same transaction, with permits that are free now. null: the loop
+   * claims or is about to, so that others would be overtaken, or there is no room, or there are limits to look at.
    */
   reserve(steps: number): ReservedClaim | null {
     const { held, runnable } = this.#parts
     if (!this.#loop.claiming || this.#loop.isDue || held.isClaiming) return null
-    const room = this.#room()
-    if (room.lanes !== null || room.free + room.prefetch < steps || !this.#parts.hasRoom()) return null
-    const free = Math.max(0, Math.min(room.free, steps))
-    const prefetch = steps - free
-    const open = new OpenClaim({ free, prefetch, runnable: runnable.list(), lanes: null }, this.#parts)
-    this.#reserve({ free, prefetch })
-    const close = (end: () => void) => {
-      this.#reserve({ free: -free, prefetch: -prefetch })
-      end()
-    }
+    const { free, lanes } = this.#room()
+    if (lanes !== null || free < steps || !this.#parts.hasRoom()) return null
+    const open = new OpenClaim({ free: steps, prefetch: 0, runnable: runnable.list(), lanes }, this.#parts)
+    const end = this.#holdOpen(steps)
     return {
       request: open.request,
-      took: (claim) => close(() => this.#settle(open.took(claim))),
-      tookNothing: () => close(() => open.tookNothing()),
-      unknown: () =>
-        close(() => {
-          open.tookNothing()
-          this.#parts.claimUnknown()
-        }),
+      took: (claim) => end(this.#beginTaken(open.took(claim))),
+      tookNothing: () => {
+        open.tookNothing()
+        end()
+      },
+      unknown: () => {
+        open.tookNothing()
+        this.#parts.claimUnknown()
+        end()
+      },
     }
   }
 
   /** Stops claiming and resolves with the steps that were claimed and never started. */
   async stop(): Promise<readonly ClaimedStep[]> {
     await this.#loop.stop()
-    await Promise.all(this.#settling)
+    await Promise.all(this.#reservations)
     return this.dropPrefetched()
   }
 
@@ -207,21 +204,33 @@ export class StepConsumer {
     return { found: claim.steps.length > 0, again: claim.more, leftBehind: claim.leftBehind }
   }
 
-  #reserve({ free, prefetch }: { free: number; prefetch: number }): void {
-    this.#reserved = { free: this.#reserved.free + free, prefetch: this.#reserved.prefetch + prefetch }
+  /** The reservation counts until what is returned is called, and `stop` waits for it until its steps have begun. */
+  #holdOpen(tokens: number): (begun?: Promise<void>) => void {
+    let ended = () => {}
+    const reservation = new Promise<void>((resolve) => {
+      ended = resolve
+    })
+    this.#reserved += tokens
+    this.#reservations.add(reservation)
+    return (begun = Promise.resolve()) => {
+      this.#reserved -= tokens
+      this.#loop.roomFreed()
+      void begun.then(() => {
+        this.#reservations.delete(reservation)
+        ended()
+      })
+    }
   }
 
-  /** The steps of a claim in somebody else's transaction begin as those of our own. */
-  #settle(claim: Claim): void {
-    const settled = this.#begin(claim)
-      .then(
-        ({ again, leftBehind }) => {
-          if (again || leftBehind) this.#loop.wake()
-        },
-        (error: unknown) => this.#failed(error),
-      )
-      .finally(() => this.#settling.delete(settled))
-    this.#settling.add(settled)
+  /** Steps that are ours already begin as those of our own claims. Never rejects. */
+  async #beginTaken(claim: Claim): Promise<void> {
+    try {
+      await this.#begin(claim)
+      if (!this.#loop.claiming) this.#parts.giveBack(this.dropPrefetched(), 'the worker stops')
+    } catch (error) {
+      this.#parts.claimUnknown()
+      this.#parts.events.warning('steps that were started here could not begin', { error: messageOf(error) })
+    }
   }
 
   #failed(error: unknown): void {
@@ -233,15 +242,16 @@ export class StepConsumer {
 
   /**
    * Steps that wait for others of their batch hold no permit and count as prefetched; where they are more than that, they take the place of
-   * free permits. Free tokens are saved up for a heavy step that is first in line.
+   * free permits. Free tokens are saved up for a heavy step that is first in line, and those that are reserved for steps about to start: nothing is
+   * claimed ahead that could take them meanwhile.
    */
   #room(): Room {
     const { semaphore, runnable, shedding } = this.#parts
-    const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting - this.#reserved.prefetch
-    const free = this.#line.needsTokens ? 0 : semaphore.free - this.#reserved.free
+    const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting
+    const free = this.#line.needsTokens ? 0 : Math.max(0, semaphore.free - this.#reserved)
     return {
       free: free + Math.min(ahead, 0),
-      prefetch: shedding.refusesAhead(this.load()) ? 0 : Math.max(ahead, 0),
+      prefetch: shedding.refusesAhead(this.load()) || this.#reserved > 0 ? 0 : Math.max(ahead, 0),
       lanes: semaphore.isDivided ? new LanesAtHand(runnable.list(), semaphore, this.#waitingUses()) : null,
     }
   }

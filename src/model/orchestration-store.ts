@@ -278,7 +278,8 @@ export interface OrchestrationTransaction {
   ): Promise<number>
   /**
    * Moves tasks, starts for the worker of `request` what they enqueue, and commits: the steps are the worker's own when this resolves. All of them must be
-   * of one namespace, and no more than the request has room for. What cannot run there goes into the queue.
+   * of one namespace, and there must be some. What cannot run there goes into the queue, and so do steps that have met death before, of which a claim
+   * of its own asks more.
    */
   startTasks(moves: readonly TaskMove[], request: ClaimRequest): Promise<StartedSteps>
 }
@@ -286,13 +287,7 @@ export interface OrchestrationTransaction {
 export interface StartedSteps {
   /** Whether started or not. */
   readonly enqueued: number
-  readonly claim: Claim
-}
-
-export interface CreatedTasks {
-  /** One for each task, in their order. */
-  readonly answers: readonly NewTaskAnswer[]
-  /** null: nobody claimed. */
+  /** null: all of them are in the queue. */
   readonly claim: Claim | null
 }
 
@@ -311,10 +306,10 @@ export interface OrchestrationStore {
   /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
   templateKeys(namespace: string): Promise<readonly string[]>
   /**
-   * All of one namespace, in one transaction. `behind`: a claim from their queue in the same transaction, where that needs no second try. Rejects when
-   * none was made.
+   * All of one namespace, in one transaction; one answer for each, in their order. `woken`: a worker that hears of it without a notification. Rejects
+   * when none was made.
    */
-  createTasks(tasks: readonly NewTask[], behind: ClaimRequest | null): Promise<CreatedTasks>
+  createTasks(tasks: readonly NewTask[], woken: WorkerId | null): Promise<readonly NewTaskAnswer[]>
   /** `work` may run more than once and has no effects outside the transaction. */
   transaction<T>(work: (transaction: OrchestrationTransaction) => Promise<T>): Promise<T>
   /** Archives one result message and keeps its reason in `stephost.rejected_messages`. */

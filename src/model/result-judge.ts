@@ -16,11 +16,11 @@ export interface ResultJudge {
 
 /** The worker that shares a process with an orchestrator. */
 export interface Neighbour {
-  /** False while it stops, and before it has started: then it would not come for what nobody tells it of. */
-  readonly claims: boolean
+  /** null while it stops, and before it has started: then it would not come for what nobody tells it of. */
+  readonly workerId: WorkerId | null
   /** Steps may have been enqueued. */
   wake(): void
-  /** Room for so many steps, to claim in the transaction that enqueues them; null: the worker comes for them itself. */
+  /** Room to start so many steps in the transaction that enqueues them; null: the worker comes for them itself. */
   reserve(steps: number): ReservedClaim | null
 }
 
@@ -28,7 +28,7 @@ export interface Neighbour {
 export interface ReservedClaim {
   readonly request: ClaimRequest
   took(claim: Claim): void
-  /** Nobody claimed, or the transaction did not take place. */
+  /** Nothing started, or the transaction did not take place. */
   tookNothing(): void
   /** Nobody knows whether the transaction took place. */
   unknown(): void

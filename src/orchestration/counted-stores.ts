@@ -6,8 +6,13 @@ import {
   type OrchestrationCountSource,
   orchestrationCounts,
 } from '../model/orchestration-counts.ts'
-import type { OrchestrationStore, OrchestrationTransaction, StepMove, TaskMove } from '../model/orchestration-store.ts'
-import { firstSteps } from './initial-steps.ts'
+import type {
+  NewTask,
+  OrchestrationStore,
+  OrchestrationTransaction,
+  StepMove,
+  TaskMove,
+} from '../model/orchestration-store.ts'
 
 export class Counts implements OrchestrationCountSource {
   readonly #counts = new Map<OrchestrationCount, number>()
@@ -29,12 +34,11 @@ export class Counts implements OrchestrationCountSource {
 export function countedStore(store: OrchestrationStore, counts: Counts): OrchestrationStore {
   return {
     ...store,
-    createTasks: async (tasks, behind) => {
-      const created = await store.createTasks(tasks, behind).catch((error: unknown) => {
+    createTasks: async (tasks, woken) => {
+      const answers = await store.createTasks(tasks, woken).catch((error: unknown) => {
         counts.add('tasksRequested', tasks.length)
         throw error
       })
-      const { answers } = created
       // What is outdated is asked for again.
       counts.add('tasksRequested', answers.filter(({ status }) => status !== 'outdated').length)
       for (const [index, task] of tasks.entries()) {
@@ -42,7 +46,7 @@ export function countedStore(store: OrchestrationStore, counts: Counts): Orchest
         counts.add('tasksCreated')
         counts.add('stepsEnqueued', firstSteps(task))
       }
-      return created
+      return answers
     },
     transaction: async (work) => {
       // A transaction may run more than once, and count only when it has committed.
@@ -64,6 +68,12 @@ export function countedStore(store: OrchestrationStore, counts: Counts): Orchest
       counts.add('resultsRejected')
     },
   }
+}
+
+/** A new task enqueues what waits for nothing that was created with it. */
+function firstSteps({ steps }: NewTask): number {
+  const names = new Set(steps.map(({ name }) => name))
+  return steps.filter(({ dependencies }) => !dependencies.some((name) => names.has(name))).length
 }
 
 function countedTransaction(transaction: OrchestrationTransaction, counts: Counts): OrchestrationTransaction {

@@ -1,6 +1,6 @@
 // Which steps of a template exist from the start, and which only once a decision or a batch has spoken.
 
-import type { NewTask, StoredStep } from '../model/orchestration-store.ts'
+import type { StoredStep } from '../model/orchestration-store.ts'
 
 /**
  * A step is deferred when it is a batch worker or a deferred convergence, descends from a decision, or depends on a deferred step;
@@ -26,10 +26,4 @@ export function initialSteps(steps: readonly StoredStep[]): readonly StoredStep[
     open.push(...(dependants.get(step.name) ?? []))
   }
   return steps.filter((step) => !deferred.has(step.name))
-}
-
-/** A new task enqueues what waits for nothing that was created with it: so many steps. */
-export function firstSteps({ steps }: NewTask): number {
-  const names = new Set(steps.map(({ name }) => name))
-  return steps.filter(({ dependencies }) => !dependencies.some((name) => names.has(name))).length
 }

@@ -118,13 +118,13 @@ export class ResultProcessor {
     )
     const done = byTask(finished)
     return this.#store.transaction(async (transaction) => {
+      behind.begins()
       const [answers, moves] = await Promise.all([
         transaction.completeSteps(workerId, finished, plainIn),
         // Behind the results, and in vain when one of them has to be looked at.
         plainIn.includes(null) ? null : this.#largeTasks.moves(transaction, [...done.keys()], done),
       ])
-      const woken = this.#neighbour?.claims === true ? workerId : null
-      const end = (due: readonly TaskMove[]) => behind.finish(transaction, due, woken)
+      const end = (due: readonly TaskMove[]) => behind.finish(transaction, due)
       return { answers, begun: await this.#judgeStored(transaction, { finished, answers, moves, end }) }
     })
   }

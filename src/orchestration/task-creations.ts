@@ -3,7 +3,6 @@
 import { HostError } from '../model/host-error.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore } from '../model/orchestration-store.ts'
 import type { Neighbour } from '../model/result-judge.ts'
-import { ClaimBehind } from './claim-behind.ts'
 
 interface Waiting {
   readonly task: NewTask
@@ -66,9 +65,11 @@ export class TaskCreations {
 
   /** Never rejects. Data that a statement cannot take spoils a batch once: then each is tried alone. */
   async #createBatch(batch: readonly Waiting[]): Promise<void> {
+    const woken = this.#neighbour?.workerId ?? null
+    const tasks = batch.map(({ task }) => task)
     try {
-      const tasks = batch.map(({ task }) => task)
-      const answers = await new ClaimBehind(this.#neighbour).create(this.#store, tasks)
+      // It hears of it whatever comes of it: an answer may be lost.
+      const answers = await this.#store.createTasks(tasks, woken).finally(() => woken && this.#neighbour?.wake())
       batch.forEach(({ answer, fail }, index) => {
         const given = answers[index]
         if (given === undefined) fail(new HostError('DATABASE_FAULT', 'The database gave no answer for a task'))

@@ -285,21 +285,47 @@ describe('a claim in somebody else’s transaction', () => {
   })
 
   it('gives its room back when it took nothing, and tells that steps may be ours when nobody knows', async () => {
-    const { consumer, requests, seen, held } = setUp({ permits: 1 })
+    const { consumer, requests, seen, held, enqueue, names } = setUp({ permits: 1 })
     consumer.start()
     await eventually('the queues were looked at', () => requests.length === 1)
     consumer.reserve(1)?.tookNothing()
     consumer.reserve(1)?.unknown()
-    expect([seen.unknown, held.isClaiming, consumer.reserve(1)?.request.free]).toEqual([1, false, 1])
+    const again = consumer.reserve(1)
+    expect([seen.unknown, again?.request.free]).toEqual([1, 1])
+    // A step came meanwhile, for which there was no room.
+    enqueue('waits')
+    again?.tookNothing()
+    await eventually('the step runs', () => names()[0] === 'waits')
+    expect(held.isClaiming).toBe(false)
   })
 
-  it('hands its steps to the end of the worker when that came first', async () => {
-    const { consumer, requests, names } = setUp({ permits: 1 })
+  it('keeps the permits that it reserved: nothing is claimed ahead that could take them', async () => {
+    const { consumer, requests, enqueue } = setUp({ permits: 2, prefetchMax: 8 })
     consumer.start()
     await eventually('the queues were looked at', () => requests.length === 1)
     const reserved = consumer.reserve(1)
-    const stopped = consumer.stop()
+    enqueue('a', 'b', 'c')
+    await eventually('the loop claimed', () => requests.length === 2)
+    expect(requests[1]).toMatchObject({ free: 1, prefetch: 0 })
+    consumer.wake()
+    reserved?.took(claimOf('d'))
+    await eventually('the loop claimed', () => requests.length === 3)
+    expect(requests.every(({ free, prefetch }) => free >= 0 && prefetch >= 0)).toBe(true)
+  })
+
+  it('hands its steps to the end of the worker when that came first', async () => {
+    const { consumer, requests, names, seen } = setUp({ permits: 1 })
+    consumer.start()
+    await eventually('the queues were looked at', () => requests.length === 1)
+    const reserved = consumer.reserve(1)
+    let given: readonly ClaimedStep[] | null = null
+    const stopped = consumer.stop().then((steps) => {
+      given = steps
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(given).toBeNull()
     reserved?.took(claimOf('late'))
-    expect((await stopped).length + names().length).toBe(1)
+    await stopped
+    expect([...seen.givenBack, ...names()]).toEqual(['late'])
   })
 })

@@ -37,7 +37,10 @@ export const taskerQueueSettings = {
 
 export const queueSettings = {
   pgmq: {
-    on_claim: setting(oneOf(['archive', 'delete']), 'What happens to the message of a claimed step'),
+    on_claim: setting(
+      oneOf(['archive', 'delete']),
+      'What happens to the message of a claimed step; steps that start without one leave nothing',
+    ),
   },
 }
 

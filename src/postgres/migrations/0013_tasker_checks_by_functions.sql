@@ -24,17 +24,18 @@ BEGIN
 END
 $$;
 
--- Null, which a first transition comes from, passes a CHECK.
-ALTER TABLE tasker.task_transitions
-  DROP CONSTRAINT chk_task_transitions_to_state,
-  DROP CONSTRAINT chk_task_transitions_from_state,
-  ADD CONSTRAINT chk_task_transitions_to_state CHECK (tasker.is_task_state(to_state)),
-  ADD CONSTRAINT chk_task_transitions_from_state CHECK (tasker.is_task_state(from_state));
+-- Null, which a first transition comes from, passes a CHECK. Every row has passed the same list before, so none is read again: that would take
+-- minutes in a large table, with everybody waiting. Transitions of steps first, as results write them.
 ALTER TABLE tasker.workflow_step_transitions
   DROP CONSTRAINT chk_workflow_step_transitions_to_state,
   DROP CONSTRAINT chk_workflow_step_transitions_from_state,
-  ADD CONSTRAINT chk_workflow_step_transitions_to_state CHECK (tasker.is_step_state(to_state)),
-  ADD CONSTRAINT chk_workflow_step_transitions_from_state CHECK (tasker.is_step_state(from_state));
+  ADD CONSTRAINT chk_workflow_step_transitions_to_state CHECK (tasker.is_step_state(to_state)) NOT VALID,
+  ADD CONSTRAINT chk_workflow_step_transitions_from_state CHECK (tasker.is_step_state(from_state)) NOT VALID;
+ALTER TABLE tasker.task_transitions
+  DROP CONSTRAINT chk_task_transitions_to_state,
+  DROP CONSTRAINT chk_task_transitions_from_state,
+  ADD CONSTRAINT chk_task_transitions_to_state CHECK (tasker.is_task_state(to_state)) NOT VALID,
+  ADD CONSTRAINT chk_task_transitions_from_state CHECK (tasker.is_task_state(from_state)) NOT VALID;
 
 DROP TRIGGER trg_step_result_audit ON tasker.workflow_step_transitions;
 CREATE TRIGGER trg_step_result_audit AFTER INSERT ON tasker.workflow_step_transitions

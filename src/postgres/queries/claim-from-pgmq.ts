@@ -1,12 +1,12 @@
 // Claims steps from one pgmq queue: looks at a window of messages and decides each of them, in one statement or in two.
 
-import type { Claim, ClaimRequest } from '../../model/claim-source.ts'
+import type { ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
 import { requestAfter } from '../../model/lanes-after.ts'
 import { type ClaimedStep, deathsUntilAlone } from '../../model/step-request.ts'
 import { QueueHabits } from '../queue-habits.ts'
-import type { OpenTransaction, Queryable } from '../statement.ts'
+import type { Queryable } from '../statement.ts'
 import { laneRows } from './choose-in-lanes.ts'
 import { claimInLanesStatement, claimStatement, type OnClaim } from './claim-statement.ts'
 import { countRecoveries } from './count-recoveries.ts'
@@ -34,9 +34,9 @@ interface ClaimRow extends ClaimedRow {
 }
 
 /** Of a step that can run here. */
-export type StartedRow = Omit<ClaimedRow, 'runnable' | 'recoveries'>
+export type RunnableRow = Omit<ClaimedRow, 'runnable' | 'recoveries'>
 
-interface LeanRow extends StartedRow {
+interface LeanRow extends RunnableRow {
   looked: number
   claimable: number
 }
@@ -116,28 +116,6 @@ export async function claimFromPgmq(
   return { ...full, steps: [...first, ...full.steps] }
 }
 
-/**
- * The same as the last statement of a transaction, which commits with it. `database`: for what is asked after the commit. What is no step to claim is left
- * to the next claim.
- */
-export async function claimLast(
-  transaction: OpenTransaction,
-  database: Queryable,
-  request: ClaimRequest,
-  { namespace, onClaim, habits }: { namespace: string; onClaim: OnClaim; habits: QueueHabits },
-): Promise<Claim> {
-  let isOpen = true
-  const query: Queryable['query'] = (statement) => {
-    if (!isOpen) return database.query(statement)
-    isOpen = false
-    return transaction.finish(statement)
-  }
-  const options = { namespace, onClaim, foreignRetryMs: 0, foreignGraceMs: 0 }
-  const look = { behind: null, window: windowOf(request) }
-  const { claimed, others } = await leanClaim({ query }, request, options, look, habits)
-  return { ...claimed, more: others > 0 || claimed.windowFull }
-}
-
 async function leanClaim(
   database: Queryable,
   request: ClaimRequest,
@@ -155,25 +133,7 @@ async function leanClaim(
     values: claimValues(request, window),
   })
   const { looked = 0, claimable = 0 } = rows[0] ?? {}
-  const steps = await stepsOf(database, rows, request, options)
-  if (steps.length > 0) {
-    const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
-    habits.noteParents(namespace, !noParents)
-  }
-  const claimed = {
-    ...{ steps, windowFull: looked === window, leftBehind: claimable > steps.length, last: null },
-    ...{ foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
-  }
-  return { claimed, others: looked - claimable }
-}
-
-/** The steps of a statement that asks nothing of what they have met: few have, because each of them has spent an attempt. */
-export async function stepsOf(
-  database: Queryable,
-  rows: readonly StartedRow[],
-  request: ClaimRequest,
-  options: { readonly namespace: string },
-): Promise<readonly ClaimedStep[]> {
+  // Each of them has spent an attempt, so few steps are asked, and the statement of all others need not be ready to.
   const tried = rows.filter(({ attempts }) => attempts >= deathsUntilAlone)
   const recoveries = await countRecoveries(
     database,
@@ -184,7 +144,16 @@ export async function stepsOf(
     runnable: true,
     recoveries: recoveries.get(row.step_uuid as StepId) ?? 0,
   }))
-  return claimedSteps(whole, request, options)
+  const steps = claimedSteps(whole, request, options)
+  if (steps.length > 0) {
+    const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
+    habits.noteParents(namespace, !noParents)
+  }
+  const claimed = {
+    ...{ steps, windowFull: looked === window, leftBehind: claimable > steps.length, last: null },
+    ...{ foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
+  }
+  return { claimed, others: looked - claimable }
 }
 
 async function fullClaim(
@@ -221,7 +190,7 @@ function claimValues({ workerId, claimId, free, prefetch, runnable }: ClaimReque
   return [workerId, claimId, free, prefetch, window, tasks, templateSteps]
 }
 
-function claimedSteps(
+export function claimedSteps(
   rows: readonly ClaimedRow[],
   request: ClaimRequest,
   options: { readonly namespace: string },

@@ -37,7 +37,7 @@ export class BareWorkflow {
       ...{ namespaces: ['bench'], onClaim: 'archive' },
       ...{ foreignRetryMs: 1_000, foreignGraceMs: 60_000 },
     })
-    const neighbour = { claims: true, wake: () => {}, reserve: (steps: number) => this.#reserve(steps) }
+    const neighbour = { workerId: this.#workerId, wake: () => {}, reserve: (steps: number) => this.#reserve(steps) }
     this.#processor = new ResultProcessor({ store, neighbour })
     this.#initializer = new TaskInitializer({ store, neighbour, onWarning: () => {} })
   }

@@ -105,8 +105,8 @@ export class Crew {
     const { wakeUps } = this.#options
     let started: Worker | null = null
     const neighbour: Neighbour = {
-      get claims() {
-        return started?.neighbour.claims ?? false
+      get workerId() {
+        return started?.neighbour.workerId ?? null
       },
       wake: () => started?.neighbour.wake(),
       reserve: (steps) => started?.neighbour.reserve(steps) ?? null,

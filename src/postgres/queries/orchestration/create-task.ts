@@ -1,11 +1,9 @@
 // Makes tasks with their steps, edges, transitions and messages, in one statement however many there are of each.
 
-import type { Claim, ClaimRequest } from '../../../model/claim-source.ts'
 import { HostError } from '../../../model/host-error.ts'
 import type { WorkerId } from '../../../model/ids.ts'
 import { toJsonText } from '../../../model/json-text.ts'
-import type { CreatedTasks, NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
-import type { Database } from '../../database.ts'
+import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
 import { sqlStateOf } from '../../database-fault.ts'
 import type { Queryable } from '../../statement.ts'
 import { createStatement } from './create-statement.ts'
@@ -13,17 +11,11 @@ import type { MoveOptions } from './move-tasks.ts'
 import { insertNamedSteps } from './named-steps.ts'
 import { type CreatedRow, newTaskView } from './new-task-view.ts'
 import { createQueues } from './register-templates.ts'
-import type { ClaimLast } from './start-tasks.ts'
 
 type AnswerRow = (CreatedRow | { readonly task_uuid: null }) & {
   readonly problem: string | null
   readonly current: boolean
   readonly names_known: boolean
-}
-
-interface Written {
-  readonly rows: readonly AnswerRow[]
-  readonly claim: Claim | null
 }
 
 /** The tasks of one revision of a template, which have the same steps; places count from 1. */
@@ -39,6 +31,7 @@ interface Batch {
   readonly namespace: string
   readonly tasks: readonly NewTask[]
   readonly kinds: ReadonlyMap<string, Kind>
+  readonly woken: WorkerId | null
 }
 
 /** Each is a plan that every connection keeps; what a namespace beyond them asks for is planned each time. */
@@ -47,78 +40,51 @@ const warningCharsMax = 2_000
 const undefinedTable = '42P01'
 
 export class TaskWriter {
-  readonly #database: Database
+  readonly #database: Queryable
   readonly #options: MoveOptions
-  readonly #claimLast: ClaimLast
   readonly #prepared = new Map<string, string>()
 
-  constructor(database: Database, options: MoveOptions, claimLast: ClaimLast) {
+  constructor(database: Queryable, options: MoveOptions) {
     this.#database = database
     this.#options = options
-    this.#claimLast = claimLast
   }
 
   /**
    * All of one namespace. The answers are in the order of the tasks. The identity is SHA-256 over template and the caller's key, or without
-   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter. `behind`: a claim behind
-   * them, in a namespace where tasks were made before.
+   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter. `woken`: a worker that
+   * hears of it without a notification.
    */
-  async create(tasks: readonly NewTask[], behind: ClaimRequest | null): Promise<CreatedTasks> {
+  async create(tasks: readonly NewTask[], woken: WorkerId | null): Promise<readonly NewTaskAnswer[]> {
     const [first] = tasks
-    if (first === undefined) return { answers: [], claim: null }
-    const batch = { namespace: first.template.namespace, tasks, kinds: kindsOf(tasks) }
-    const claims = behind !== null && this.#prepared.has(batch.namespace)
-    const { rows, claim } = claims ? await this.#writtenAndClaimed(batch, behind) : await this.#written(batch)
-    return { claim, answers: await this.#answers(rows, batch) }
-  }
-
-  async #answers(rows: readonly AnswerRow[], batch: Batch): Promise<readonly NewTaskAnswer[]> {
+    if (first === undefined) return []
+    const batch = { namespace: first.template.namespace, tasks, kinds: kindsOf(tasks), woken }
+    const rows = await this.#written(batch)
     if (rows.every((row) => row.names_known)) return answersOf(rows, batch)
     await insertNamedSteps(
       this.#database,
-      batch.tasks.flatMap((task) => task.steps.map((step) => step.name)),
+      tasks.flatMap((task) => task.steps.map((step) => step.name)),
     )
-    const { rows: again } = await this.#written(batch)
+    const again = await this.#written(batch)
     if (again.every((row) => row.names_known)) return answersOf(again, batch)
     throw new HostError('DATABASE_FAULT', 'The names of steps vanish while tasks are made of them')
   }
 
   /** A queue that is missing is made: the template is there, and may be of a worker that made none. */
-  async #written(batch: Batch): Promise<Written> {
+  async #written(batch: Batch): Promise<readonly AnswerRow[]> {
     try {
-      return { rows: await this.#run(this.#database, batch), claim: null }
+      return await this.#run(batch)
     } catch (error) {
       if (sqlStateOf(error) !== undefinedTable) throw error
       await createQueues(this.#database, [batch.namespace])
-      return { rows: await this.#run(this.#database, batch), claim: null }
+      return this.#run(batch)
     }
   }
 
-  async #writtenAndClaimed(batch: Batch, request: ClaimRequest): Promise<Written> {
-    try {
-      return await this.#database.transaction(async (q) => {
-        // Sent together, in this order.
-        const [rows, claim] = await Promise.all([
-          this.#run(q, batch, request.workerId),
-          this.#claimLast(q, batch.namespace, request),
-        ])
-        return { rows, claim }
-      })
-    } catch (error) {
-      if (sqlStateOf(error) !== undefinedTable) throw error
-      return this.#written(batch)
-    }
-  }
-
-  async #run(
-    database: Queryable,
-    { namespace, tasks, kinds }: Batch,
-    woken: WorkerId | null = null,
-  ): Promise<AnswerRow[]> {
+  async #run({ namespace, tasks, kinds, woken }: Batch): Promise<readonly AnswerRow[]> {
     const { history, orchestratorId } = this.#options
     const text = this.#prepared.get(namespace) ?? createStatement(namespace, history)
     if (this.#prepared.size < preparedNamespacesMax) this.#prepared.set(namespace, text)
-    return database.query<AnswerRow>({
+    return this.#database.query<AnswerRow>({
       ...(this.#prepared.has(namespace) ? { name: `create-tasks:${history}:${namespace}` } : {}),
       text,
       values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId, woken],

@@ -8,10 +8,7 @@ import type {
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
-import { QueueHabits } from '../../queue-habits.ts'
 import type { OpenTransaction, Queryable } from '../../statement.ts'
-import { claimLast } from '../claim-from-pgmq.ts'
-import type { OnClaim } from '../claim-statement.ts'
 import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
@@ -21,13 +18,13 @@ import { dueRetries } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
 import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
-import { moveTasks } from './move-tasks.ts'
+import { type MoveOptions, moveTasks } from './move-tasks.ts'
 import { operateStep, stepState } from './operate-step.ts'
 import { heartbeatOrchestrator, leaveOrchestrator } from './orchestrator-heartbeat.ts'
 import { overdueResults, resendSteps, stalledTasks } from './recovery.ts'
 import { deadLetter, redriveSteps } from './redrive-steps.ts'
 import { createQueues, registerTemplates } from './register-templates.ts'
-import { type ClaimLast, type StartOptions, startTasks } from './start-tasks.ts'
+import { startTasks } from './start-tasks.ts'
 import { stepOutcomes } from './step-outcomes.ts'
 import { rejectResult, takeResults } from './take-results.ts'
 import { lockTasks, taskCounts } from './task-counts.ts'
@@ -41,24 +38,16 @@ export interface StoreOptions {
   /** The database that holds them, where a worker registers its templates in split mode. */
   readonly queues?: Queryable
   readonly history?: TransitionHistory
-  /** For claims behind results, as the worker of this process has it. */
-  readonly onClaim?: OnClaim
 }
 
 /** One store per orchestrator: its id stands in the transitions of tasks as `processor_uuid` and in the row of its heartbeat. */
 export function orchestrationStore(
   database: Database,
-  { queues = database, history = 'full', onClaim = 'archive' }: StoreOptions = {},
+  { queues = database, history = 'full' }: StoreOptions = {},
 ): OrchestrationStore {
   const orchestratorId = randomUUID()
-  const habits = new QueueHabits()
-  const claimLastOf: ClaimLast = (q, namespace, request) =>
-    claimLast(q, database, request, { namespace, onClaim, habits })
-  const options = {
-    ...{ orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() },
-    ...{ database, claimLast: claimLastOf },
-  }
-  const writer = new TaskWriter(database, options, claimLastOf)
+  const options = { orchestratorId, history, queuesSeen: new Set<string>(), texts: new Map<string, string>() }
+  const writer = new TaskWriter(database, options)
   return {
     registerTemplates: (templates) => registerTemplates(database, templates, queues),
     createQueues: (namespaces) => createQueues(queues, namespaces),
@@ -69,7 +58,7 @@ export function orchestrationStore(
       return loaded?.template ?? null
     },
     templateKeys: (namespace) => templateKeys(database, namespace),
-    createTasks: (tasks, behind) => writer.create(tasks, behind),
+    createTasks: (tasks, woken) => writer.create(tasks, woken),
     transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
@@ -88,7 +77,7 @@ export function orchestrationStore(
   }
 }
 
-function orchestrationTransaction(q: OpenTransaction, options: StartOptions): OrchestrationTransaction {
+function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): OrchestrationTransaction {
   return {
     takeResults: (options) => takeResults(q, options),
     completeSteps: (workerId, finished, plainIn) => completeSteps(q, finished, { workerId, how: 'judged', plainIn }),
