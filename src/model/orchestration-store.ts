@@ -305,11 +305,8 @@ export interface OrchestrationStore {
   template(key: TemplateSelection): Promise<(StoredTemplate & TemplateRevision) | null>
   /** `namespace/name@version` of what is registered, nearest first: same namespace before others. At most 20. */
   templateKeys(namespace: string): Promise<readonly string[]>
-  /**
-   * All of one namespace, in one transaction; one answer for each, in their order. `woken`: a worker that hears of it without a notification. Rejects
-   * when none was made.
-   */
-  createTasks(tasks: readonly NewTask[], woken: WorkerId | null): Promise<readonly NewTaskAnswer[]>
+  /** All of one namespace, in one transaction; one answer for each, in their order. Rejects when none was made. */
+  createTasks(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]>
   /** `work` may run more than once and has no effects outside the transaction. */
   transaction<T>(work: (transaction: OrchestrationTransaction) => Promise<T>): Promise<T>
   /** Archives one result message and keeps its reason in `stephost.rejected_messages`. */

@@ -34,8 +34,8 @@ export class Counts implements OrchestrationCountSource {
 export function countedStore(store: OrchestrationStore, counts: Counts): OrchestrationStore {
   return {
     ...store,
-    createTasks: async (tasks, woken) => {
-      const answers = await store.createTasks(tasks, woken).catch((error: unknown) => {
+    createTasks: async (tasks) => {
+      const answers = await store.createTasks(tasks).catch((error: unknown) => {
         counts.add('tasksRequested', tasks.length)
         throw error
       })

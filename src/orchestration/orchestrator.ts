@@ -98,7 +98,7 @@ export class Orchestrator
     this.#breakers = options.breakers
     this.#onFault = options.onFault
     this.#initializer = new TaskInitializer({
-      ...{ store: this.#store, neighbour: options.neighbour ?? null },
+      store: this.#store,
       onWarning: options.onWarning,
       batchesEnabled: options.outcomeLimits?.batchesEnabled ?? outcomeLimitDefaults.batchesEnabled,
       ...(options.contextLimits === undefined ? {} : { limits: options.contextLimits }),

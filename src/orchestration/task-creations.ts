@@ -2,7 +2,6 @@
 
 import { HostError } from '../model/host-error.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore } from '../model/orchestration-store.ts'
-import type { Neighbour } from '../model/result-judge.ts'
 
 interface Waiting {
   readonly task: NewTask
@@ -18,14 +17,11 @@ const transactionsMax = 2
 
 export class TaskCreations {
   readonly #store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>
-  readonly #neighbour: Neighbour | null
   #waiting: Waiting[] = []
   #running = 0
 
-  /** `neighbour`: the worker of this process; null: there is none. */
-  constructor(store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>, neighbour: Neighbour | null) {
+  constructor(store: Pick<OrchestrationStore, 'createTasks' | 'isDataFault'>) {
     this.#store = store
-    this.#neighbour = neighbour
   }
 
   /** Rejects with what the database says. */
@@ -65,11 +61,8 @@ export class TaskCreations {
 
   /** Never rejects. Data that a statement cannot take spoils a batch once: then each is tried alone. */
   async #createBatch(batch: readonly Waiting[]): Promise<void> {
-    const woken = this.#neighbour?.workerId ?? null
-    const tasks = batch.map(({ task }) => task)
     try {
-      // It hears of it whatever comes of it: an answer may be lost.
-      const answers = await this.#store.createTasks(tasks, woken).finally(() => woken && this.#neighbour?.wake())
+      const answers = await this.#store.createTasks(batch.map(({ task }) => task))
       batch.forEach(({ answer, fail }, index) => {
         const given = answers[index]
         if (given === undefined) fail(new HostError('DATABASE_FAULT', 'The database gave no answer for a task'))

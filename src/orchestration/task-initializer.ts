@@ -2,7 +2,6 @@
 
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
-import type { Neighbour } from '../model/result-judge.ts'
 import type { TaskRequest, TaskView } from '../model/task.ts'
 import { stepCountProblem, templateKey } from '../model/template.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
@@ -11,8 +10,6 @@ import { type KeptTemplate, KeptTemplates } from './kept-templates.ts'
 import { TaskCreations } from './task-creations.ts'
 
 export interface TaskInitializerOptions {
-  /** The worker of this process; absent or null: there is none. */
-  readonly neighbour?: Neighbour | null
   readonly store: OrchestrationStore
   readonly limits?: ContextLimits
   /** False: a template with batches makes no task. */
@@ -38,7 +35,7 @@ export class TaskInitializer {
 
   constructor(options: TaskInitializerOptions) {
     this.#store = options.store
-    this.#creations = new TaskCreations(options.store, options.neighbour ?? null)
+    this.#creations = new TaskCreations(options.store)
     this.#templates = new KeptTemplates(options.store)
     this.#limits = options.limits ?? contextLimitDefaults
     this.#batchesEnabled = options.batchesEnabled ?? true

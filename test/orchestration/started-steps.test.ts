@@ -164,30 +164,6 @@ describe('the worker that shares the process', () => {
     expect(beside.ends).toEqual(['took', 'took'])
   })
 
-  it('is woken for a new task, whatever comes of it, and others are notified', async () => {
-    const ear = await listenTo(bench.url, [readyChannel(namespace)])
-    try {
-      await bench.rows('DELETE FROM stephost.workers')
-      const beside = await openBeside()
-      const maker = bench.orchestrator({ neighbour: beside.neighbour })
-      await maker.createTask(request('line'))
-      expect([beside.woken, await ear.heard()]).toEqual([1, []])
-      const twice = { ...request('line'), freshIdentity: false, idempotencyKey: 'once' }
-      await expect(maker.createTask(twice)).resolves.toBeDefined()
-      await expect(maker.createTask(twice)).rejects.toBeDefined()
-      expect(beside.woken).toBe(3)
-      await beside.way.claim()
-
-      const other = await WorkerWay.open(bench, null)
-      await maker.createTask(request('line'))
-      expect([beside.woken, (await ear.heard()).length]).toEqual([4, 1])
-      await other.store.leave(other.workerId, { unknownClaims: false })
-      await beside.way.claim()
-    } finally {
-      await ear.close()
-    }
-  })
-
   it('stores the same rows as by way of the queue', async () => {
     const beside = await openBeside()
     const { taskId } = await beside.orchestrator.createTask(request('line'))

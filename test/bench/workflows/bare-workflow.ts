@@ -39,7 +39,7 @@ export class BareWorkflow {
     })
     const neighbour = { workerId: this.#workerId, wake: () => {}, reserve: (steps: number) => this.#reserve(steps) }
     this.#processor = new ResultProcessor({ store, neighbour })
-    this.#initializer = new TaskInitializer({ store, neighbour, onWarning: () => {} })
+    this.#initializer = new TaskInitializer({ store, onWarning: () => {} })
   }
 
   async prepare(): Promise<void> {

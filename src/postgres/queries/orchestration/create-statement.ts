@@ -46,7 +46,7 @@ function entryRows(history: TransitionHistory): readonly string[] {
 /**
  * $1 the namespace of all tasks; $2–$4 their kinds, each one revision of a template, which is compared where it is given, and `latest` where
  * it must be of the highest version too; $5–$11 the steps and $12–$14 the edges of the kinds, by their places there from 1 on; $15–$28 the
- * tasks; $29 the orchestrator; $30 the worker that is woken without a notification, or null.
+ * tasks; $29 the orchestrator.
  *
  * A kind whose template has changed makes no task, and unknown names of steps no task at all: the answer says so. The materialized rows keep
  * the planner from casting a parameter while it plans, which would raise before the test is asked. Identities are inserted in their order, so
@@ -56,7 +56,7 @@ function entryRows(history: TransitionHistory): readonly string[] {
  */
 export function createStatement(namespace: string, history: TransitionHistory): string {
   return `
-WITH ${decide}), ${write(history)}), ${outbox}, ${sendToQueue({ namespace, expression: '$1::text', woken: '$30::uuid' })}
+WITH ${decide}), ${write(history)}), ${outbox}, ${sendToQueue({ namespace, expression: '$1::text', woken: 'NULL' })}
 SELECT d.problem, d.current, d.names_known, n.messages, made.*
   FROM decided d CROSS JOIN sent n
   LEFT JOIN LATERAL (

@@ -1,7 +1,6 @@
 // Makes tasks with their steps, edges, transitions and messages, in one statement however many there are of each.
 
 import { HostError } from '../../../model/host-error.ts'
-import type { WorkerId } from '../../../model/ids.ts'
 import { toJsonText } from '../../../model/json-text.ts'
 import type { NewTask, NewTaskAnswer } from '../../../model/orchestration-store.ts'
 import { sqlStateOf } from '../../database-fault.ts'
@@ -31,7 +30,6 @@ interface Batch {
   readonly namespace: string
   readonly tasks: readonly NewTask[]
   readonly kinds: ReadonlyMap<string, Kind>
-  readonly woken: WorkerId | null
 }
 
 /** Each is a plan that every connection keeps; what a namespace beyond them asks for is planned each time. */
@@ -51,13 +49,12 @@ export class TaskWriter {
 
   /**
    * All of one namespace. The answers are in the order of the tasks. The identity is SHA-256 over template and the caller's key, or without
-   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter. `woken`: a worker that
-   * hears of it without a notification.
+   * one the normalised context: jsonb has one text for all spellings of a document, so key order and blanks do not matter.
    */
-  async create(tasks: readonly NewTask[], woken: WorkerId | null): Promise<readonly NewTaskAnswer[]> {
+  async create(tasks: readonly NewTask[]): Promise<readonly NewTaskAnswer[]> {
     const [first] = tasks
     if (first === undefined) return []
-    const batch = { namespace: first.template.namespace, tasks, kinds: kindsOf(tasks), woken }
+    const batch = { namespace: first.template.namespace, tasks, kinds: kindsOf(tasks) }
     const rows = await this.#written(batch)
     if (rows.every((row) => row.names_known)) return answersOf(rows, batch)
     await insertNamedSteps(
@@ -80,14 +77,14 @@ export class TaskWriter {
     }
   }
 
-  async #run({ namespace, tasks, kinds, woken }: Batch): Promise<readonly AnswerRow[]> {
+  async #run({ namespace, tasks, kinds }: Batch): Promise<readonly AnswerRow[]> {
     const { history, orchestratorId } = this.#options
     const text = this.#prepared.get(namespace) ?? createStatement(namespace, history)
     if (this.#prepared.size < preparedNamespacesMax) this.#prepared.set(namespace, text)
     return this.#database.query<AnswerRow>({
       ...(this.#prepared.has(namespace) ? { name: `create-tasks:${history}:${namespace}` } : {}),
       text,
-      values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId, woken],
+      values: [namespace, ...kindColumns([...kinds.values()]), ...taskColumns(tasks, kinds), orchestratorId],
     })
   }
 }

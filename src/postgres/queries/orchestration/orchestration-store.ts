@@ -58,7 +58,7 @@ export function orchestrationStore(
       return loaded?.template ?? null
     },
     templateKeys: (namespace) => templateKeys(database, namespace),
-    createTasks: (tasks, woken) => writer.create(tasks, woken),
+    createTasks: (tasks) => writer.create(tasks),
     transaction: (work) => database.transaction((q) => work(orchestrationTransaction(q, options))),
     rejectResult: (messageId, reason) => rejectResult(database, messageId, reason),
     isDataFault: (error) => dataStates.test(sqlStateOf(error) ?? ''),
