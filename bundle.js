@@ -47,6 +47,8 @@ const { metafile } = await build({
   logLevel: 'warning',
 })
 const written = Object.keys(metafile.outputs).map((output) => relative(outdir, join(root, output)))
+// What was renamed must not run twice.
+await rm(join(outdir, 'migrations'), { recursive: true, force: true })
 await cp(join(root, 'src/postgres/migrations'), join(outdir, 'migrations'), { recursive: true })
 await writeFile(join(outdir, 'LICENSES.txt'), await licenses(Object.keys(metafile.inputs)))
 const kept = new Set([...written, 'migrations', 'LICENSES.txt'])
