@@ -20,6 +20,9 @@ import type { RunnableSteps } from './runnable-steps.ts'
 import type { Semaphore } from './semaphore.ts'
 import type { StepExecutor } from './step-executor.ts'
 
+/** A worker with more steps than this is not idle. */
+const quietStepsMax = 8
+
 export interface StepConsumerOptions {
   /** Steps that may be claimed ahead of a free permit (design D3). */
   readonly prefetchMax: number
@@ -153,11 +156,12 @@ export class StepConsumer {
 
   /**
    * For steps that somebody in this process is about to enqueue: they start in the same transaction, with permits that are free now. null: the loop
-   * claims or is about to, so that others would be overtaken, or there is no room, or there are limits to look at.
+   * claims or is about to, so that others would be overtaken, or there is no room, or there are limits to look at, or the worker is busy: then steps
+   * gather in the queue and come in batches, which cost less for each.
    */
   reserve(steps: number): ReservedClaim | null {
     const { held, runnable } = this.#parts
-    if (!this.#loop.claiming || this.#loop.isDue || held.isClaiming) return null
+    if (!this.#loop.claiming || this.#loop.isDue || held.isClaiming || held.size > quietStepsMax) return null
     const { free, lanes } = this.#room()
     if (lanes !== null || free < steps || !this.#parts.hasRoom()) return null
     const open = new OpenClaim({ free: steps, prefetch: 0, runnable: runnable.list(), lanes }, this.#parts)

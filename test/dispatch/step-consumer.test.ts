@@ -284,6 +284,16 @@ describe('a claim in somebody else’s transaction', () => {
     expect(idle.consumer.reserve(1)).toBeNull()
   })
 
+  it('is refused while the worker is busy: its steps come in batches then', async () => {
+    const { consumer, enqueue, names, finishOne, requests } = setUp({ permits: 20 })
+    consumer.start()
+    enqueue(...Array.from({ length: 9 }, (_, index) => `busy-${index}`))
+    await eventually('all run', () => names().length === 9)
+    await eventually('the queues were looked at', () => requests.length >= 1)
+    expect(consumer.reserve(1)).toBeNull()
+    finishOne()
+  })
+
   it('gives its room back when it took nothing, and tells that steps may be ours when nobody knows', async () => {
     const { consumer, requests, seen, held, enqueue, names } = setUp({ permits: 1 })
     consumer.start()
