@@ -32,6 +32,8 @@ export class ClaimLoop {
   readonly #signal = new WakeSignal()
   #running: Promise<void> | null = null
   #claiming = false
+  /** A claim is under way, or its steps have not begun. */
+  #isBusy = false
   #unclaimedWork = true
   #fault: string | null = null
   #lastClaimAtMs: number | null = null
@@ -46,9 +48,9 @@ export class ClaimLoop {
     return this.#claiming
   }
 
-  /** Something may be in a queue that no claim has looked for. */
+  /** It claims, or is about to: something may be in a queue that no claim has looked for. */
   get isDue(): boolean {
-    return this.#unclaimedWork
+    return this.#isBusy || this.#unclaimedWork
   }
 
   /** Why the last claim failed; null when it did not. */
@@ -118,11 +120,16 @@ export class ClaimLoop {
   async #claimOnce(): Promise<boolean> {
     if (!this.#parts.hasRoom()) return false
     this.#unclaimedWork = false
-    const { found, again, leftBehind } = await this.#parts.claim()
-    this.#fault = null
-    this.#lastClaimAtMs = Date.now()
-    if (found) this.#pace?.found()
-    this.#unclaimedWork ||= again || leftBehind
-    return again
+    this.#isBusy = true
+    try {
+      const { found, again, leftBehind } = await this.#parts.claim()
+      this.#fault = null
+      this.#lastClaimAtMs = Date.now()
+      if (found) this.#pace?.found()
+      this.#unclaimedWork ||= again || leftBehind
+      return again
+    } finally {
+      this.#isBusy = false
+    }
   }
 }

@@ -156,27 +156,27 @@ export class StepConsumer {
 
   /**
    * For steps that somebody in this process is about to enqueue: they start in the same transaction, with permits that are free now. null: the loop
-   * claims or is about to, so that others would be overtaken, or there is no room, or there are limits to look at, or the worker is busy: then steps
-   * gather in the queue and come in batches, which cost less for each.
+   * claims or is about to, so that others would be overtaken, another reservation is open, there is no room, there are limits to look at, or the worker
+   * is busy: then steps gather in the queue and come in batches, which cost less for each.
    */
   reserve(steps: number): ReservedClaim | null {
     const { held, runnable } = this.#parts
-    if (!this.#loop.claiming || this.#loop.isDue || held.isClaiming || held.size > quietStepsMax) return null
+    if (!this.#loop.claiming || this.#loop.isDue || this.#reserved > 0 || held.size > quietStepsMax) return null
     const { free, lanes } = this.#room()
     if (lanes !== null || free < steps || !this.#parts.hasRoom()) return null
     const open = new OpenClaim({ free: steps, prefetch: 0, runnable: runnable.list(), lanes }, this.#parts)
     const end = this.#holdOpen(steps)
     return {
       request: open.request,
-      took: (claim) => end(this.#beginTaken(open.took(claim))),
+      took: (claim) => void this.#beginTaken(open.took(claim), end),
       tookNothing: () => {
         open.tookNothing()
-        end()
+        end(0)
       },
       unknown: () => {
         open.tookNothing()
         this.#parts.claimUnknown()
-        end()
+        end(0)
       },
     }
   }
@@ -194,47 +194,52 @@ export class StepConsumer {
   }
 
   async #claimAndBegin(): Promise<ClaimEnd> {
-    return this.#begin(await this.#claim(this.#room()))
-  }
-
-  async #begin(claim: Claim): Promise<ClaimEnd> {
-    if (claim.foreign > 0) this.#parts.hidForeign()
-    this.#line.add(this.#batches.add(await this.#hydrate(claim.steps)))
-    if (!this.#parts.mayWait()) this.#parts.giveBack(this.dropPrefetched(), 'another step runs alone on this worker')
-    // Those that could fill the batches will not be claimed.
-    const { free: freeNow, prefetch: prefetchNow } = this.#room()
-    if (freeNow + prefetchNow <= 0) this.#line.add(this.#batches.flush())
+    const claim = await this.#claim(this.#room())
+    this.#begin(claim, await this.#hydrate(claim.steps))
     await this.#parts.runnable.refreshIfOld(claim)
     return { found: claim.steps.length > 0, again: claim.more, leftBehind: claim.leftBehind }
   }
 
-  /** The reservation counts until what is returned is called, and `stop` waits for it until its steps have begun. */
-  #holdOpen(tokens: number): (begun?: Promise<void>) => void {
+  #begin(claim: Claim, hydrated: readonly HydratedStep[]): void {
+    if (claim.foreign > 0) this.#parts.hidForeign()
+    this.#line.add(this.#batches.add(hydrated))
+    if (!this.#parts.mayWait()) this.#parts.giveBack(this.dropPrefetched(), 'another step runs alone on this worker')
+    // Those that could fill the batches will not be claimed.
+    const { free, prefetch } = this.#room()
+    if (free + prefetch <= 0) this.#line.add(this.#batches.flush())
+  }
+
+  /** Counts until what is returned is called, with the steps that have begun; `stop` waits for it. */
+  #holdOpen(tokens: number): (begun: number) => void {
     let ended = () => {}
     const reservation = new Promise<void>((resolve) => {
       ended = resolve
     })
     this.#reserved += tokens
     this.#reservations.add(reservation)
-    return (begun = Promise.resolve()) => {
+    return (begun) => {
       this.#reserved -= tokens
-      this.#loop.roomFreed()
-      void begun.then(() => {
-        this.#reservations.delete(reservation)
-        ended()
-      })
+      this.#reservations.delete(reservation)
+      ended()
+      // A claim may have left behind what there is room for now.
+      if (begun < tokens) this.#loop.wake()
     }
   }
 
-  /** Steps that are ours already begin as those of our own claims. Never rejects. */
-  async #beginTaken(claim: Claim): Promise<void> {
+  /** Steps that are ours already begin as those of our own claims, with the permits that were kept for them. Never rejects. */
+  async #beginTaken(claim: Claim, end: (begun: number) => void): Promise<void> {
+    let hydrated: readonly HydratedStep[] = []
     try {
-      await this.#begin(claim)
-      if (!this.#loop.claiming) this.#parts.giveBack(this.dropPrefetched(), 'the worker stops')
+      hydrated = await this.#hydrate(claim.steps)
     } catch (error) {
       this.#parts.claimUnknown()
       this.#parts.events.warning('steps that were started here could not begin', { error: messageOf(error) })
     }
+    end(hydrated.length)
+    this.#begin(claim, hydrated)
+    // While the reservation was open nothing was claimed ahead.
+    this.#loop.roomFreed()
+    if (!this.#loop.claiming) this.#parts.giveBack(this.dropPrefetched(), 'the worker stops')
   }
 
   #failed(error: unknown): void {

@@ -278,8 +278,8 @@ export interface OrchestrationTransaction {
   ): Promise<number>
   /**
    * Moves tasks, starts for the worker of `request` what they enqueue, and commits: the steps are the worker's own when this resolves. All of them must be
-   * of one namespace, and there must be some. What cannot run there goes into the queue, and so do steps that have met death before, of which a claim
-   * of its own asks more.
+   * of one namespace, and there must be some. What cannot run there goes into the queue, and so do steps with two attempts or more behind them, of which
+   * a claim of its own asks whom they have killed.
    */
   startTasks(moves: readonly TaskMove[], request: ClaimRequest): Promise<StartedSteps>
 }

@@ -7,7 +7,7 @@ import type { FinishedStep } from './step-store.ts'
 
 export interface ResultJudge {
   /**
-   * Results are stored and judged at once, and what follows from them is enqueued; they need no message. Those of tasks that somebody else holds
+   * Results are stored and judged at once, and what follows from them is enqueued or started; they need no message. Those of tasks that somebody else holds
    * right now are answered `busy`, and not stored. null: nobody judges here now, or these cannot be judged together; nothing was stored. Rejects with
    * a HostError when it is unknown whether anything was stored.
    */
@@ -20,7 +20,7 @@ export interface Neighbour {
   readonly workerId: WorkerId | null
   /** Steps may have been enqueued. */
   wake(): void
-  /** Room to start so many steps in the transaction that enqueues them; null: the worker comes for them itself. */
+  /** Room to start so many steps in the transaction that enqueues them; null: they go into the queue. */
   reserve(steps: number): ReservedClaim | null
 }
 

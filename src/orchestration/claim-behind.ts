@@ -5,7 +5,7 @@ import { isHostError } from '../model/host-error.ts'
 import type { OrchestrationTransaction, TaskMove } from '../model/orchestration-store.ts'
 import type { Neighbour, ReservedClaim } from '../model/result-judge.ts'
 
-/** As many as one claim may take; more wait in the queue, in order. */
+/** More go through the queue, where they are put in order. */
 const stepsMax = 100
 
 /** Of one transaction, which may run more than once. */

@@ -98,6 +98,13 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
     const busy = new Set(judged.filter(({ status }) => status === 'busy').map(({ stepId }) => stepId))
     const others = busy.size === 0 ? [] : finished.filter(({ step }) => busy.has(step.stepId))
     const told = others.length === 0 ? [] : await this.#completeByMessage(workerId, others)
+    const before = new Set(told.filter(({ status }) => status === 'already').map(({ stepId }) => stepId))
+    // The try that stored them held their tasks, and its answer was lost: the judge wakes whoever was not told, when it hears of them.
+    if (before.size > 0)
+      await this.#judge?.completeJudged(
+        workerId,
+        others.filter(({ step }) => before.has(step.stepId)),
+      )
     return [...told, ...judged.flatMap(answered)]
   }
 

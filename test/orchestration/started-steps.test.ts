@@ -174,7 +174,7 @@ describe('the worker that shares the process', () => {
     expect(await storedRows(bench, taskId)).toEqual(await storedRows(bench, byQueue))
   })
 
-  it('lets into the queue what it cannot run, and what has met death before', async () => {
+  it('lets into the queue what it cannot run, and what has two attempts behind it', async () => {
     const ear = await listenTo(bench.url, [readyChannel(namespace)])
     try {
       await bench.rows('DELETE FROM stephost.workers')

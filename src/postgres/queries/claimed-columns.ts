@@ -24,7 +24,7 @@ const recoveries = `
  * round trip less for most, and the answer of a claim stays small.
  *
  * The ancestors' results come too, where the statement has that part. The snapshot has them, old as it is: a step is enqueued once its ancestors
- * are done, and the snapshot has the step enqueued.
+ * are done, and the snapshot has the step enqueued, or the last of them completed in the same transaction.
  */
 export function claimedColumns(parts: { readonly ancestors: boolean }): string {
   const limits = { ancestorsMax, bytesMax: `${documentBytesMax} - (${ownBytes})` }

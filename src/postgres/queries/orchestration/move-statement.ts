@@ -4,7 +4,7 @@ import { stepEventMetadata } from '../step-event.ts'
 import { sendOutbox, sendToQueue } from './outbox.ts'
 
 /** Steps to enqueue, all of one namespace whose queue is there; null for the name: of any, whether there are queues or not. */
-export interface EnqueuePart {
+interface EnqueuePart {
   readonly namespace: string | null
 }
 

@@ -29,14 +29,9 @@ export async function moveTasks(
   woken: WorkerId | null = null,
 ): Promise<number> {
   const namespaces = namespacesOf(moves)
-  const parts: MoveParts = {
-    begins: moves.some((move) => move.from === 'pending'),
-    completes: moves.some((move) => move.path.at(-1) === 'complete'),
-    enqueues: enqueuesOf(namespaces, queuesSeen),
-  }
+  const parts: MoveParts = { ...walkParts(moves), enqueues: enqueuesOf(namespaces, queuesSeen) }
   const name = nameOf(parts)
-  const text = texts.get(name) ?? moveStatement(parts)
-  texts.set(name, text)
+  const text = keptText(texts, name, () => moveStatement(parts))
   const statement = {
     ...{ name, text },
     values: [
@@ -59,6 +54,19 @@ export async function moveTasks(
     for (const namespace of namespaces) queuesSeen.delete(namespace)
     throw error
   }
+}
+
+export function walkParts(moves: readonly TaskMove[]): Omit<MoveParts, 'enqueues'> {
+  return {
+    begins: moves.some((move) => move.from === 'pending'),
+    completes: moves.some((move) => move.path.at(-1) === 'complete'),
+  }
+}
+
+export function keptText(texts: Map<string, string>, name: string, make: () => string): string {
+  const text = texts.get(name) ?? make()
+  texts.set(name, text)
+  return text
 }
 
 /** One array per column. */

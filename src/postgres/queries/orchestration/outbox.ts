@@ -5,7 +5,7 @@ const servedByOurs = (namespace: string, which = 'true') => `EXISTS (
   SELECT FROM stephost.workers w
    WHERE ${which} AND w.declared_dead_at IS NULL AND w.heartbeat_at > now() - interval '15 seconds' AND ${namespace} = ANY (w.namespaces))`
 
-export const wakeUp = (queue: string, namespace: string) => `pg_notify('pgmq_message_ready.' || ${namespace},
+const wakeUp = (queue: string, namespace: string) => `pg_notify('pgmq_message_ready.' || ${namespace},
                    json_build_object('event_type', 'wake_up', 'queue_name', ${queue}, 'namespace', ${namespace})::text)`
 
 // One message per notification for foreign workers, which handle only what they are told of; one bare wake-up while our own workers serve
@@ -59,6 +59,6 @@ audience AS MATERIALIZED (
 }
 
 /** The names of queue tables are folded to lower case. */
-export function queueTable(namespace: string): string {
+function queueTable(namespace: string): string {
   return `"q_worker_${namespace.toLowerCase().replaceAll('"', '""')}_queue"`
 }

@@ -4,7 +4,16 @@ import type { ClaimRequest } from '../../../model/claim-source.ts'
 import type { StartedSteps, TaskMove } from '../../../model/orchestration-store.ts'
 import type { OpenTransaction } from '../../statement.ts'
 import { claimedSteps, type RunnableRow } from '../claim-from-pgmq.ts'
-import { enqueuesOf, type MoveOptions, moveTasks, namespacesOf, stepColumns, walkColumns } from './move-tasks.ts'
+import {
+  enqueuesOf,
+  keptText,
+  type MoveOptions,
+  moveTasks,
+  namespacesOf,
+  stepColumns,
+  walkColumns,
+  walkParts,
+} from './move-tasks.ts'
 import { startStatement } from './start-statement.ts'
 
 interface Row extends RunnableRow {
@@ -23,11 +32,9 @@ export async function startTasks(
     const last = { query: transaction.finish.bind(transaction) }
     return { claim: null, enqueued: await moveTasks(last, moves, options, request.workerId) }
   }
-  const begins = moves.some((move) => move.from === 'pending')
-  const completes = moves.some((move) => move.path.at(-1) === 'complete')
-  const name = `start-tasks:${begins ? 'b' : ''}${completes ? 'c' : ''}:${namespace}`
-  const text = options.texts.get(name) ?? startStatement({ begins, completes, namespace })
-  options.texts.set(name, text)
+  const parts = walkParts(moves)
+  const name = `start-tasks:${parts.begins ? 'b' : ''}${parts.completes ? 'c' : ''}:${namespace}`
+  const text = keptText(options.texts, name, () => startStatement({ ...parts, namespace }))
   const { workerId, claimId, runnable } = request
   const [tasks, steps] = [runnable.map((step) => step.namedTaskId), runnable.map((step) => step.templateStep)]
   const moving = [
