@@ -30,7 +30,7 @@ import type { HandlerDescriptor, LoadFailure, ResolverDescriptor } from './model
 import type { StepId } from './model/ids.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { OrchestrationStore } from './model/orchestration-store.ts'
-import type { Neighbour } from './model/result-judge.ts'
+import { lateNeighbour } from './model/result-judge.ts'
 import type { StepLog } from './model/step-log.ts'
 import type { TaskService } from './model/task.ts'
 import type { TaskEventSource } from './model/task-events.ts'
@@ -124,7 +124,7 @@ export class Host implements Lifecycle {
     this.#orchestrator = new Orchestrator({
       store: this.#store,
       wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
-      neighbour: neighbourOf(() => this.#worker),
+      neighbour: lateNeighbour(() => this.#worker?.neighbour ?? null),
       onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
       onWarning: (message) => log.warn({}, message),
       breakers: { loops: this.#circuits.make('orchestration', 'taskReadiness'), web: this.#webCircuit },
@@ -339,16 +339,5 @@ export class Host implements Lifecycle {
       pool: () => poolFacts(this.#pools.general, this.#pools.steps),
       circuits: this.#circuits,
     })
-  }
-}
-
-/** The orchestrator is made first. */
-function neighbourOf(worker: () => Worker | null): Neighbour {
-  return {
-    get workerId() {
-      return worker()?.neighbour.workerId ?? null
-    },
-    wake: () => worker()?.neighbour.wake(),
-    reserve: (steps) => worker()?.neighbour.reserve(steps) ?? null,
   }
 }

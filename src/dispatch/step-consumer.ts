@@ -70,9 +70,8 @@ export class StepConsumer {
   readonly #loop: ClaimLoop
   readonly #line: PermitLine
   readonly #batches: RowBatches
-  /** Tokens of reservations that are open. */
-  #reserved = 0
-  readonly #reservations = new Set<Promise<void>>()
+  /** The one that is open; null: none is. */
+  #reservation: { readonly tokens: number; readonly ended: Promise<void> } | null = null
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#prefetchMax = options.prefetchMax
@@ -161,7 +160,7 @@ export class StepConsumer {
    */
   reserve(steps: number): ReservedClaim | null {
     const { held, runnable } = this.#parts
-    if (!this.#loop.claiming || this.#loop.isDue || this.#reserved > 0 || held.size > quietStepsMax) return null
+    if (!this.#loop.claiming || this.#loop.isDue || this.#reservation !== null || held.size > quietStepsMax) return null
     const { free, lanes } = this.#room()
     if (lanes !== null || free < steps || !this.#parts.hasRoom()) return null
     const open = new OpenClaim({ free: steps, prefetch: 0, runnable: runnable.list(), lanes }, this.#parts)
@@ -184,7 +183,7 @@ export class StepConsumer {
   /** Stops claiming and resolves with the steps that were claimed and never started. */
   async stop(): Promise<readonly ClaimedStep[]> {
     await this.#loop.stop()
-    await Promise.all(this.#reservations)
+    await this.#reservation?.ended
     return this.dropPrefetched()
   }
 
@@ -212,14 +211,14 @@ export class StepConsumer {
   /** Counts until what is returned is called, with the steps that have begun; `stop` waits for it. */
   #holdOpen(tokens: number): (begun: number) => void {
     let ended = () => {}
-    const reservation = new Promise<void>((resolve) => {
-      ended = resolve
-    })
-    this.#reserved += tokens
-    this.#reservations.add(reservation)
+    this.#reservation = {
+      tokens,
+      ended: new Promise((resolve) => {
+        ended = resolve
+      }),
+    }
     return (begun) => {
-      this.#reserved -= tokens
-      this.#reservations.delete(reservation)
+      this.#reservation = null
       ended()
       // A claim may have left behind what there is room for now.
       if (begun < tokens) this.#loop.wake()
@@ -257,10 +256,10 @@ export class StepConsumer {
   #room(): Room {
     const { semaphore, runnable, shedding } = this.#parts
     const ahead = this.#prefetchMax - this.#line.size - this.#batches.waiting
-    const free = this.#line.needsTokens ? 0 : Math.max(0, semaphore.free - this.#reserved)
+    const free = this.#line.needsTokens ? 0 : Math.max(0, semaphore.free - (this.#reservation?.tokens ?? 0))
     return {
       free: free + Math.min(ahead, 0),
-      prefetch: shedding.refusesAhead(this.load()) || this.#reserved > 0 ? 0 : Math.max(ahead, 0),
+      prefetch: shedding.refusesAhead(this.load()) || this.#reservation !== null ? 0 : Math.max(ahead, 0),
       lanes: semaphore.isDivided ? new LanesAtHand(runnable.list(), semaphore, this.#waitingUses()) : null,
     }
   }

@@ -24,6 +24,17 @@ export interface Neighbour {
   reserve(steps: number): ReservedClaim | null
 }
 
+/** Of a worker that is made later than whoever asks it; null: it is not there yet. */
+export function lateNeighbour(neighbour: () => Neighbour | null): Neighbour {
+  return {
+    get workerId() {
+      return neighbour()?.workerId ?? null
+    },
+    wake: () => neighbour()?.wake(),
+    reserve: (steps) => neighbour()?.reserve(steps) ?? null,
+  }
+}
+
 /** One of the three ends is told, once the transaction has ended. */
 export interface ReservedClaim {
   readonly request: ClaimRequest

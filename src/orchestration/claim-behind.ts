@@ -12,7 +12,6 @@ const stepsMax = 100
 export class ClaimBehind {
   readonly #neighbour: Neighbour | null
   #reserved: ReservedClaim | null = null
-  #reservedSteps = 0
   #claim: Claim | null = null
 
   constructor(neighbour: Neighbour | null) {
@@ -57,11 +56,8 @@ export class ClaimBehind {
   /** Another try may enqueue more than there was room for in the one before. */
   #roomFor(steps: number): ReservedClaim | null {
     if (steps === 0 || steps > stepsMax) return null
-    if (this.#reserved === null) {
-      this.#reserved = this.#neighbour?.reserve(steps) ?? null
-      this.#reservedSteps = steps
-    }
-    return steps <= this.#reservedSteps ? this.#reserved : null
+    this.#reserved ??= this.#neighbour?.reserve(steps) ?? null
+    return steps <= (this.#reserved?.request.free ?? 0) ? this.#reserved : null
   }
 }
 

@@ -22,3 +22,8 @@ export interface OpenTransaction extends Queryable {
   /** Runs the last statement and commits with it, in one round trip. A statement that fails takes everything back. */
   finish<Row extends object>(statement: Statement): Promise<Row[]>
 }
+
+/** For whoever runs one statement, which is to be the last of the transaction. */
+export function lastOf(transaction: OpenTransaction): Queryable {
+  return { query: (statement) => transaction.finish(statement) }
+}

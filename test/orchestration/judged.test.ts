@@ -2,11 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { FinishedStep } from '../../src/model/step-store.ts'
-import { settledTaskStates } from '../../src/model/task-state.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { until } from './fake-worker.ts'
 import { type Bench, openBench, request, sketch } from './orchestration-bench.ts'
-import { type Answer, finished, resultMessages, storedRows, WorkerWay } from './worker-way.ts'
+import { type Answer, finished, resultMessages, runTask, storedRows, WorkerWay } from './worker-way.ts'
 
 const line = { a: {}, b: { after: ['a'] }, c: { after: ['b'] } }
 const templates = [
@@ -24,15 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => bench.close())
 
-async function run(way: WorkerWay, name: string, answer?: Answer): Promise<string> {
-  const { taskId } = await orchestrator.createTask(request(name))
-  await until(async () => {
-    const steps = (await way.claim()).filter((step) => step.taskId === taskId)
-    if (steps.length > 0) await way.complete(steps, answer)
-    return settledTaskStates.has((await orchestrator.progress(taskId)).state)
-  })
-  return taskId
-}
+const run = (way: WorkerWay, name: string, answer?: Answer) => runTask({ orchestrator, way }, name, answer)
 
 describe('a result whose task nobody holds', () => {
   it('leaves the rows that a message would have led to, and no message', async () => {

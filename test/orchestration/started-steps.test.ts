@@ -5,14 +5,12 @@ import { HostError } from '../../src/model/host-error.ts'
 import type { WorkerId } from '../../src/model/ids.ts'
 import type { OrchestrationStore, OrchestrationTransaction, TaskMove } from '../../src/model/orchestration-store.ts'
 import type { ReservedClaim } from '../../src/model/result-judge.ts'
-import { settledTaskStates } from '../../src/model/task-state.ts'
 import { readyChannel } from '../../src/model/wake-ups.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { ResultProcessor } from '../../src/orchestration/result-processor.ts'
 import { listenTo } from '../fixtures/heard-notifications.ts'
-import { until } from './fake-worker.ts'
 import { type Bench, namespace, openBench, request, sketch } from './orchestration-bench.ts'
-import { storedRows, WorkerWay } from './worker-way.ts'
+import { runTask, storedRows, WorkerWay } from './worker-way.ts'
 
 const templates = [
   sketch('line', { a: {}, b: { after: ['a'] }, c: { after: ['b'] } }),
@@ -89,15 +87,7 @@ async function stateOf(taskId: string, name: string): Promise<unknown> {
   return rows[0]?.['to_state']
 }
 
-async function run(way: WorkerWay, name: string): Promise<string> {
-  const { taskId } = await orchestrator.createTask(request(name))
-  await until(async () => {
-    const steps = (await way.claim()).filter((step) => step.taskId === taskId)
-    if (steps.length > 0) await way.complete(steps)
-    return settledTaskStates.has((await orchestrator.progress(taskId)).state)
-  })
-  return taskId
-}
+const run = (way: WorkerWay, name: string) => runTask({ orchestrator, way }, name)
 
 describe('the worker that shares the process', () => {
   it('is woken directly, and others by a notification', async () => {

@@ -5,9 +5,12 @@ import type { ClaimId, NamedTaskId, WorkerId } from '../../src/model/ids.ts'
 import { emptyObject, type JsonText } from '../../src/model/json-text.ts'
 import type { ResultJudge } from '../../src/model/result-judge.ts'
 import type { FinishedStep } from '../../src/model/step-store.ts'
+import { settledTaskStates } from '../../src/model/task-state.ts'
+import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
-import { type Bench, namespace } from './orchestration-bench.ts'
+import { until } from './fake-worker.ts'
+import { type Bench, namespace, request } from './orchestration-bench.ts'
 
 const leaseMs = 60_000
 
@@ -68,6 +71,21 @@ export function finished(step: FinishedStep['step'], answer: ReturnType<Answer>)
         ...{ retryAfterS: null, context: emptyObject, backtrace: [] },
       }
   return { step, result, runtime: 'ruby', request: null }
+}
+
+/** Claims and completes the steps of a new task until it rests. Resolves with its id. */
+export async function runTask(
+  { orchestrator, way }: { orchestrator: Orchestrator; way: WorkerWay },
+  name: string,
+  answer?: Answer,
+): Promise<string> {
+  const { taskId } = await orchestrator.createTask(request(name))
+  await until(async () => {
+    const steps = (await way.claim()).filter((step) => step.taskId === taskId)
+    if (steps.length > 0) await way.complete(steps, answer)
+    return settledTaskStates.has((await orchestrator.progress(taskId)).state)
+  })
+  return taskId
 }
 
 /** All that is stored of a task, without ids and times. */

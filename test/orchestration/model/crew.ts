@@ -3,7 +3,7 @@
 import type { Worker } from '../../../src/dispatch/worker.ts'
 import { messageOf } from '../../../src/model/host-error.ts'
 import type { TransitionHistory } from '../../../src/model/orchestration-store.ts'
-import type { Neighbour, ResultJudge } from '../../../src/model/result-judge.ts'
+import { lateNeighbour, type Neighbour, type ResultJudge } from '../../../src/model/result-judge.ts'
 import type { RuntimeAdapter } from '../../../src/model/runtime-adapter.ts'
 import type { WakeUps } from '../../../src/model/wake-ups.ts'
 import { backoffDefaults } from '../../../src/orchestration/backoff.ts'
@@ -104,13 +104,7 @@ export class Crew {
     const mortal = this.#mortal(() => this.#beginWorker(which))
     const { wakeUps } = this.#options
     let started: Worker | null = null
-    const neighbour: Neighbour = {
-      get workerId() {
-        return started?.neighbour.workerId ?? null
-      },
-      wake: () => started?.neighbour.wake(),
-      reserve: (steps) => started?.neighbour.reserve(steps) ?? null,
-    }
+    const neighbour = lateNeighbour(() => started?.neighbour ?? null)
     const judge = which % 2 === 0 ? this.#judge(mortal, neighbour) : null
     const worker = startWorker({ database: mortal }, this.#options.adapter(), {
       store: new PostgresStepStore(mortal, { leaseMs, judge }),

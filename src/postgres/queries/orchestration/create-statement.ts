@@ -2,8 +2,8 @@
 
 import type { TransitionHistory } from '../../../model/orchestration-store.ts'
 import { eventOf, type TaskState, taskMoves } from '../../../model/task-state.ts'
-import { stepEventMetadata } from '../step-event.ts'
 import { highestFirst } from './load-template.ts'
+import { enqueueMetadata } from './move-statement.ts'
 import { sendToQueue } from './outbox.ts'
 import { rfc3339 } from './step-readiness.ts'
 
@@ -38,8 +38,7 @@ function walkRows(hasSteps: boolean, history: TransitionHistory): readonly strin
 function entryRows(history: TransitionHistory): readonly string[] {
   const full = history === 'full'
   const pending = (root: boolean) => `(${root}, 1, NULL, 'pending', '${initial}'::jsonb, ${!root})`
-  const metadata = stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)
-  const enqueued = `(true, ${full ? 2 : 1}, 'pending', 'enqueued', ${metadata}, true)`
+  const enqueued = `(true, ${full ? 2 : 1}, 'pending', 'enqueued', ${enqueueMetadata}, true)`
   return full ? [pending(false), pending(true), enqueued] : [enqueued]
 }
 

@@ -25,9 +25,10 @@ export interface MoveOptions {
 export async function moveTasks(
   transaction: Queryable,
   moves: readonly TaskMove[],
-  { orchestratorId, history, queuesSeen, texts }: MoveOptions,
+  options: MoveOptions,
   woken: WorkerId | null = null,
 ): Promise<number> {
+  const { queuesSeen, texts } = options
   const namespaces = namespacesOf(moves)
   const parts: MoveParts = { ...walkParts(moves), enqueues: enqueuesOf(namespaces, queuesSeen) }
   const name = nameOf(parts)
@@ -35,9 +36,7 @@ export async function moveTasks(
   const statement = {
     ...{ name, text },
     values: [
-      ...walkColumns(moves),
-      orchestratorId,
-      history === 'end_states',
+      ...walkValues(moves, options),
       ...(parts.enqueues === null ? [] : stepColumns(moves)),
       ...(parts.enqueues === null || parts.enqueues.namespace === null ? [] : [woken]),
     ],
@@ -69,13 +68,15 @@ export function keptText(texts: Map<string, string>, name: string, make: () => s
   return text
 }
 
-/** One array per column. */
-export function walkColumns(moves: readonly TaskMove[]): readonly unknown[] {
+/** What the parts that move tasks ask for: one array per column, who moves them, and how much is written. */
+export function walkValues(moves: readonly TaskMove[], { orchestratorId, history }: MoveOptions): readonly unknown[] {
   return [
     moves.map((move) => move.taskId),
     moves.map((move) => move.from),
     moves.map((move) => move.path.join(',')),
     moves.map((move) => eventsOf(move).join(',')),
+    orchestratorId,
+    history === 'end_states',
   ]
 }
 

@@ -8,7 +8,7 @@ import type {
 } from '../../../model/orchestration-store.ts'
 import type { Database } from '../../database.ts'
 import { sqlStateOf } from '../../database-fault.ts'
-import type { OpenTransaction, Queryable } from '../../statement.ts'
+import { lastOf, type OpenTransaction, type Queryable } from '../../statement.ts'
 import { completeSteps } from '../complete-steps.ts'
 import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
@@ -99,7 +99,7 @@ function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): Orc
     redriveSteps: (options) => redriveSteps(q, options),
     operateStep: (operation) => operateStep(q, operation),
     moveTasks: (moves, { last, woken = null } = { last: false }) =>
-      moveTasks(last ? { query: (statement) => q.finish(statement) } : q, moves, options, woken),
+      moveTasks(last ? lastOf(q) : q, moves, options, woken),
     startTasks: (moves, request) => startTasks(q, moves, request, options),
   }
 }

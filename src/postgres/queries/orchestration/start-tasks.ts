@@ -2,7 +2,7 @@
 
 import type { ClaimRequest } from '../../../model/claim-source.ts'
 import type { StartedSteps, TaskMove } from '../../../model/orchestration-store.ts'
-import type { OpenTransaction } from '../../statement.ts'
+import { lastOf, type OpenTransaction } from '../../statement.ts'
 import { claimedSteps, type RunnableRow } from '../claim-from-pgmq.ts'
 import {
   enqueuesOf,
@@ -11,8 +11,8 @@ import {
   moveTasks,
   namespacesOf,
   stepColumns,
-  walkColumns,
   walkParts,
+  walkValues,
 } from './move-tasks.ts'
 import { startStatement } from './start-statement.ts'
 
@@ -29,20 +29,14 @@ export async function startTasks(
   const namespace = enqueuesOf(namespacesOf(moves), options.queuesSeen)?.namespace ?? null
   if (namespace === null) {
     // Whether there is a queue is for the other statement to find out.
-    const last = { query: transaction.finish.bind(transaction) }
-    return { claim: null, enqueued: await moveTasks(last, moves, options, request.workerId) }
+    return { claim: null, enqueued: await moveTasks(lastOf(transaction), moves, options, request.workerId) }
   }
   const parts = walkParts(moves)
   const name = `start-tasks:${parts.begins ? 'b' : ''}${parts.completes ? 'c' : ''}:${namespace}`
   const text = keptText(options.texts, name, () => startStatement({ ...parts, namespace }))
   const { workerId, claimId, runnable } = request
   const [tasks, steps] = [runnable.map((step) => step.namedTaskId), runnable.map((step) => step.templateStep)]
-  const moving = [
-    ...walkColumns(moves),
-    options.orchestratorId,
-    options.history === 'end_states',
-    ...stepColumns(moves),
-  ]
+  const moving = [...walkValues(moves, options), ...stepColumns(moves)]
   try {
     const rows = await transaction.finish<Row>({ name, text, values: [...moving, workerId, claimId, tasks, steps] })
     const started = rows.map((row) => ({ ...row, runnable: true, recoveries: 0 }))
