@@ -94,13 +94,14 @@ export class WorkflowStand {
   /** Resolves when so many tasks are complete. */
   async completed(count: number): Promise<void> {
     const startedAt = performance.now()
+    let before = -1
     for (;;) {
-      const [row] = await this.database.query<{ complete: number; bad: number }>({
-        text: statesText,
-        values: [this.#before],
-      })
-      if ((row?.bad ?? 0) > 0) throw new NoFigure('workflows', [`${row?.bad} tasks failed`])
-      if ((row?.complete ?? 0) >= count) return
+      const complete = await this.#counted(completeText)
+      if (complete >= count) return
+      // Asking each task for its state takes time from those who are measured, so only a standstill is looked into.
+      const failed = complete === before ? await this.#counted(failedText) : 0
+      if (failed > 0) throw new NoFigure('workflows', [`${failed} tasks failed`])
+      before = complete
       if (performance.now() - startedAt > giveUpMs) throw new NoFigure('workflows', ['tasks were left unfinished'])
       await delay(pollMs)
     }
@@ -110,6 +111,11 @@ export class WorkflowStand {
   async endedAt(taskIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const rows = await this.database.query<{ task: string; ended_ms: number }>({ text: endsText, values: [taskIds] })
     return new Map(rows.map(({ task, ended_ms }) => [task, ended_ms]))
+  }
+
+  async #counted(text: string): Promise<number> {
+    const [row] = await this.database.query<{ tasks: number }>({ text, values: [this.#before] })
+    return row?.tasks ?? 0
   }
 
   async #noteBeginning(): Promise<void> {
@@ -126,12 +132,11 @@ export class WorkflowStand {
 }
 
 /** Asked again and again while others are measured: by the key, so that what was there before is not read. */
-const statesText = `
-SELECT count(*) FILTER (WHERE t.complete)::int AS complete,
-       count(*) FILTER (WHERE (SELECT w.to_state FROM tasker.task_transitions w WHERE w.task_uuid = t.task_uuid AND w.most_recent)
-                              IN ('blocked_by_failures', 'error', 'cancelled'))::int AS bad
-  FROM tasker.tasks t
- WHERE t.task_uuid > $1::uuid`
+const completeText = 'SELECT count(*)::int AS tasks FROM tasker.tasks t WHERE t.task_uuid > $1::uuid AND t.complete'
+
+const failedText = `
+SELECT count(*)::int AS tasks FROM tasker.tasks t JOIN tasker.task_transitions w ON w.task_uuid = t.task_uuid AND w.most_recent
+ WHERE t.task_uuid > $1::uuid AND w.to_state IN ('blocked_by_failures', 'error', 'cancelled')`
 
 const endsText = `
 SELECT task_uuid::text AS task, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 AS ended_ms

@@ -80,10 +80,10 @@ const finished = `finished AS (
 // A namespace whose queue is missing would fail the statement for all tasks: its steps stay pending.
 const queueExists = `AND EXISTS (SELECT FROM pgmq.meta q WHERE lower(q.queue_name) = lower('worker_' || e.namespace || '_queue'))`
 
-/** Takes the steps out of `pending`: `entering`. */
+/** Takes the steps out of `pending`: `entering`. `IS TRUE` keeps the planner from making a join of it, which would compare all steps with all tasks. */
 export const entering = (namespace: string | null) => `ready AS MATERIALIZED (
   SELECT * FROM unnest($7::uuid[], $8::uuid[], $9::uuid[], $10::text[]) AS e(step_uuid, task_uuid, correlation_id, namespace)
-   WHERE e.task_uuid IN (SELECT task_uuid FROM begun) ${namespace === null ? queueExists : ''}
+   WHERE (e.task_uuid IN (SELECT task_uuid FROM begun)) IS TRUE ${namespace === null ? queueExists : ''}
 ), left_pending AS (
   UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
     FROM ready r WHERE w.workflow_step_uuid = r.step_uuid AND w.most_recent AND w.to_state = 'pending'

@@ -52,37 +52,43 @@ interface CountedTaskRow extends CountsRow {
   readonly ready: readonly StepId[] | null
 }
 
-function countColumns(alias: string): string {
-  const names = ['total', 'pending', 'inProgress', 'completed', 'failed', 'ready', 'enqueued']
+const ownCountNames = ['total', 'pending', 'inProgress', 'completed', 'failed', 'enqueued']
+const clientCountNames = [...ownCountNames, 'ready']
+
+function countColumns(alias: string, names: readonly string[]): string {
   return names.map((name) => `${alias}."${name}_count"`).join(', ')
 }
 
-function countsOfTask(ready: string, more = ''): string {
+function countsOfTask(readiness: string): string {
   return `CROSS JOIN LATERAL (
     SELECT count(*)::int AS "total_count",
            (count(*) FILTER (WHERE r.state = 'pending'))::int AS "pending_count",
            (count(*) FILTER (WHERE r.state = 'in_progress'))::int AS "inProgress_count",
            (count(*) FILTER (WHERE r.state IN ('complete', 'resolved_manually')))::int AS "completed_count",
            (count(*) FILTER (WHERE r.state = 'error'))::int AS "failed_count",
-           (count(*) FILTER (WHERE ${ready}))::int AS "ready_count",
+           ${readiness},
            (count(*) FILTER (WHERE r.state IN ('enqueued', 'enqueued_for_orchestration', 'enqueued_as_error_for_orchestration')))::int
-             AS "enqueued_count"${more}
+             AS "enqueued_count"
       FROM tasker.workflow_steps s ${stepReadiness}
      WHERE s.task_uuid = t.task_uuid
   ) c`
 }
 
 /** For views: SQL that joins the counts as clients see them to task `t`, and the columns to select. */
-export const clientCounts = { join: countsOfTask(readyForExecution), columns: countColumns('c') }
+export const clientCounts = {
+  join: countsOfTask(`(count(*) FILTER (WHERE ${readyForExecution}))::int AS "ready_count"`),
+  columns: countColumns('c', clientCountNames),
+}
 
-const readyColumn = `, array_agg(s.workflow_step_uuid) FILTER (WHERE ${readyToEnqueue}) AS ready`
+/** Their number is read off them: PostgreSQL would ask each step twice. */
+const readySteps = `array_agg(s.workflow_step_uuid) FILTER (WHERE ${readyToEnqueue}) AS ready`
 
 const countsText = `
-SELECT t.task_uuid, coalesce(tt.to_state, 'pending') AS state, ns.name AS namespace, t.correlation_id, c.ready, ${countColumns('c')}
+SELECT t.task_uuid, coalesce(tt.to_state, 'pending') AS state, ns.name AS namespace, t.correlation_id, c.ready, coalesce(cardinality(c.ready), 0) AS "ready_count", ${countColumns('c', ownCountNames)}
   FROM tasker.tasks t
   JOIN tasker.named_tasks nt ON nt.named_task_uuid = t.named_task_uuid
   JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
   LEFT JOIN tasker.task_transitions tt ON tt.task_uuid = t.task_uuid AND tt.most_recent
-  ${countsOfTask(readyToEnqueue, readyColumn)}
+  ${countsOfTask(readySteps)}
  WHERE t.task_uuid = ANY ($1::uuid[])
  ORDER BY t.task_uuid`
