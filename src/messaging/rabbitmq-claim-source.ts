@@ -1,5 +1,6 @@
 // Claims from RabbitMQ: judges the messages that the broker has handed over, and acknowledges them once their steps are ours.
 
+import { ClaimShares, type LookedInto } from '../model/claim-shares.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
 import { messageOf } from '../model/host-error.ts'
 import { JudgedClaim } from '../model/judged-claim.ts'
@@ -18,6 +19,8 @@ export interface RabbitmqClaimSourceOptions {
   warn(message: string, details: Readonly<Record<string, unknown>>): void
 }
 
+const nothing: LookedInto = { steps: [], hasMore: false }
+
 interface Source {
   readonly namespace: string
   readonly consumer: RabbitmqConsumer
@@ -31,8 +34,8 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
   #sources: readonly Source[] = []
   #namespaces: readonly string[]
   readonly #listeners = new Set<{ readonly wake: () => void }>()
+  readonly #shares = new ClaimShares()
   #wakeTimer: NodeJS.Timeout | null = null
-  #turn = 0
 
   /** Before the connection starts: its queues are declared with it. */
   constructor(
@@ -86,20 +89,21 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
   async claim(request: ClaimRequest): Promise<Claim> {
     this.#connection.current()
     await this.#follow()
-    const claim = new JudgedClaim()
-    this.#turn += 1
-    const first = this.#turn % Math.max(1, this.#sources.length)
-    for (const { namespace, consumer } of [...this.#sources.slice(first), ...this.#sources.slice(0, first)]) {
-      if (this.#listeners.size > 0) await consumer.open()
-      const room = requestAfter(request, claim.steps)
-      if (room.free + room.prefetch <= 0) {
-        claim.skipped()
-        continue
-      }
-      // Steps of the queues before are ours already: a fault here must not make them unknown.
-      const claiming = consumer.whileBusy(() => this.#claimFrom(namespace, consumer, room, claim))
-      await (claim.steps.length === 0 ? claiming : claiming.catch((error) => this.#later(namespace, error, claim)))
+    const letGo = this.#sources.map(({ consumer }) => consumer.keep())
+    try {
+      // All of them before any is looked at: who had to give its messages back meanwhile has a share as well.
+      if (this.#listeners.size > 0) await Promise.all(this.#sources.map(({ consumer }) => consumer.open()))
+      return await this.#claimShares(request)
+    } finally {
+      for (const release of letGo) release()
     }
+  }
+
+  async #claimShares(request: ClaimRequest): Promise<Claim> {
+    const claim = new JudgedClaim()
+    const ready = this.#sources.filter(({ consumer }) => consumer.waiting > 0).map(({ namespace }) => namespace)
+    const sawAll = await this.#shares.claim(request, ready, (namespace, room) => this.#look(namespace, room, claim))
+    if (!sawAll) claim.skipped()
     return claim.claim()
   }
 
@@ -123,14 +127,26 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
     await this.#connection.add(consumer)
   }
 
+  async #look(namespace: string, request: ClaimRequest, claim: JudgedClaim): Promise<LookedInto> {
+    const consumer = this.#sources.find((source) => source.namespace === namespace)?.consumer
+    if (consumer === undefined || consumer.waiting === 0) return nothing
+    const looking = this.#claimFrom(namespace, consumer, request, claim)
+    if (claim.steps.length === 0) return looking
+    // Steps of the queues before are ours already: a fault here must not make them unknown.
+    return looking.catch((error) => {
+      claim.skipped()
+      this.#options.warn('messages could not be judged', { namespace, error: messageOf(error) })
+      return nothing
+    })
+  }
+
   async #claimFrom(
     namespace: string,
     consumer: RabbitmqConsumer,
     request: ClaimRequest,
     claim: JudgedClaim,
-  ): Promise<void> {
+  ): Promise<LookedInto> {
     const seen = consumer.look()
-    if (seen.length === 0) return
     const messages = seen.map(seenMessage)
     const judged = await this.#judge.judge(request, { namespace, queue: consumer.queue, messages })
     const left = requestAfter(request, judged.steps)
@@ -139,11 +155,7 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
     claim.add(judged, consumer.waiting > judged.verdicts.filter((verdict) => verdict === 'left').length)
     // Somebody else was at their steps in this moment, and no message and no permit will tell how that went; or their limits are full.
     if (hadRoom && judged.verdicts.includes('left')) this.#wakeSoon()
-  }
-
-  #later(namespace: string, error: unknown, claim: JudgedClaim): void {
-    claim.skipped()
-    this.#options.warn('messages could not be judged', { namespace, error: messageOf(error) })
+    return { steps: judged.steps, hasMore: consumer.waiting > 0 }
   }
 
   #wakeSoon(): void {

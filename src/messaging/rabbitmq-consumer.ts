@@ -95,12 +95,10 @@ export class RabbitmqConsumer implements ConnectionUser {
     return this.#undecided.length
   }
 
-  /** While a claim looks at the messages, they are not given back for want of room. */
-  async whileBusy<T>(work: () => Promise<T>): Promise<T> {
+  /** While a claim is about the messages, they are not given back for want of room. What is returned ends that. */
+  keep(): () => void {
     this.#busy += 1
-    try {
-      return await work()
-    } finally {
+    return () => {
       this.#busy -= 1
     }
   }
@@ -157,6 +155,8 @@ export class RabbitmqConsumer implements ConnectionUser {
     const tag = `tasker-consumer-${randomUUID()}`
     this.#tag = tag
     await channel.consume(this.queue, (message) => this.#delivered(channel, message), { consumerTag: tag })
+    // Its answer comes behind the messages that the queue had for the new consumer, so whoever waits for this has them in hand.
+    await channel.prefetch(prefetch)
   }
 
   async #cancel(): Promise<void> {

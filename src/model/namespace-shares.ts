@@ -7,14 +7,16 @@ export class NamespaceShares {
   readonly #deficits = new Map<string, number>()
 
   /**
-   * Steps for each of `ready`, in the order in which they should be asked: who has got the least comes first. The shares sum to `room`.
+   * The room for each of `ready`, in the order in which they should be asked: who has got the least comes first. The shares sum to `room`.
+   * `heaviest`: what a single step may take of it; a namespace can save up that much, or its heavy steps would never have their turn.
    */
-  divide(room: number, ready: readonly string[]): ReadonlyMap<string, number> {
+  divide(room: number, ready: readonly string[], heaviest = 1): ReadonlyMap<string, number> {
     for (const namespace of this.#deficits.keys()) if (!ready.includes(namespace)) this.#deficits.delete(namespace)
     const quantum = room / Math.max(1, ready.length)
+    const savedMax = Math.max(heaviest, savedSharesMax * Math.max(1, quantum))
     for (const namespace of ready) {
       const saved = (this.#deficits.get(namespace) ?? 0) + quantum
-      this.#deficits.set(namespace, Math.min(saved, savedSharesMax * Math.max(1, quantum)))
+      this.#deficits.set(namespace, Math.min(saved, savedMax))
     }
     const order = ready.toSorted((left, right) => this.#deficit(right) - this.#deficit(left))
     const shares = new Map<string, number>()
@@ -35,11 +37,11 @@ export class NamespaceShares {
   }
 
   /**
-   * What was claimed from its share: one that had less to run than it could loses the rest. Room that nobody else wanted is no debt, so it
-   * is not told.
+   * What was claimed took so much of its share: one that had less to run than it could loses the rest, one whose next step did not fit keeps it.
+   * Room that nobody else wanted is no debt, so it is not told.
    */
-  took(namespace: string, { steps, share }: { steps: number; share: number }): void {
-    this.#deficits.set(namespace, steps < share ? 0 : this.#deficit(namespace) - steps)
+  took(namespace: string, { used, hasMore }: { used: number; hasMore: boolean }): void {
+    this.#deficits.set(namespace, hasMore ? this.#deficit(namespace) - used : 0)
   }
 
   #deficit(namespace: string): number {

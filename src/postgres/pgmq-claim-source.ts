@@ -1,13 +1,12 @@
 // Claims from the pgmq queues of this worker's namespaces, each its share, so that no namespace starves another.
 
+import { ClaimShares, type LookedInto } from '../model/claim-shares.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
-import { requestAfter } from '../model/lanes-after.ts'
-import { NamespaceShares } from '../model/namespace-shares.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
 import { QueueHabits } from './queue-habits.ts'
-import { type LookedInQueue, QueueLooks } from './queue-looks.ts'
+import { QueueLooks } from './queue-looks.ts'
 import type { Queryable } from './statement.ts'
 
 export interface PgmqClaimSourceOptions extends Omit<ClaimFromPgmqOptions, 'namespace'> {
@@ -27,7 +26,7 @@ export class PgmqClaimSource implements ClaimSource {
   readonly #database: Queryable
   readonly #options: PgmqClaimSourceOptions
   readonly #looks: QueueLooks
-  readonly #shares = new NamespaceShares()
+  readonly #shares = new ClaimShares()
   #namespaces: readonly string[]
 
   /** `database` has the queues. `claimWindow`: how one of them is claimed from where the steps are elsewhere; default: by statements on both. */
@@ -47,30 +46,13 @@ export class PgmqClaimSource implements ClaimSource {
   async claim(request: ClaimRequest): Promise<Claim> {
     const setAside = { malformed: 0, gone: 0, stale: 0 }
     const all: Gathered = { steps: [], setAside, foreign: 0, more: false, leftBehind: false }
-    const ready = await this.#ready()
-    const [only] = ready
-    if (only !== undefined && ready.length === 1) {
-      await this.#look(only, request, all)
-      return all
-    }
-    const shares = this.#shares.divide(request.free + request.prefetch, ready)
-    const wantMore: string[] = []
-    for (const [namespace, share] of shares) {
-      const found = await this.#look(namespace, atMost(share, requestAfter(request, all.steps)), all)
-      if (found !== null) this.#shares.took(namespace, { steps: found.steps.length, share })
-      if (found === null || found.leftBehind || found.windowFull) wantMore.push(namespace)
-    }
-    // What the others did not need.
-    for (const namespace of wantMore) await this.#look(namespace, requestAfter(request, all.steps), all)
+    const look = (namespace: string, room: ClaimRequest) => this.#look(namespace, room, all)
+    const sawAll = await this.#shares.claim(request, await this.#ready(), look)
+    all.leftBehind ||= !sawAll
     return all
   }
 
-  /** null: no room for this queue, which has something all the same. */
-  async #look(namespace: string, request: ClaimRequest, all: Gathered): Promise<LookedInQueue | null> {
-    if (request.free + request.prefetch <= 0) {
-      all.leftBehind = true
-      return null
-    }
+  async #look(namespace: string, request: ClaimRequest, all: Gathered): Promise<LookedInto> {
     const { onClaim, foreignGraceMs, foreignRetryMs } = this.#options
     const claimed = await this.#looks.claim(request, { namespace, onClaim, foreignGraceMs, foreignRetryMs })
     const { malformed, gone, stale } = claimed.setAside
@@ -83,7 +65,7 @@ export class PgmqClaimSource implements ClaimSource {
     // What was looked at has moved, so the next window is a new one.
     const moved = claimed.steps.length + claimed.foreign + malformed + gone + stale > 0
     all.more ||= claimed.more || (claimed.windowFull && moved)
-    return claimed
+    return { steps: claimed.steps, hasMore: claimed.leftBehind || claimed.windowFull }
   }
 
   /** The namespaces that have something. One namespace is not asked first: the claim itself tells. */
@@ -91,10 +73,4 @@ export class PgmqClaimSource implements ClaimSource {
     const namespaces = this.#namespaces
     return namespaces.length <= 1 ? namespaces : readyNamespaces(this.#database, namespaces)
   }
-}
-
-/** What may start comes first: what may only wait gets what is left of the share. */
-function atMost(share: number, request: ClaimRequest): ClaimRequest {
-  const free = Math.min(request.free, share)
-  return { ...request, free, prefetch: Math.min(request.prefetch, share - free) }
 }

@@ -7,7 +7,7 @@ import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { enqueueMany } from './bulk-steps.ts'
 import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
-import { startWorker } from './workers.ts'
+import { startWorker, storeOf } from './workers.ts'
 
 let steps: StepDatabase
 /** Holds the lease that claims need; it claims nothing itself. */
@@ -18,7 +18,10 @@ beforeAll(async () => {
     ...{ steps: [], more: false, leftBehind: false, foreign: 0 },
     setAside: { malformed: 0, gone: 0, stale: 0 },
   })
-  owner = await startWorker(steps, new ScriptedAdapter(untilCancelled), { source: { claim } })
+  // Once per lease it would give back what it does not hold.
+  const leaseMs = 600_000
+  const parts = { source: { claim }, leaseMs, store: storeOf(steps, leaseMs) }
+  owner = await startWorker(steps, new ScriptedAdapter(untilCancelled), parts)
 })
 afterEach(async () => {
   const queues = `SELECT pgmq.purge_queue(queue_name) FROM pgmq.meta WHERE queue_name LIKE 'worker_%'`

@@ -17,7 +17,7 @@ describe('namespace shares', () => {
           expect([...divided.keys()].toSorted()).toEqual(ready.toSorted())
           expect(sum(divided.values())).toBe(room)
           expect(Math.min(...divided.values())).toBeGreaterThanOrEqual(0)
-          for (const [namespace, share] of divided) shares.took(namespace, { steps: share, share })
+          for (const [namespace, share] of divided) shares.took(namespace, { used: share, hasMore: true })
         }
       }),
     )
@@ -33,18 +33,32 @@ describe('namespace shares', () => {
     for (let round = 0; round < 300; round += 1) {
       for (const [namespace, share] of shares.divide(room, ['a', 'b', 'c'])) {
         got.set(namespace, (got.get(namespace) ?? 0) + share)
-        shares.took(namespace, { steps: share, share })
+        shares.took(namespace, { used: share, hasMore: true })
       }
     }
     const [least = 0, most = 0] = [Math.min(...got.values()), Math.max(...got.values())]
     expect(most - least).toBeLessThanOrEqual(2 * room)
   })
 
+  it('let one save up whose next step weighs more than a share, until it fits', () => {
+    const shares = new NamespaceShares()
+    const names = ['heavy', 'b', 'c', 'd']
+    let started = 0
+    for (let round = 0; round < 40; round += 1) {
+      for (const [namespace, share] of shares.divide(4, names, 4)) {
+        const used = namespace === 'heavy' ? 4 * Math.floor(share / 4) : share
+        if (namespace === 'heavy') started += used / 4
+        shares.took(namespace, { used, hasMore: true })
+      }
+    }
+    expect(started).toBeGreaterThanOrEqual(9)
+  })
+
   it('let nobody save up who has nothing to run', () => {
     const shares = new NamespaceShares()
     for (let round = 0; round < 100; round += 1) {
       for (const [namespace, share] of shares.divide(10, ['a', 'b'])) {
-        shares.took(namespace, { steps: namespace === 'a' ? share : 0, share })
+        shares.took(namespace, { used: namespace === 'a' ? share : 0, hasMore: namespace === 'a' })
       }
     }
     expect([...shares.divide(10, ['a', 'b']).values()]).toEqual([5, 5])
