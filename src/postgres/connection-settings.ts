@@ -14,7 +14,8 @@ const sessionSettings = '-c search_path=tasker,public -c TimeZone=UTC -c plan_ca
  * For statements that look up every row by a key. A plan that was made while the tables were small reads them whole, and is kept until the
  * next ANALYZE, however much they grow meanwhile.
  */
-const byKeySettings = '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off'
+const byKeySettings =
+  '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off'
 
 export interface ConnectionSettings {
   readonly config: pg.ClientConfig
