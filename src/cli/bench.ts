@@ -1,7 +1,7 @@
 // `stephost bench`: measures the step path on this machine; in the repository also beside its peers.
 import { Option } from 'commander'
 import { type BenchOptions, workloads } from '../../test/bench/steps/bench-options.ts'
-import { peersInstalled } from '../../test/bench/steps/peer-drain.ts'
+import { peersInstalled } from '../../test/bench/steps/peer-process.ts'
 import { type CliCommand, flagOption, textOption } from './cli-command.ts'
 import { exitCodes, UsageError } from './failure.ts'
 

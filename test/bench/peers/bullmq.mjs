@@ -22,7 +22,7 @@ async function preload() {
 async function open() {
   const worker = new Worker(
     name,
-    async () => handle(),
+    async ({ data }) => handle(data),
     { ...options, concurrency, autorun: false },
     createPostgresBackend,
   )

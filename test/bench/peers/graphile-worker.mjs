@@ -20,8 +20,8 @@ async function preload() {
   await utils.release()
 }
 
-const stored = async (_payload, { job, withPgClient }) => {
-  const result = JSON.stringify(handle())
+const stored = async (data, { job, withPgClient }) => {
+  const result = JSON.stringify(await handle(data, job.attempts))
   await withPgClient((client) => client.query({ ...insert, values: [job.id, result] }))
 }
 const insert = { name: 'insert-result', text: 'INSERT INTO bench_results (job_id, result) VALUES ($1, $2)' }

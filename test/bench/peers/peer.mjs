@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 
 export const concurrency = 24
 const resultBytes = 64
@@ -24,14 +25,36 @@ async function order(word) {
   while (!given.has(word)) await once(orders, 'line')
 }
 
+const sleepMs = 5
+const spinMs = 2_000
 let handled = 0
 
-/** The result of a job that did nothing; says so when all have been handled. */
-export function handle() {
+/** What a job does stands before the dash of its key: `stamp` nothing, `sleep` waits, `spin` computes without ever giving way. */
+const tasks = {
+  stamp: () => {},
+  sleep: () => delay(sleepMs),
+  spin: () => {
+    const until = performance.now() + spinMs
+    while (performance.now() < until);
+  },
+}
+
+/**
+ * The result of a job: without a key 64 bytes of one that did nothing, else also when it began, in microseconds since 1970. `attempts`
+ * is told where the peer itself does not keep it. Says so when all have been handled.
+ */
+export function handle(data, attempts) {
+  const startedUs = Math.round((performance.timeOrigin + performance.now()) * 1000)
   handled += 1
   if (handled === jobs) say({ event: 'handled' })
-  const result = { guest: 'peer0000', n: String(handled).padStart(8, '0'), fill: '' }
-  return { ...result, fill: '.'.repeat(resultBytes - JSON.stringify(result).length) }
+  const result = { guest: 'peer0000', n: String(handled).padStart(8, '0'), attempts, fill: '' }
+  if (data?.key === undefined) return { ...result, fill: '.'.repeat(resultBytes - JSON.stringify(result).length) }
+  return after(tasks[data.key.split('-')[0]](), { ...result, key: data.key, started_us: startedUs, fill: '.' })
+}
+
+async function after(done, result) {
+  await done
+  return result
 }
 
 /**
@@ -50,6 +73,7 @@ export async function servePeer({ packageName, preload, open }) {
     say({ event: 'ready', version, settings })
     await order('go')
     const close = await work()
+    say({ event: 'working' })
     await order('stop')
     say({ event: 'stopped', handled })
     await close()

@@ -4,13 +4,13 @@ import { concurrency, handle, jobs, mode, payload, servePeer, url } from './peer
 
 const queue = 'noop'
 const insertBatch = 5_000
-const settings =
-  mode === 'batches'
-    ? { batchSize: 100, localConcurrency: 4, pollingIntervalSeconds: 0.5, perJobResults: true }
-    : { localConcurrency: concurrency }
+const batches = { batchSize: 100, localConcurrency: 4, pollingIntervalSeconds: 0.5, perJobResults: true }
+const settings = mode === 'defaults' ? { localConcurrency: concurrency } : batches
+/** LISTEN/NOTIFY: workers hear of a job at once; what waits already is found as without it. */
+const listens = mode === 'listening'
 
 async function opened() {
-  const boss = new PgBoss({ connectionString: url, max: 10 })
+  const boss = new PgBoss({ connectionString: url, max: 10, useListenNotify: listens })
   boss.on('error', (error) => process.stderr.write(`${error}\n`))
   await boss.start()
   return boss
@@ -18,7 +18,7 @@ async function opened() {
 
 async function preload() {
   const boss = await opened()
-  await boss.createQueue(queue)
+  await boss.createQueue(queue, { notify: listens })
   for (let left = jobs; left > 0; left -= insertBatch) {
     await boss.insert(
       queue,
@@ -28,13 +28,16 @@ async function preload() {
   await boss.stop({ graceful: false })
 }
 
+const eachHandled = (batch) =>
+  Promise.all(batch.map(async ({ id, data }) => ({ id, status: 'completed', output: await handle(data) })))
+
 async function open() {
   const boss = await opened()
   return {
-    settings,
+    settings: { ...settings, useListenNotify: listens },
     work: async () => {
       await boss.work(queue, settings, async (batch) =>
-        settings.perJobResults ? batch.map(({ id }) => ({ id, status: 'completed', output: handle() })) : handle(),
+        settings.perJobResults ? eachHandled(batch) : handle(batch[0].data),
       )
       return () => boss.stop({ graceful: false })
     },

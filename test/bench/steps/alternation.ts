@@ -1,8 +1,8 @@
 // Several systems in one workload: a run of each in turn, as often as asked for, after one of each that is thrown away.
 import type { Bench } from './bench-options.ts'
-import type { DrainCells, DrainRun } from './drain-cell.ts'
+import type { DrainCells } from './drain-cell.ts'
 import type { DrainSystem } from './drain-system.ts'
-import { type Cell, cellOf } from './measures.ts'
+import { type Cell, cellOfRuns, type Run } from './measures.ts'
 
 export function chosenOf<T extends { readonly name: string }>(
   all: readonly T[],
@@ -16,30 +16,50 @@ function isMeant(part: string, name: string, all: readonly { readonly name: stri
   return all.some((system) => system.name === part) ? name === part : name.includes(part)
 }
 
+/** One system in one workload. */
+export interface Contender {
+  readonly name: string
+  readonly count: number
+  /** The system of ours that this one, of a peer, stands beside; null: it is ours. */
+  readonly beside: string | null
+  run(): Promise<Run>
+}
+
+/** `told`: what is said of each run. */
+export async function inRounds(
+  { options: { say } }: Bench,
+  rounds: { workload: string; runs: number; contenders: readonly Contender[]; told: (run: Run) => string },
+): Promise<readonly Cell[]> {
+  const { workload, runs, contenders, told } = rounds
+  const done = new Map<Contender, Run[]>(contenders.map((contender) => [contender, []]))
+  for (let round = 1; round <= runs; round += 1) {
+    for (const contender of contenders) {
+      const run = await contender.run()
+      done.get(contender)?.push(run)
+      say(`${workload} ${round}/${runs} ${contender.name}: ${told(run)}`)
+    }
+  }
+  return contenders.map((contender) => {
+    const { name, count, beside } = contender
+    return cellOfRuns({ workload, system: name, count }, done.get(contender) ?? [], beside)
+  })
+}
+
+/** Drains, each system's first one thrown away. */
 export async function alternate(
-  { options }: Bench,
+  bench: Bench,
   cells: DrainCells,
   { workload, systems, tasks }: { workload: string; systems: readonly DrainSystem[]; tasks: number },
 ): Promise<readonly Cell[]> {
-  const { runs, warmUp, say } = options
+  const { runs, warmUp } = bench.options
   const sizeOf = (system: DrainSystem) => Math.max(1, Math.round(tasks * system.share))
   for (const system of warmUp === 0 ? [] : systems) {
     await cells.run(system, { count: Math.min(warmUp, sizeOf(system)) })
   }
-  const done = new Map<DrainSystem, DrainRun[]>(systems.map((system) => [system, []]))
-  for (let round = 1; round <= runs; round += 1) {
-    for (const system of systems) {
-      const run = await cells.run(system, { count: sizeOf(system) })
-      done.get(system)?.push(run)
-      say(`${workload} ${round}/${runs} ${system.name}: ${Math.round(run.measures['stepsPerS'] ?? 0)} steps/s`)
-    }
-  }
-  return systems.map((system) => {
-    const made = done.get(system) ?? []
-    return cellOf({
-      ...{ workload, system: system.name, count: sizeOf(system) },
-      facts: made[0]?.facts ?? {},
-      runs: made.map(({ measures }) => measures),
-    })
-  })
+  const contenders = systems.map((system) => ({
+    ...{ name: system.name, count: sizeOf(system), beside: system.beside ?? null },
+    run: () => cells.run(system, { count: sizeOf(system) }),
+  }))
+  const told = ({ measures }: Run) => `${Math.round(measures['stepsPerS'] ?? 0)} steps/s`
+  return inRounds(bench, { workload, runs, contenders, told })
 }

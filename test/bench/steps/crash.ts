@@ -1,9 +1,12 @@
 // W6: a worker is killed in the middle of its work while another stands by, and a sidecar is; how long until everything is done.
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { chosenOf, inRounds } from './alternation.ts'
 import type { Bench } from './bench-options.ts'
-import { type Cell, cellOf, type Measures } from './measures.ts'
+import type { Cell, Measures, Run } from './measures.ts'
 import { allStored, sentResults } from './our-drain.ts'
+import { killedPeer } from './peer-crash.ts'
+import { peersOf } from './peers.ts'
 import { childrenOf } from './process-tree.ts'
 import { systemNames } from './system-names.ts'
 import { startStephost, workerReady, workerSettings, writeSettings } from './worker-process.ts'
@@ -16,22 +19,24 @@ const doneTimeoutMs = 180_000
 
 export async function crashes(bench: Bench): Promise<readonly Cell[]> {
   const { options } = bench
-  const killed: Measures[] = []
-  for (let round = 1; round <= Math.min(options.runs, workerRunsMax); round += 1) {
-    killed.push(await killedWorker(bench, options.tasks))
-    options.say(`w6 ${round}: all done ${killed.at(-1)?.['doneAfterKillS']?.toFixed(1)} s after the kill of a worker`)
-  }
-  const sidecars = Math.min(sidecarSteps, options.tasks)
-  const sidecar = await killedSidecar(bench, sidecars)
-  options.say(`w6: all done ${sidecar['doneAfterKillS']?.toFixed(1)} s after the kill of a sidecar`)
-  const facts = { settings: workerSettings }
-  return [
-    cellOf({ workload: 'w6', system: systemNames.killedWorker, count: options.tasks, facts, runs: killed }),
-    cellOf({ workload: 'w6', system: systemNames.killedSidecar, count: sidecars, facts, runs: [sidecar] }),
-  ]
+  const { runs, tasks, systems } = options
+  const ours = { name: systemNames.killedWorker, count: tasks, beside: null, run: () => killedWorker(bench, tasks) }
+  const theirs = options.peers && !options.judged ? peersOf('w6') : []
+  const contenders = chosenOf([ours, ...theirs.map((peer) => killedPeer(bench, peer))], systems)
+  const workers = { workload: 'w6', runs: Math.min(runs, workerRunsMax), contenders, told }
+  const count = Math.min(sidecarSteps, tasks)
+  const sidecar = { name: systemNames.killedSidecar, count, beside: null, run: () => killedSidecar(bench, count) }
+  const sidecars = { workload: 'w6', runs: 1, contenders: chosenOf([sidecar], systems), told }
+  return [...(await inRounds(bench, workers)), ...(await inRounds(bench, sidecars))]
 }
 
-async function killedWorker(bench: Bench, count: number): Promise<Measures> {
+function told({ measures, exceeded }: Run): string {
+  const afterS = measures['doneAfterKillS']
+  if (afterS !== undefined) return `all done ${afterS.toFixed(1)} s after the kill`
+  return `${measures['leftJobs']} jobs left ${exceeded?.['doneAfterKillS']?.toFixed(0)} s after the kill`
+}
+
+async function killedWorker(bench: Bench, count: number): Promise<Run> {
   const preloads = [{ count, templates: ['noop_typescript'], messages: true }]
   const place = { name: 'bench_crash', languages: ['typescript'] as const, preloads, listener: true }
   return WorkerStand.with(bench, place, async (stand) => {
@@ -42,12 +47,12 @@ async function killedWorker(bench: Bench, count: number): Promise<Measures> {
     await allStored(stand.database, count, standby)
     const doneAfterKillS = (performance.now() - killedAt) / 1000
     await stand.verify(count, true)
-    return { doneAfterKillS, ...(await losses(stand)) }
+    return { measures: { doneAfterKillS, ...(await losses(stand)) }, facts: { settings: workerSettings } }
   })
 }
 
 /** Here an orchestrator runs, because a crash of a sidecar is a failure that it retries. */
-async function killedSidecar(bench: Bench, count: number): Promise<Measures> {
+async function killedSidecar(bench: Bench, count: number): Promise<Run> {
   const preloads = [{ count, templates: ['noop_python'], messages: true }]
   const place = { name: 'bench_sidecar', languages: ['python'] as const, preloads, listener: false }
   return WorkerStand.with(bench, place, async (stand) => {
@@ -70,7 +75,7 @@ async function killedSidecar(bench: Bench, count: number): Promise<Measures> {
     }
     const doneAfterKillS = (performance.now() - killedAt) / 1000
     await stand.verify(count, true)
-    return { doneAfterKillS, ...(await losses(stand)) }
+    return { measures: { doneAfterKillS, ...(await losses(stand)) }, facts: { settings: workerSettings } }
   })
 }
 

@@ -1,14 +1,9 @@
 // One run of one system working off waiting jobs, on a clone of a prepared database: how long, at what cost, and whether all is right.
 import type { DrainSystem, OpenedSystem } from './drain-system.ts'
-import type { Measures } from './measures.ts'
+import type { Measures, Run } from './measures.ts'
 import { NoFigure } from './no-figure.ts'
 import { commitsOf, ResourceMeter, type Usage } from './resource-meter.ts'
-import { type ScratchCluster, withDatabase } from './scratch-cluster.ts'
-
-export interface DrainRun {
-  readonly measures: Measures
-  readonly facts: Readonly<Record<string, unknown>>
-}
+import type { ScratchCluster } from './scratch-cluster.ts'
 
 export interface DrainCellOptions {
   readonly count: number
@@ -26,13 +21,13 @@ export class DrainCells {
   }
 
   /** Rejects with a NoFigure when a job was lost or ran twice. */
-  async run(system: DrainSystem, { count, dropOne }: DrainCellOptions): Promise<DrainRun> {
+  async run(system: DrainSystem, { count, dropOne }: DrainCellOptions): Promise<Run> {
     const template = await this.#template(system, count)
     this.#cells += 1
     const name = `cell_${this.#cells}`
     const url = await this.#cluster.create(name, template)
     try {
-      await this.#settle(url)
+      await this.#cluster.settle(url)
       const commitsBefore = await commitsOf(this.#cluster, name)
       const opened = await system.open(url, count)
       const { usage, seconds } = await this.#measure(opened)
@@ -69,14 +64,9 @@ export class DrainCells {
     if (this.#prepared.has(name)) return name
     const url = await this.#cluster.create(name)
     await system.preload(url, count)
-    await this.#settle(url)
+    await this.#cluster.settle(url)
     this.#prepared.add(name)
     return name
-  }
-
-  async #settle(url: string): Promise<void> {
-    await withDatabase(url, (database) => database.query({ text: 'VACUUM ANALYZE' }))
-    await this.#cluster.administer((server) => server.query({ text: 'CHECKPOINT' }))
   }
 }
 

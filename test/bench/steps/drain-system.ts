@@ -22,6 +22,8 @@ export interface DrainSystem {
   readonly preloadKey: string
   /** Of the size of the cell: slow systems need fewer jobs for the same certainty. */
   readonly share: number
+  /** The system of ours that this one, of a peer, stands beside. */
+  readonly beside?: string
   preload(url: string, count: number): Promise<void>
   open(url: string, count: number): Promise<OpenedSystem>
   /** What is wrong, one sentence each; empty when each job has exactly one result and ran once. */

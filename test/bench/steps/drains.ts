@@ -8,7 +8,8 @@ import type { DrainSystem } from './drain-system.ts'
 import { LineProcess } from './line-process.ts'
 import type { Cell } from './measures.ts'
 import { ourDrain } from './our-drain.ts'
-import { peerDrain, peers } from './peer-drain.ts'
+import { peerDrain } from './peer-drain.ts'
+import { peersOf } from './peers.ts'
 import { systemNames } from './system-names.ts'
 import {
   inherited,
@@ -35,7 +36,7 @@ export async function drains(bench: Bench): Promise<readonly Cell[]> {
   const ours = options.judged
     ? ourSystems(bench).filter(({ name }) => name !== systemNames.announced)
     : ourSystems(bench)
-  const theirs = peers.filter(({ judged }) => judged || !options.judged)
+  const theirs = peersOf('w1').filter(({ judged }) => judged || !options.judged)
   const chosen = chosenOf([...ours, ...(options.peers ? theirs.map(peerDrain) : [])], options.systems)
   const cells = new DrainCells(cluster)
   const [first] = chosen

@@ -59,7 +59,7 @@ const figures: readonly Figure[] = [
   ratio('w1', systemNames.tasker, systemNames.graphile, 0.8),
   ratio('w1', systemNames.ours, systemNames.statements, 0.6),
   most('w1', systemNames.ours, 'hostRssPeakMb', 'resident memory of the host', 200, 'MB'),
-  most('w2', systemNames.steady(200), 'startP99Ms', 'commit → start p99 at 200/s', 10, 'ms'),
+  most('w2', systemNames.steady(systemNames.ours, 200), 'startP99Ms', 'commit → start p99 at 200/s', 10, 'ms'),
   most('w3', systemNames.ours, 'startP50Ms', 'commit → start p50, one at a time', 2, 'ms'),
   ratio('w4', python, typescript, 0.7),
   ratio('w4', ruby, typescript, 0.7),

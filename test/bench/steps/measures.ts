@@ -2,6 +2,14 @@
 
 export type Measures = Readonly<Record<string, number>>
 
+/** One run of one system. */
+export interface Run {
+  readonly measures: Measures
+  readonly facts: Readonly<Record<string, unknown>>
+  /** What was still going on when the bench stopped waiting: how large those measures had become. */
+  readonly exceeded?: Measures
+}
+
 export interface Spread {
   readonly median: number
   readonly min: number
@@ -17,12 +25,33 @@ export interface Cell {
   readonly facts: Readonly<Record<string, unknown>>
   readonly runs: readonly Measures[]
   readonly spreads: Readonly<Record<string, Spread>>
+  /** The system of ours that this one, of a peer, stands beside. */
+  readonly beside?: string
+  /** Measures whose end not every run reached, and what each of them passed; they have no spread. */
+  readonly exceeded?: Measures
 }
 
 export function cellOf(cell: Omit<Cell, 'spreads'>): Cell {
-  const names = [...new Set(cell.runs.flatMap((run) => Object.keys(run)))]
+  const measured = [...new Set(cell.runs.flatMap((run) => Object.keys(run)))]
+  const names = measured.filter((name) => cell.exceeded?.[name] === undefined)
   const spreads = names.map((name) => [name, spreadOf(cell.runs.flatMap((run) => run[name] ?? []))] as const)
   return { ...cell, spreads: Object.fromEntries(spreads) }
+}
+
+/** Of several runs of one system. */
+export function cellOfRuns(
+  cell: Pick<Cell, 'workload' | 'system' | 'count'>,
+  runs: readonly Run[],
+  beside: string | null,
+): Cell {
+  const exceeded = runs.flatMap((run) => (run.exceeded === undefined ? [] : [run.exceeded]))
+  const least = (name: string) => Math.min(...runs.flatMap((run) => run.exceeded?.[name] ?? run.measures[name] ?? []))
+  const names = [...new Set(exceeded.flatMap((measures) => Object.keys(measures)))]
+  return cellOf({
+    ...{ ...cell, facts: runs[0]?.facts ?? {}, runs: runs.map(({ measures }) => measures) },
+    ...(beside === null ? {} : { beside }),
+    ...(names.length === 0 ? {} : { exceeded: Object.fromEntries(names.map((name) => [name, least(name)])) }),
+  })
 }
 
 export function spreadOf(values: readonly number[]): Spread {

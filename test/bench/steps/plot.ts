@@ -1,9 +1,9 @@
 // The figures as bars with their ranges, in SVG.
 import type { Judgement } from './judgement.ts'
-import type { Cell } from './measures.ts'
+import type { Cell, Spread } from './measures.ts'
 
 const width = 960
-const labelWidth = 300
+const labelWidth = 340
 const barHeight = 20
 const gap = 10
 const titleHeight = 44
@@ -37,7 +37,7 @@ export function plot(cells: readonly Cell[], judgements: readonly Judgement[]): 
   let top = 20
   const parts: string[] = []
   for (const panel of panels) {
-    const shown = cells.filter(({ workload, spreads }) => workload === panel.workload && panel.measure in spreads)
+    const shown = cells.filter((cell) => cell.workload === panel.workload && barOf(cell, panel.measure) !== null)
     if (shown.length === 0) continue
     parts.push(drawPanel(panel, shown, top))
     top += titleHeight + shown.length * (barHeight + gap) + gap
@@ -55,16 +55,23 @@ ${parts.join('\n')}
 `
 }
 
+/** As far as the bench waited, where it did not see the end. */
+function barOf({ spreads, exceeded }: Cell, measure: string): Spread | null {
+  const passed = exceeded?.[measure]
+  return passed === undefined ? (spreads[measure] ?? null) : { median: passed, min: passed, max: passed }
+}
+
 function drawPanel(panel: Panel, cells: readonly Cell[], top: number): string {
-  const most = Math.max(...cells.map(({ spreads }) => spreads[panel.measure]?.max ?? 0), Number.MIN_VALUE)
+  const most = Math.max(...cells.map((cell) => barOf(cell, panel.measure)?.max ?? 0), Number.MIN_VALUE)
   const scale = (value: number) => (value / most) * (width - labelWidth - valueWidth - 40)
   const bars = cells.map((cell, index) => {
-    const spread = cell.spreads[panel.measure] ?? { median: 0, min: 0, max: 0 }
+    const spread = barOf(cell, panel.measure) ?? { median: 0, min: 0, max: 0 }
+    const passed = cell.exceeded?.[panel.measure] !== undefined
     const y = top + titleHeight + index * (barHeight + gap)
     const left = labelWidth + 20
     const middle = y + barHeight / 2
     const fill = cell.system.startsWith('stephost') ? '#1565c0' : '#9e9e9e'
-    const value = spread.median.toFixed(spread.median < 100 ? 2 : 0)
+    const value = `${passed ? '> ' : ''}${spread.median.toFixed(spread.median < 100 ? 2 : 0)}`
     return [
       textAt(left - 8, middle + 5, cell.system, '#212121', 'end'),
       `<rect x="${left}" y="${y}" width="${scale(spread.median).toFixed(1)}" height="${barHeight}" fill="${fill}"/>`,

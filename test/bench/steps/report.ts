@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { arch, cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import type { Judgement } from './judgement.ts'
-import type { Cell, Spread } from './measures.ts'
+import type { Cell } from './measures.ts'
+import { type PeerRatio, peerRatios } from './peer-ratios.ts'
 import { plot } from './plot.ts'
 
 export interface Results {
@@ -44,6 +45,7 @@ export const columns: readonly Column[] = [
   { measure: 'endP99Ms', title: 'p99', digits: 1 },
   { measure: 'endMaxMs', title: 'max', digits: 1 },
   { measure: 'doneAfterKillS', title: 'all done after s', digits: 1 },
+  { measure: 'leftJobs', title: 'left undone', digits: 0 },
   { measure: 'lostSteps', title: 'lost', digits: 0 },
   { measure: 'doubleCommits', title: 'double commits', digits: 0 },
   { measure: 'stepsRunAgain', title: 'run again', digits: 0 },
@@ -63,7 +65,7 @@ export async function writeReport(results: Results, options: { out: string | nul
   const { cells, judgements, postgres } = results
   const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, memoryMb: Math.round(totalmem() / 1_048_576) }
   const software = { node: process.version, kernel: release(), arch: arch() }
-  const document = `${JSON.stringify({ machine, ...software, postgres, runs: options.runs, judgements, cells }, null, 2)}\n`
+  const document = `${JSON.stringify({ machine, ...software, postgres, runs: options.runs, judgements, peerRatios: peerRatios(cells), cells }, null, 2)}\n`
   const text = markdown(results)
   if (options.out !== null) {
     await mkdir(options.out, { recursive: true })
@@ -76,6 +78,7 @@ export async function writeReport(results: Results, options: { out: string | nul
 
 function markdown({ cells, judgements, postgres }: Results): string {
   const workloads = [...new Set(cells.map(({ workload }) => workload))]
+  const ratios = peerRatios(cells)
   return [
     `PostgreSQL: ${factsText(postgres)}. Node ${process.version}. Medians, in brackets the range.\n`,
     ...workloads.map((workload) =>
@@ -84,22 +87,36 @@ function markdown({ cells, judgements, postgres }: Results): string {
         cells.filter((cell) => cell.workload === workload),
       ),
     ),
+    ...(ratios.length === 0 ? [] : [ratioTable(ratios, cells)]),
     ...(judgements.length === 0 ? [] : [judgementTable(judgements)]),
   ].join('\n')
 }
 
 function workloadTable(workload: string, cells: readonly Cell[]): string {
-  const shown = columns.filter(({ measure }) => cells.some((cell) => measure in cell.spreads))
+  const shown = columns.filter(({ measure }) =>
+    cells.some((cell) => measure in cell.spreads || measure in (cell.exceeded ?? {})),
+  )
   const rows = cells.map((cell) => [
     cell.system,
     `${cell.count} × ${cell.runs.length}`,
-    ...shown.map(({ measure, digits }) => spreadText(cell.spreads[measure], digits)),
+    ...shown.map((column) => measuredText(cell, column)),
   ])
   const facts = [...new Set(cells.map((cell) => JSON.stringify(cell.facts)))].map((text) => {
     const systems = cells.filter((cell) => JSON.stringify(cell.facts) === text).map(({ system }) => system)
     return `- ${systems.join('; ')}: ${text}`
   })
   return `## ${workload}\n\n${rowsText([['system', 'n', ...shown.map(({ title }) => title)], ...rows])}\n${facts.join('\n')}\n`
+}
+
+function ratioTable(ratios: readonly PeerRatio[], cells: readonly Cell[]): string {
+  const rows = ratios.map(({ workload, measure, title, digits, ours, theirs, ratio, below }) => {
+    const text = (system: string) => {
+      const cell = cells.find((one) => one.workload === workload && one.system === system)
+      return cell === undefined ? '' : measuredText(cell, { measure, digits })
+    }
+    return [workload, title, ours, text(ours), theirs, text(theirs), `${below ? '< ' : ''}${numberText(ratio, 2)} ×`]
+  })
+  return `## Beside peers, not judged here\n\n${rowsText([['', 'measure', 'ours', '', 'peer', '', 'ours ÷ peer'], ...rows])}`
 }
 
 function judgementTable(judgements: readonly Judgement[]): string {
@@ -126,8 +143,11 @@ function rowsText(rows: readonly (readonly string[])[]): string {
   return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|\n`, ...body.map(line)].join('')
 }
 
-function spreadText(spread: Spread | undefined, digits: number): string {
-  if (spread === undefined) return ''
+function measuredText(cell: Cell, { measure, digits }: Pick<Column, 'measure' | 'digits'>): string {
+  const spread = cell.spreads[measure]
+  const passed = cell.exceeded?.[measure]
+  if (passed !== undefined) return `> ${numberText(passed, digits)}`
+  if (spread === undefined) return cell.beside === undefined ? '' : 'n/a'
   const { median, min, max } = spread
   const range = min === max ? '' : ` (${numberText(min, digits)}–${numberText(max, digits)})`
   return `${numberText(median, digits)}${range}`

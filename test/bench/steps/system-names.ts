@@ -9,8 +9,10 @@ export const systemNames = {
   graphile: 'graphile-worker tuned',
   graphileDefaults: 'graphile-worker defaults',
   killedWorker: 'stephost, a worker killed',
+  killed: (peer: string) => `${peer}, a worker killed`,
   killedSidecar: 'stephost, a sidecar killed',
-  steady: (rate: number) => `stephost at ${rate}/s`,
+  steady: (system: string, rate: number) => `${system} at ${rate}/s`,
+  hogged: (system: string, rate: number) => `${system} at ${rate}/s beside a hog`,
   depth: (messages: number) => `stephost, ${messages} messages waiting`,
   language: (languages: readonly string[]) => `stephost ${languages.length > 1 ? 'mixed' : languages.join()}`,
 } as const

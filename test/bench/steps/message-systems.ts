@@ -1,0 +1,11 @@
+// Which systems take part where messages come one by one.
+import type { Bench, Workload } from './bench-options.ts'
+import type { MessageSystem } from './message-system.ts'
+import { ourMessages } from './our-messages.ts'
+import { peerMessages } from './peer-messages.ts'
+import { peersOf } from './peers.ts'
+
+/** No judged figure compares with a peer here. */
+export function messageSystems({ options }: Bench, workload: Workload): readonly MessageSystem[] {
+  return [ourMessages, ...(options.peers && !options.judged ? peersOf(workload).map(peerMessages) : [])]
+}

@@ -1,0 +1,105 @@
+// A database with the jobs of a peer, and its workers on it.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Database } from '../../../src/postgres/database.ts'
+import type { Bench } from './bench-options.ts'
+import type { LineProcess } from './line-process.ts'
+import { NoFigure } from './no-figure.ts'
+import { PeerProcess, preloadPeer } from './peer-process.ts'
+import { doneJobs, type Peer, peerOffences, type Standing, standingOf } from './peers.ts'
+import { ScratchStand } from './scratch-stand.ts'
+
+export interface PeerJobs {
+  /** All that there will be. */
+  readonly count: number
+  /** That are there before any worker. */
+  readonly preloaded: number
+}
+
+/** Waiting for jobs to be done ends after `totalMaxS`, or when for `stillMaxS` none was done. */
+export interface Patience {
+  readonly stillMaxS: number
+  readonly totalMaxS: number
+}
+
+const pollMs = 50
+
+export class PeerStand {
+  readonly #bench: Bench
+  readonly #peer: Peer
+  readonly #count: number
+  readonly #scratch: ScratchStand
+  readonly #workers: PeerProcess[] = []
+
+  private constructor(bench: Bench, peer: Peer, count: number, scratch: ScratchStand) {
+    this.#bench = bench
+    this.#peer = peer
+    this.#count = count
+    this.#scratch = scratch
+  }
+
+  static async with<T>(
+    bench: Bench,
+    peer: Peer,
+    { count, preloaded }: PeerJobs,
+    work: (stand: PeerStand) => Promise<T>,
+  ): Promise<T> {
+    const prepare = (url: string) => preloadPeer(peer, url, preloaded)
+    return ScratchStand.with(bench, { name: 'bench_peer', prepare }, (scratch) =>
+      work(new PeerStand(bench, peer, count, scratch)),
+    )
+  }
+
+  get url(): string {
+    return this.#scratch.url
+  }
+
+  get database(): Database {
+    return this.#scratch.database
+  }
+
+  adopt(child: LineProcess): void {
+    this.#scratch.adopt(child)
+  }
+
+  /** Resolves when it works. */
+  async worker(): Promise<PeerProcess> {
+    const worker = await PeerProcess.start(this.#peer, this.url, this.#count)
+    this.adopt(worker.child)
+    this.#workers.push(worker)
+    worker.go()
+    await worker.working()
+    return worker
+  }
+
+  done(): Promise<number> {
+    return doneJobs(this.database, this.#peer, this.#count)
+  }
+
+  standing(): Promise<Standing> {
+    return standingOf(this.database, this.#peer, this.#count)
+  }
+
+  /** Resolves with how many are missing in the end. */
+  async settled(worker: LineProcess, { stillMaxS, totalMaxS }: Patience): Promise<number> {
+    const startedAt = performance.now()
+    let [most, progressAt] = [0, startedAt]
+    for (;;) {
+      const done = await this.done()
+      if (done >= this.#count) return 0
+      if (worker.ended) throw new Error(`${worker.name} ended before all jobs were done`)
+      const now = performance.now()
+      if (done > most) [most, progressAt] = [done, now]
+      if (now - progressAt > stillMaxS * 1000 || now - startedAt > totalMaxS * 1000) return this.#count - done
+      await delay(pollMs)
+    }
+  }
+
+  /** Ends the workers first. Rejects with a NoFigure when a job was lost or ran twice; one that nobody has begun yet is neither. */
+  async verify(): Promise<void> {
+    const runs = await Promise.all(this.#workers.splice(0).map((worker) => worker.stop()))
+    const handled = runs.reduce((sum: number | null, made) => (sum === null || made === null ? null : sum + made), 0)
+    if (this.#bench.options.selfTest) await this.database.query({ text: this.#peer.dropOne })
+    const offences = peerOffences(await this.standing(), { count: this.#count, handled, late: true })
+    if (offences.length > 0) throw new NoFigure(this.#peer.name, offences)
+  }
+}
