@@ -24,6 +24,18 @@ describe('bench', () => {
   )
 
   it(
+    'prints no figure when the result of a message was lost',
+    async () => {
+      const args = ['bench', 'w3', '--tasks', '3', '--runs', '1', '--self-test', '--json']
+      const { code, stdout, stderr } = await stephost(args, { timeoutMs })
+      expect(stderr).toContain('no figure: bench_messages: 1 steps lost their result')
+      expect(stdout).toBe('')
+      expect(code).toBe(0)
+    },
+    timeoutMs,
+  )
+
+  it(
     'prints no figure when a result was lost',
     async () => {
       const { code, stdout, stderr } = await stephost(['bench', ...tiny, '--json', '--self-test'], { timeoutMs })

@@ -17,6 +17,7 @@ export function say(message) {
   process.stdout.write(`${JSON.stringify(message)}\n`)
 }
 
+/** `go`, `stop`; and `die`: kill -9 at the next job, so that it holds one. */
 const given = new Set()
 const orders = createInterface({ input: process.stdin }).on('line', (line) => given.add(line))
 
@@ -45,6 +46,7 @@ const tasks = {
  */
 export function handle(data, attempts) {
   const startedUs = Math.round((performance.timeOrigin + performance.now()) * 1000)
+  if (given.has('die')) process.kill(process.pid, 'SIGKILL')
   handled += 1
   if (handled === jobs) say({ event: 'handled' })
   const result = { guest: 'peer0000', n: String(handled).padStart(8, '0'), attempts, fill: '' }

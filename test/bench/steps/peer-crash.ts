@@ -1,5 +1,4 @@
 // W6 of a peer: one of two workers is killed; what is done, lost and begun again by the time the bench stops waiting.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Contender } from './alternation.ts'
 import type { Bench } from './bench-options.ts'
 import type { Run } from './measures.ts'
@@ -9,7 +8,6 @@ import { systemNames } from './system-names.ts'
 
 /** Peers take up the jobs of a dead worker after 30 s to 4 h; nobody waits for that here. */
 const patience: Patience = { stillMaxS: 60, totalMaxS: 300 }
-const halfPollMs = 50
 
 export function killedPeer(bench: Bench, peer: Peer): Contender {
   const count = Math.max(1, Math.round(bench.options.tasks * peer.share))
@@ -22,13 +20,10 @@ export function killedPeer(bench: Bench, peer: Peer): Contender {
 /** Lost jobs are a finding here, and no reason to refuse figures. */
 async function killedRun(stand: PeerStand, count: number): Promise<Run> {
   const [victim, standby] = await Promise.all([stand.worker(), stand.worker()])
-  while ((await stand.done()) < count / 2) {
-    if (victim.child.ended) throw new Error(`${victim.child.name} ended before half of the jobs were done`)
-    await delay(halfPollMs)
-  }
-  victim.child.kill('SIGKILL')
+  await stand.reached(count / 2, victim.child, patience)
+  await victim.die()
   const killedAt = performance.now()
-  await stand.settled(standby.child, patience)
+  await stand.reached(count, standby.child, patience)
   const waitedS = (performance.now() - killedAt) / 1000
   const { done, locked, waiting, again } = await stand.standing()
   const measures = { lostSteps: count - done - locked - waiting, stepsRunAgain: again }

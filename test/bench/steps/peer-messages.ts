@@ -17,8 +17,9 @@ export function peerMessages(peer: Peer): MessageSystem {
     name: peer.name,
     beside: systemNames.ours,
     sequenceShare: peer.sequenceShare,
-    with: (bench, counts, work) =>
-      PeerStand.with(bench, peer, { count: totalOf(counts), preloaded: 0 }, (stand) =>
+    with: (bench, counts, work) => {
+      const total = totalOf(counts)
+      return PeerStand.with(bench, peer, { count: total, preloaded: 0 }, (stand) =>
         work({
           url: stand.url,
           database: stand.database,
@@ -30,11 +31,12 @@ export function peerMessages(peer: Peer): MessageSystem {
             const { child, facts } = await stand.worker()
             return { process: child, facts }
           },
-          settled: (worker) => stand.settled(worker, patience),
+          settled: async (worker) => total - (await stand.reached(total, worker, patience)),
           answers: async () => seenResults(stand),
           verify: () => stand.verify(),
         }),
-      ),
+      )
+    },
   }
 }
 

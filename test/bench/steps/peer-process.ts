@@ -7,6 +7,7 @@ import { inherited } from './worker-process.ts'
 
 const startTimeoutMs = 60_000
 const preloadTimeoutMs = 600_000
+const dieTimeoutMs = 5_000
 
 export function peersInstalled(): boolean {
   return existsSync(join(peersDirectory, 'node_modules'))
@@ -58,6 +59,12 @@ export class PeerProcess {
   /** Resolves when its handlers have run for all jobs. */
   async handledAll(timeoutMs: number): Promise<void> {
     await this.child.line('handled', timeoutMs)
+  }
+
+  /** Killed in the middle of a job, since between two batches a peer may hold none; or between two when no job comes. Resolves once it is dead. */
+  async die(): Promise<void> {
+    this.child.order('die')
+    if (!(await this.child.exited(dieTimeoutMs))) await this.child.stop('SIGKILL')
   }
 
   /** Resolves with how often its handlers ran, once it has ended; null where it does not say. */

@@ -21,7 +21,9 @@ export interface Patience {
   readonly totalMaxS: number
 }
 
-const pollMs = 50
+const pollMinMs = 50
+/** Counting many jobs is work, which must not be the peer's. */
+const restPerLook = 20
 
 export class PeerStand {
   readonly #bench: Bench
@@ -79,18 +81,19 @@ export class PeerStand {
     return standingOf(this.database, this.#peer, this.#count)
   }
 
-  /** Resolves with how many are missing in the end. */
-  async settled(worker: LineProcess, { stillMaxS, totalMaxS }: Patience): Promise<number> {
+  /** Resolves with how many jobs are done: `count`, or fewer when patience ended before. */
+  async reached(count: number, worker: LineProcess, { stillMaxS, totalMaxS }: Patience): Promise<number> {
     const startedAt = performance.now()
     let [most, progressAt] = [0, startedAt]
     for (;;) {
+      const askedAt = performance.now()
       const done = await this.done()
-      if (done >= this.#count) return 0
-      if (worker.ended) throw new Error(`${worker.name} ended before all jobs were done`)
       const now = performance.now()
+      if (done >= count) return done
+      if (worker.ended) throw new Error(`${worker.name} ended before ${count} jobs were done`)
       if (done > most) [most, progressAt] = [done, now]
-      if (now - progressAt > stillMaxS * 1000 || now - startedAt > totalMaxS * 1000) return this.#count - done
-      await delay(pollMs)
+      if (now - progressAt > stillMaxS * 1000 || now - startedAt > totalMaxS * 1000) return done
+      await delay(Math.max(pollMinMs, (now - askedAt) * restPerLook))
     }
   }
 
