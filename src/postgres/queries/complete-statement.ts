@@ -1,6 +1,6 @@
 // The statement that stores the results of a tick: transition, result, audit and the message to orchestration, and the one that says what became of a result.
 
-import { resultEnvelope } from './result-envelope.ts'
+import { resultEnvelope, successEnvelope } from './result-envelope.ts'
 import { nowOnce, stepEventMetadata } from './step-event.ts'
 
 /**
@@ -13,8 +13,8 @@ export type HowToTell = 'messages' | 'silent' | 'judged'
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
  * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
- * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
- * jsonb's own text; nothing of a handler is ever pasted.
+ * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. What
+ * a handler wrote is put into the envelope's text as it is, once `valid` has found it to be JSON.
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */
 export function completeStatement(how: HowToTell): string {
@@ -43,7 +43,8 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
      FOR UPDATE OF t
 ), done AS MATERIALIZED (
   SELECT step_uuid, task_uuid, correlation_id, token, transition_row, sort_key, success, execution_ms, uuid_generate_v7() AS transition_uuid,
-         ${judged ? 'completes' : 'false AS completes'}, ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
+         ${judged ? 'completes' : 'false AS completes'},
+         CASE WHEN success THEN ${successEnvelope(envelope)} ELSE (${resultEnvelope(envelope)})::text END AS body
     FROM mine g
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
@@ -55,7 +56,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
   SELECT transition_uuid, step_uuid, CASE WHEN success THEN 'enqueued_for_orchestration' ELSE 'enqueued_as_error_for_orchestration' END, 'in_progress',
          jsonb_build_object(
            'event', CASE WHEN success THEN '{"type": "EnqueueForOrchestration", "data": '
-                         ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body::text || '}',
+                         ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body || '}',
            'timestamp', ${nowOnce}, 'worker_uuid', $11::text, 'correlation_id', correlation_id, 'claim_token', token,
            'execution_time_ms', execution_ms, 'audited', true),
          sort_key + 1, NOT completes, now(), now()
@@ -66,7 +67,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
   SELECT step_uuid, transition_uuid, task_uuid, $11::text::uuid, correlation_id, success, execution_ms
     FROM closed WHERE EXISTS (SELECT FROM stephost.migrations WHERE file = '0011_tasker_audit_beside_results.sql')
 ), updated AS (
-  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()${judged ? processed : ''}
+  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body::jsonb, updated_at = now()${judged ? processed : ''}
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
 ${how === 'messages' ? sent : unsent})
 SELECT c.step_uuid, 'stored' AS status, NULL AS reason, c.completes FROM closed c, notified
@@ -75,6 +76,8 @@ SELECT g.step_uuid, 'invalid',
        (SELECT min(i.message) FROM (VALUES (g.result), (g.custom), (g.context)) AS doc(text), pg_input_error_info(doc.text, 'jsonb') AS i), false
   FROM g WHERE NOT g.valid${judged ? ` UNION ALL SELECT g.step_uuid, 'busy', NULL, false FROM g WHERE g.valid AND NOT g.held` : ''}`
 }
+
+const envelope = { stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' }
 
 const heldTasks = `held AS MATERIALIZED (
   SELECT task_uuid FROM tasker.tasks WHERE task_uuid = ANY ($3::uuid[]) FOR NO KEY UPDATE SKIP LOCKED
@@ -89,7 +92,7 @@ const ofJudged = `task_uuid IN (SELECT task_uuid FROM held) AS held,
 const completion = `
    UNION ALL
   SELECT uuid_generate_v7(), step_uuid, 'complete', 'enqueued_for_orchestration',
-         ${stepEventMetadata(`'{"type":"Complete","data":null}'`, `'from_service', 'stephost_orchestrator'`)}, sort_key + 2, true, now(), now()
+         (SELECT ${stepEventMetadata(`'{"type":"Complete","data":null}'`, `'from_service', 'stephost_orchestrator'`)}), sort_key + 2, true, now(), now()
     FROM closed WHERE completes`
 const processed = `,
          processed = s.processed OR c.completes, processed_at = CASE WHEN c.completes THEN now() ELSE s.processed_at END`

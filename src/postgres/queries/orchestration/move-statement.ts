@@ -65,7 +65,7 @@ const walked = `walked AS (
   INSERT INTO tasker.task_transitions
          (task_uuid, to_state, from_state, processor_uuid, metadata, sort_key, most_recent, created_at, updated_at)
   SELECT b.task_uuid, b.path[p.n], CASE WHEN p.n = b.first THEN b.from_state ELSE b.path[p.n - 1] END, $5::uuid,
-         jsonb_strip_nulls(jsonb_build_object('event', b.events[p.n], 'passed', CASE WHEN b.first > 1 THEN b.path[1:b.first - 1] END)),
+         jsonb_build_object('event', b.events[p.n]) || CASE WHEN b.first > 1 THEN jsonb_build_object('passed', b.path[1:b.first - 1]) ELSE '{}' END,
          b.sort_key + 1 + p.n - b.first, p.n = cardinality(b.path), now(), now()
     FROM begun b CROSS JOIN LATERAL generate_series(b.first, cardinality(b.path)) AS p(n)
    WHERE NOT b.stays
@@ -95,7 +95,8 @@ export const entering = (namespace: string | null) => `ready AS MATERIALIZED (
    WHERE NOT EXISTS (SELECT FROM tasker.workflow_step_transitions w WHERE w.workflow_step_uuid = r.step_uuid AND w.most_recent)
 )`
 
-export const enqueueMetadata = stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)
+/** Worked out once for all steps of a statement. */
+export const enqueueMetadata = `(SELECT ${stepEventMetadata(`'{"type":"Enqueue"}'`, `'from_service', 'stephost_orchestrator'`)})`
 
 const enqueued = `enqueued AS (
   INSERT INTO tasker.workflow_step_transitions
