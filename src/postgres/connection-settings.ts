@@ -11,8 +11,8 @@ import { valueTypes } from './value-types.ts'
 const sessionSettings = '-c search_path=tasker,public -c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off'
 
 /**
- * For statements that look up every row by a key. A plan that was made while the tables were small reads them whole, and is kept until the
- * next ANALYZE, however much they grow meanwhile.
+ * For statements that look up every row by a key. A plan that was made while the tables were small reads them whole, or a partial index, and is kept
+ * until the next ANALYZE, however much they grow meanwhile.
  */
 const byKeySettings =
   '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off'
