@@ -1,7 +1,8 @@
 // Connections on which a peer's own statement sends a job in a transaction of its own, whose number is noted.
 import pg from 'pg'
 
-const connections = 4
+/** Twice as many as where one round trip sends a message, since here it takes four. */
+const connections = 8
 
 /** Stands where a peer takes a pool. Jobs are named by the `id` that the statement answers. */
 export class NotedPool {

@@ -36,6 +36,16 @@ SELECT (r.started_us - sent.us)::float8 / 1000 AS start_ms,
   }
 }
 
+/** At what rate the messages were committed in truth. */
+export async function sentRate(database: Database): Promise<Measures> {
+  const [row] = await database.query<{ rate: number | null }>({
+    text: `
+SELECT ((count(*) - 1) / extract(epoch FROM max(at) - min(at)))::float8 AS rate
+  FROM (SELECT pg_xact_commit_timestamp(xid) AS at FROM bench_sent) AS sent`,
+  })
+  return { sentPerS: row?.rate ?? 0 }
+}
+
 /** A time that is missing must not pass for a quick one. */
 function known(values: readonly (number | null)[]): readonly number[] {
   const found = values.filter((value) => value !== null)

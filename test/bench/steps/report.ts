@@ -31,6 +31,7 @@ interface Column {
 export const columns: readonly Column[] = [
   { measure: 'stepsPerS', title: 'steps/s', digits: 0 },
   { measure: 'stepsPerCpuS', title: 'steps/CPU s', digits: 0 },
+  { measure: 'sentPerS', title: 'sent/s', digits: 0 },
   { measure: 'startP50Ms', title: 'commit → start p50 ms', digits: 2 },
   { measure: 'startP95Ms', title: 'p95', digits: 2 },
   { measure: 'startP99Ms', title: 'p99', digits: 2 },

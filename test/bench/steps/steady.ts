@@ -5,7 +5,7 @@ import { packageRoot } from '../../../src/config/package-root.ts'
 import { chosenOf, inRounds } from './alternation.ts'
 import type { Bench } from './bench-options.ts'
 import { costsOf } from './drain-cell.ts'
-import { latencies } from './latencies.ts'
+import { latencies, sentRate } from './latencies.ts'
 import { LineProcess } from './line-process.ts'
 import type { Cell, Run } from './measures.ts'
 import { keysOf, openSender } from './message-sender.ts'
@@ -76,10 +76,11 @@ async function steadyRun(bench: Bench, system: MessageSystem, { rate, hogs }: St
     const leftJobs = await stand.settled(process)
     const usage = await meter.end()
     await stand.verify()
+    const sent = await sentRate(stand.database)
     // Of one that falls behind ever further, waits say only how long was measured.
-    if (leftJobs > 0) return { measures: { leftJobs }, facts }
+    if (leftJobs > 0) return { measures: { ...sent, leftJobs }, facts }
     const waits = await latencies(stand.database, stand.results('sleep'), rate)
-    return { measures: { ...waits, ...costsOf(usage, count) }, facts }
+    return { measures: { ...sent, ...waits, ...costsOf(usage, count) }, facts }
   })
 }
 
