@@ -2,8 +2,12 @@
 
 import type { RuntimeName } from '../model/handler.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
-import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
-import { type ClaimedStep, deathsUntilAlone } from '../model/step-request.ts'
+import type { StepId } from '../model/ids.ts'
+import { toJsonText } from '../model/json-text.ts'
+import type { CancelReason, RuntimeAdapter } from '../model/runtime-adapter.ts'
+import { type ClaimedStep, deathsUntilAlone, type StepRequest } from '../model/step-request.ts'
+import type { StepFailure, StepResult } from '../model/step-result.ts'
+import type { LostWorker } from '../model/step-store.ts'
 import type { ResolvedHandler } from './handler-directory.ts'
 
 export interface LoneStepsParts {
@@ -12,6 +16,19 @@ export interface LoneStepsParts {
   /** A step is to run alone: what has not started is to go back to the queue, so that it does not die with it. */
   arrived(): void
   left(): void
+  /** See `StepStore.workersLostWith`. */
+  lostWith(step: StepId): Promise<readonly LostWorker[]>
+}
+
+interface Member {
+  readonly step: ClaimedStep
+  readonly request: StepRequest
+}
+
+interface EndedCall {
+  readonly members: readonly Member[]
+  /** null: nobody told it to stop. */
+  readonly cancelled: CancelReason | null
 }
 
 const taken = 'another step runs alone on this worker'
@@ -19,6 +36,11 @@ const taken = 'another step runs alone on this worker'
 /** Whether every worker that held the step before has died, often enough. */
 export function mustRunAlone({ recoveries }: ClaimedStep): boolean {
   return recoveries >= deathsUntilAlone
+}
+
+/** Its process has died, and nobody says yet that another attempt is of no use. */
+function isLost(result: StepResult): result is StepFailure {
+  return !result.success && result.errorType === 'handler_lost' && result.retryable
 }
 
 export class LoneSteps {
@@ -88,6 +110,35 @@ export class LoneSteps {
     } finally {
       await own.stop()
     }
+  }
+
+  /**
+   * The same results; but a step that was alone and ended its process has had its third death: that the worker did not die with it is due to that
+   * process. Never rejects.
+   */
+  async judge({ members, cancelled }: EndedCall, results: readonly StepResult[]): Promise<readonly StepResult[]> {
+    if (cancelled !== null) return results
+    return Promise.all(
+      results.map((result, index) => {
+        const member = members[index]
+        const isOver = member !== undefined && mustRunAlone(member.step) && isLost(result)
+        return isOver ? this.#lastDeath(member, result) : result
+      }),
+    )
+  }
+
+  async #lastDeath({ step, request }: Member, failure: StepFailure): Promise<StepFailure> {
+    // The step fails in any case; who died with it stands in its history, too.
+    const workers = await this.#parts.lostWith(step.stepId).catch(() => null)
+    const known = {
+      callable: request.handler.callable,
+      attempts: step.attempts + 1,
+      max_attempts: step.attemptsMax,
+      workers,
+    }
+    const before = `${step.recoveries} workers died while they held this step, and then the process that it ran alone in`
+    const message = `${before}: the step is what ends them. ${failure.message}`
+    return { ...failure, message, errorType: 'worker_lost', retryable: false, context: toJsonText(known) }
   }
 
   #untilAlone(): Promise<string | null> {

@@ -365,7 +365,7 @@ export class StepExecutor {
   async #execute(running: RunningCall, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
     const { adapter } = running.handler
     try {
-      return await adapter.execute(call, this.#eventsOf(running))
+      return await this.#parts.lone.judge(running, await adapter.execute(call, this.#eventsOf(running)))
     } catch (error) {
       if (isHostError(error) && running.startedAt === null) return error
       this.#parts.events.warning(`adapter ${adapter.name} broke its contract`, { error: messageOf(error) })

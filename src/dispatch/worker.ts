@@ -163,7 +163,7 @@ export class Worker implements Lifecycle {
     this.#lone = new LoneSteps(waitMaxMs, {
       isolated: (runtime) => parts.isolated?.(runtime) ?? null,
       arrived: () => this.#returns.later(this.#consumer.dropPrefetched(), 'another step runs alone on this worker'),
-      left: () => this.handlersChanged(),
+      ...{ left: () => this.handlersChanged(), lostWith: (step) => store.workersLostWith(step) },
     })
     this.authorCode = new AuthorCalls(
       { ...options, callTimeoutMs: authorCallTimeoutMs },

@@ -34,6 +34,15 @@ export interface OwnedStep {
   readonly claimId: ClaimId | null
 }
 
+/** A worker that died while it held a step; null where its row is gone. Times are RFC 3339. */
+export interface LostWorker {
+  readonly worker_uuid: string
+  readonly host: string | null
+  readonly started_at: string | null
+  readonly heartbeat_at: string | null
+  readonly declared_dead_at: string | null
+}
+
 export interface StepStore {
   /** One round trip for all; a step whose template has no such step any more is missing from the answer. */
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
@@ -49,6 +58,8 @@ export interface StepStore {
     steps: readonly { stepId: StepId; token: ClaimToken }[],
     options: { delayMs: number; reason: string },
   ): Promise<number>
+  /** From whom the step was taken back, in that order, since an operator last reopened it. Rejects with a HostError. */
+  workersLostWith(step: StepId): Promise<readonly LostWorker[]>
 }
 
 export interface NamedTaskStep {

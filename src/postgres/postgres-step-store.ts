@@ -14,6 +14,7 @@ import type {
   EndedClaims,
   FinishedStep,
   Heartbeat,
+  LostWorker,
   NamedTaskSource,
   NamedTaskSteps,
   OwnedStep,
@@ -49,6 +50,7 @@ import {
   registerWorker,
   updateWorkerNamespaces,
 } from './queries/worker-lease.ts'
+import { workersLostWith } from './queries/workers-lost-with.ts'
 import type { Queryable } from './statement.ts'
 import { StepDefinitions } from './step-definitions.ts'
 
@@ -149,6 +151,10 @@ export class PostgresStepStore implements StepStore, EndedClaims, NamedTaskSourc
     const messages = await releaseSteps(this.#database, steps, { ...options, sends: this.#outgoing === null })
     this.#outgoing?.accept(messages, options.delayMs)
     return messages.length
+  }
+
+  workersLostWith(step: StepId): Promise<readonly LostWorker[]> {
+    return workersLostWith(this.#database, step)
   }
 
   endedClaims(claims: readonly ClaimToken[]): Promise<readonly ClaimToken[]> {

@@ -59,6 +59,10 @@ export class HostProcess {
     ])
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   get isReady(): boolean {
     return this.#isReady
   }

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LoneSteps } from '../../src/dispatch/lone-steps.ts'
 import type { Worker } from '../../src/dispatch/worker.ts'
 import type { StepId } from '../../src/model/ids.ts'
+import { hostFailure } from '../../src/model/step-result.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
@@ -106,6 +107,22 @@ describe('a step that two workers died with', () => {
     expect([own.seen.length, shared.seen.length]).toEqual([1, 1])
   })
 
+  it('fails for good when its process dies once more, with what is known', async () => {
+    const step = await enqueuePoison()
+    const own = new ScriptedAdapter(async ({ stepId }) => hostFailure(stepId, 'handler_lost', 'Ended by SIGSEGV.'))
+    const shared = new ScriptedAdapter(async ({ stepId }) => success(claimedStep(stepId)))
+    workers.push(await startWorker(steps, shared, { isolated: () => own }))
+    await eventually('it has failed', async () => (await steps.state(step)) === 'enqueued_as_error_for_orchestration')
+    const stored = `SELECT results ->> 'error' FROM tasker.workflow_steps WHERE workflow_step_uuid = $1`
+    const error = JSON.parse(await steps.scalar(stored, [step]))
+    const dead = { worker_uuid: expect.any(String), host: null, declared_dead_at: null }
+    expect(error).toMatchObject({
+      ...{ error_type: 'worker_lost', retryable: false, message: expect.stringContaining('Ended by SIGSEGV.') },
+      context: { callable: 'work', attempts: 3, max_attempts: 10, workers: [dead, dead] },
+    })
+    expect([own.seen.length, shared.seen.length]).toEqual([1, 0])
+  })
+
   it('goes back with its attempt when it cannot be alone in time, and the worker goes on', async () => {
     const open = gate()
     const adapter = new ScriptedAdapter(async ({ stepId }) => {
@@ -131,6 +148,7 @@ describe('the place of a lone step', () => {
       isolated: () => null,
       arrived: () => said.push('arrived'),
       left: () => said.push('left'),
+      lostWith: async () => [],
     })
     expect(lone.enter()).toBeNull()
     const waiting = lone.enterAlone()

@@ -58,7 +58,7 @@ function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
       runnable: new RunnableSteps(noTasks, directory, options),
       holds: () => true,
       finished: ({ result }) => void results.push(result),
-      lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {} }),
+      lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {}, lostWith: async () => [] }),
       mayStart: () => true,
       notStarted: (_step, reason) => givenBack.push(reason),
     },
