@@ -46,10 +46,10 @@ SELECT pgmq.archive('${resultQueue}', $1::bigint)`,
 }
 
 // Nothing here may raise on what a message holds: ids are tested before they are cast. A result for a step that exists but waits for none is
-// no error: messages may come twice.
+// no error: messages may come twice. pgmq's own function would have PostgreSQL parse and plan a statement at every call.
 const takeText = `
 WITH taken AS MATERIALIZED (
-  SELECT q.msg_id, q.message
+  SELECT q.msg_id, q.message, q.ctid AS message_row
     FROM pgmq.q_${resultQueue} q
    WHERE q.vt <= clock_timestamp() AND ($2::bigint[] IS NULL OR q.msg_id = ANY ($2::bigint[]))
    ORDER BY q.msg_id
@@ -62,9 +62,12 @@ WITH taken AS MATERIALIZED (
 ), known AS MATERIALIZED (
   SELECT n.msg_id, n.message, n.step_uuid, s.task_uuid
     FROM named n LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = n.step_uuid
-), archived AS MATERIALIZED (
-  SELECT pgmq.archive('${resultQueue}', ids.all_ids)
-    FROM (SELECT array_agg(msg_id) AS all_ids FROM taken) ids WHERE ids.all_ids IS NOT NULL
+), consumed AS (
+  DELETE FROM pgmq.q_${resultQueue} q USING taken t WHERE q.ctid = t.message_row
+  RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
+), archived AS (
+  INSERT INTO pgmq.a_${resultQueue} (msg_id, read_ct, enqueued_at, vt, message, headers)
+  SELECT msg_id, read_ct, enqueued_at, vt, message, headers FROM consumed
 ), rejected AS (
   INSERT INTO stephost.rejected_messages (queue_name, msg_id, message, reason, rejected_at)
   SELECT '${resultQueue}', k.msg_id, k.message,
@@ -73,5 +76,4 @@ WITH taken AS MATERIALIZED (
 )
 SELECT k.msg_id, k.step_uuid, k.task_uuid
   FROM known k
- WHERE (SELECT count(*) FROM archived) >= 0
  ORDER BY k.msg_id`
