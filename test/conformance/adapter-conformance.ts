@@ -307,11 +307,16 @@ function exerciseEndings(session: () => Session, traits: AdapterTraits): void {
 
   if (traits.dies) {
     it('a killed runtime loses every pending call once, and later calls are served', async () => {
-      const { adapter, run } = session()
+      const { adapter, begin, run, started } = session()
+      const context = '{"seconds":60}' as JsonText
       const bystanders = Array.from({ length: Math.min(3, adapter.inFlightMax - 1) }, () =>
-        run('conformance.sleep', { seconds: 60 }),
+        begin({ callable: 'conformance.sleep', context }),
       )
-      const lost = await Promise.all([run('conformance.die'), ...bystanders])
+      // Those whose code has not begun are not lost: they go on in the next process.
+      const begun = ({ call }: (typeof bystanders)[number]) =>
+        call.requests.every(({ stepId }) => started.includes(stepId))
+      await eventually('the others have begun', () => bystanders.every(begun))
+      const lost = await Promise.all([run('conformance.die'), ...bystanders.map(({ result }) => result)])
       for (const result of lost) {
         expect(result).toMatchObject({ success: false, errorType: 'handler_lost', retryable: true })
         expect(result).toMatchObject({ message: expect.stringContaining('SIGKILL') })
