@@ -59,6 +59,12 @@ export const commands: readonly ListedCommand[] = [
     load: async () => (await import('./templates.ts')).templatesCommand,
   },
   {
+    name: 'init',
+    operands: '<dir>',
+    summary: 'write a project that runs, to begin with',
+    load: async () => (await import('./init.ts')).initCommand,
+  },
+  {
     name: 'new',
     operands: '<what> <language> <name>',
     summary: 'write a handler that runs, to begin with',

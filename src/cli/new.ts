@@ -3,7 +3,8 @@
 import { Argument } from 'commander'
 import { type CliCommand, textOption } from './cli-command.ts'
 import { exitCodes } from './failure.ts'
-import { handlerKinds, handlerLanguages, type MadeHandler, makeHandler } from './new-handler.ts'
+import { handlerLanguages } from './handler-example.ts'
+import { handlerKinds, type MadeHandler, makeHandler } from './new-handler.ts'
 import { jsonDocument } from './table.ts'
 
 export const newCommand: CliCommand = {

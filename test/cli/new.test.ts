@@ -3,7 +3,8 @@
 import { appendFileSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { handlerKinds, handlerLanguages, makeHandler } from '../../src/cli/new-handler.ts'
+import { handlerLanguages } from '../../src/cli/handler-example.ts'
+import { handlerKinds, makeHandler } from '../../src/cli/new-handler.ts'
 import { cargoHomes, project, stephost } from './stephost.ts'
 
 const interpreted = handlerLanguages.filter((language) => language !== 'rust')

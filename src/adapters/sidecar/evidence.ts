@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs
 import path from 'node:path'
 import { messageOf } from '../../model/host-error.ts'
 import { toJsonText } from '../../model/json-text.ts'
+import { shellWord } from '../../model/shell-word.ts'
 import type { StepRequest } from '../../model/step-request.ts'
 import { hostFailure, type StepFailure } from '../../model/step-result.ts'
 import { storedRequest } from '../../model/stored-request.ts'
@@ -81,9 +82,5 @@ function forgetOldest(directory: string): void {
 }
 
 function replayLine(file: string, options: readonly string[]): string {
-  return ['stephost', 'invoke', '--request', file, ...options].map(quoted).join(' ')
-}
-
-function quoted(word: string): string {
-  return /^[\w./@:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  return ['stephost', 'invoke', '--request', file, ...options].map(shellWord).join(' ')
 }
