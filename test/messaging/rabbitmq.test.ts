@@ -52,6 +52,7 @@ async function brokerQueues(): Promise<Queues> {
       },
       queueDatabase: null,
     },
+    withSteps: false,
     send: (name, body) =>
       withChannel(async (channel) => {
         channel.sendToQueue(name, Buffer.from(body), { persistent: true, contentType: 'application/json' })

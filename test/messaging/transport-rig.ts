@@ -15,6 +15,8 @@ import { createTestDatabase } from '../fixtures/database.ts'
 export interface Queues {
   /** What `makeTransport` needs to reach them. */
   readonly options: Pick<TransportOptions, 'queues' | 'queueDatabase'>
+  /** With the steps: whoever enqueues a step sends its message by that, and a running worker may have it at once. */
+  readonly withSteps: boolean
   send(queue: string, body: string): Promise<void>
   count(queue: string): Promise<number>
   /** Of these, how many a worker could claim now; a broker has handed them over already. */
@@ -60,6 +62,7 @@ export class TransportRig {
 
   /** As orchestration does: the step is `enqueued`, then its message is sent. */
   async enqueue(): Promise<StepId> {
+    if (this.queues.withSteps) return this.steps.enqueue()
     const step = await this.enqueueSilently()
     await this.queues.send(queue, await this.bodyOf(step))
     return step
@@ -155,7 +158,12 @@ function pgmqQueues(database: Database): Pick<Queues, 'send' | 'count' | 'reacha
 
 export async function oneDatabase(steps: StepDatabase): Promise<Queues> {
   const queues = { backend: 'pgmq', onClaim: 'archive', rabbitmq: unusedBroker } as const
-  return { ...pgmqQueues(steps.database), options: { queues, queueDatabase: null }, close: async () => {} }
+  return {
+    ...pgmqQueues(steps.database),
+    options: { queues, queueDatabase: null },
+    withSteps: true,
+    close: async () => {},
+  }
 }
 
 /** A queue database as `stephost migrate` makes it, and nothing else in it. */
@@ -169,6 +177,7 @@ export async function splitDatabase(migrate: (database: Database) => Promise<unk
   return {
     ...pgmqQueues(database),
     options: { queues, queueDatabase: database },
+    withSteps: false,
     close: async () => {
       await database.stop()
       await drop()
