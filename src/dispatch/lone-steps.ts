@@ -116,8 +116,11 @@ export class LoneSteps {
    * The same results; but a step that was alone and ended its process has had its third death: that the worker did not die with it is due to that
    * process. Never rejects.
    */
-  async judge({ members, cancelled }: EndedCall, results: readonly StepResult[]): Promise<readonly StepResult[]> {
-    if (cancelled !== null) return results
+  judge(
+    { members, cancelled }: EndedCall,
+    results: readonly StepResult[],
+  ): readonly StepResult[] | Promise<readonly StepResult[]> {
+    if (cancelled !== null || !members.some(({ step }) => mustRunAlone(step))) return results
     return Promise.all(
       results.map((result, index) => {
         const member = members[index]
