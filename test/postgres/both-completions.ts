@@ -75,7 +75,7 @@ export class Place {
   async stored({ step }: FinishedStep): Promise<readonly string[]> {
     const rows = await this.rows<{ row: string }>(
       `SELECT to_jsonb(s)::text AS row FROM tasker.workflow_steps s WHERE workflow_step_uuid = $1
-        UNION ALL SELECT row FROM (SELECT ${withReadEvent('to_jsonb(t)')}::text AS row FROM tasker.workflow_step_transitions t WHERE workflow_step_uuid = $1 ORDER BY sort_key) AS t
+        UNION ALL SELECT row FROM (SELECT to_jsonb(t)::text AS row FROM tasker.workflow_step_transitions t WHERE workflow_step_uuid = $1 ORDER BY sort_key) AS t
         UNION ALL SELECT (to_jsonb(a))::text FROM tasker.workflow_step_result_audit a WHERE workflow_step_uuid = $1
         UNION ALL SELECT (to_jsonb(q) - 'msg_id')::text FROM pgmq.q_orchestration_step_results q WHERE message ->> 'step_uuid' = $1::uuid::text`,
       step.stepId,
@@ -97,11 +97,6 @@ function withoutIdsAndTimes(texts: readonly string[]): readonly string[] {
         return ids.get(id) ?? ''
       }),
   )
-}
-
-/** The event is JSON in a text, of which either way has an order of keys of its own. */
-function withReadEvent(row: string): string {
-  return `jsonb_set(${row}, '{metadata,event}', coalesce((${row} #>> '{metadata,event}')::jsonb, 'null'), false)`
 }
 
 interface Ids {

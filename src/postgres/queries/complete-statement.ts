@@ -1,6 +1,6 @@
 // The statement that stores the results of a tick: transition, result, audit and the message to orchestration, and the one that says what became of a result.
 
-import { resultEnvelope, successEnvelope } from './result-envelope.ts'
+import { resultEnvelope } from './result-envelope.ts'
 import { nowOnce, stepEventMetadata } from './step-event.ts'
 
 /**
@@ -13,8 +13,8 @@ export type HowToTell = 'messages' | 'silent' | 'judged'
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
  * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
- * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. What
- * a handler wrote is put into the envelope's text as it is, once `valid` has found it to be JSON.
+ * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
+ * jsonb's own text; nothing of a handler is ever pasted.
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */
 export function completeStatement(how: HowToTell): string {
@@ -44,7 +44,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
 ), done AS MATERIALIZED (
   SELECT step_uuid, task_uuid, correlation_id, token, transition_row, sort_key, success, execution_ms, uuid_generate_v7() AS transition_uuid,
          ${judged ? 'completes' : 'false AS completes'},
-         CASE WHEN success THEN ${successEnvelope(envelope)} ELSE (${resultEnvelope(envelope)})::text END AS body
+         ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
     FROM mine g
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
@@ -56,7 +56,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
   SELECT transition_uuid, step_uuid, CASE WHEN success THEN 'enqueued_for_orchestration' ELSE 'enqueued_as_error_for_orchestration' END, 'in_progress',
          jsonb_build_object(
            'event', CASE WHEN success THEN '{"type": "EnqueueForOrchestration", "data": '
-                         ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body || '}',
+                         ELSE '{"type": "EnqueueAsErrorForOrchestration", "data": ' END || body::text || '}',
            'timestamp', ${nowOnce}, 'worker_uuid', $11::text, 'correlation_id', correlation_id, 'claim_token', token,
            'execution_time_ms', execution_ms, 'audited', true),
          sort_key + 1, NOT completes, now(), now()
@@ -67,7 +67,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
   SELECT step_uuid, transition_uuid, task_uuid, $11::text::uuid, correlation_id, success, execution_ms
     FROM closed WHERE EXISTS (SELECT FROM stephost.migrations WHERE file = '0011_tasker_audit_beside_results.sql')
 ), updated AS (
-  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body::jsonb, updated_at = now()${judged ? processed : ''}
+  UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()${judged ? processed : ''}
     FROM closed c WHERE s.workflow_step_uuid = c.step_uuid
 ${how === 'messages' ? sent : unsent})
 SELECT c.step_uuid, 'stored' AS status, NULL AS reason, c.completes FROM closed c, notified
@@ -76,8 +76,6 @@ SELECT g.step_uuid, 'invalid',
        (SELECT min(i.message) FROM (VALUES (g.result), (g.custom), (g.context)) AS doc(text), pg_input_error_info(doc.text, 'jsonb') AS i), false
   FROM g WHERE NOT g.valid${judged ? ` UNION ALL SELECT g.step_uuid, 'busy', NULL, false FROM g WHERE g.valid AND NOT g.held` : ''}`
 }
-
-const envelope = { stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' }
 
 const heldTasks = `held AS MATERIALIZED (
   SELECT task_uuid FROM tasker.tasks WHERE task_uuid = ANY ($3::uuid[]) FOR NO KEY UPDATE SKIP LOCKED

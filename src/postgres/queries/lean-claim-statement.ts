@@ -37,7 +37,7 @@ WITH judged AS MATERIALIZED (
    LIMIT CASE WHEN (SELECT count(*) FROM locked WHERE NOT may_wait) > $3::int THEN $3::int END
 ), ${writeClaims}
 ), consumed AS (
-  DELETE FROM pgmq."q_${queue}" q USING chosen c WHERE q.ctid = c.message_row
+  DELETE FROM pgmq."q_${queue}" q USING chosen c WHERE q.ctid = c.message_row AND q.msg_id = c.msg_id
   RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
 )${onClaim === 'delete' ? '' : archive(queue)}
 SELECT seen.*, ${claimedColumns({ ancestors })}

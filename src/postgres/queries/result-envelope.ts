@@ -1,12 +1,6 @@
-// The stored form of a step result, as SQL. Source: wire-protocol §5.1.
+// The stored form of a step result, built by PostgreSQL so that no pasted text can change its meaning. Source: wire-protocol §5.1.
 
 import { nowRfc3339 } from './step-event.ts'
-
-interface EnvelopeParts {
-  readonly stepUuid: string
-  readonly workerUuid: string
-  readonly hostname: string
-}
 
 /**
  * SQL for a StepExecutionResult over a row `g` with the columns success, result, custom, context, execution_ms, message, error_type,
@@ -14,7 +8,15 @@ interface EnvelopeParts {
  * the message. Failures carry a non-null `orchestration_metadata`, without which it would retry at once.
  * What is the same for all results is built once per statement. `stephost.complete_step` (migration 0012) builds that of a success itself.
  */
-export function resultEnvelope({ stepUuid, workerUuid, hostname }: EnvelopeParts): string {
+export function resultEnvelope({
+  stepUuid,
+  workerUuid,
+  hostname,
+}: {
+  stepUuid: string
+  workerUuid: string
+  hostname: string
+}): string {
   return `jsonb_build_object(
     'step_uuid', ${stepUuid}, 'success', g.success,
     'result', CASE WHEN g.success THEN g.result::jsonb ELSE '{}'::jsonb END,
@@ -32,20 +34,4 @@ export function resultEnvelope({ stepUuid, workerUuid, hostname }: EnvelopeParts
     'orchestration_metadata', CASE WHEN NOT g.success THEN jsonb_build_object(
       'headers', jsonb_strip_nulls(jsonb_build_object('retry-after', g.retry_after_s)),
       'error_context', NULL, 'backoff_hint', NULL, 'custom', '{}'::jsonb) END)`
-}
-
-/**
- * The same of a success, as JSON text, over a row `g` whose documents are known to be valid: what is one value of JSON is one in the middle of others,
- * too, so it cannot change their meaning. Building it of jsonb and printing it again took twice the time, of every result.
- */
-export function successEnvelope({ stepUuid, workerUuid, hostname }: EnvelopeParts): string {
-  const ofAll = `replace(
-      '"handler_version": null, "completed_at": ' || to_json(${nowRfc3339}) || ', "worker_id": ' || to_json('worker_' || ${workerUuid})
-        || ', "worker_hostname": ' || to_json(${hostname}), '%', '%%')`
-  return `format(
-    (SELECT '{"step_uuid": "%s", "success": true, "result": %s, "status": "completed", "error": null, "orchestration_metadata": null, '
-         || '"metadata": {' || ${ofAll} || ', "started_at": null, "retryable": false, "error_code": null, "error_type": null, '
-         || '"execution_time_ms": %s, "context": %s, "custom": %s}}'),
-    ${stepUuid}, coalesce(g.result, 'null'), coalesce(g.execution_ms::text, 'null'),
-    CASE WHEN g.runtime IS NULL THEN '{}' ELSE '{"runtime": ' || to_json(g.runtime) || '}' END, g.custom)`
 }

@@ -63,7 +63,7 @@ WITH taken AS MATERIALIZED (
   SELECT n.msg_id, n.message, n.step_uuid, s.task_uuid
     FROM named n LEFT JOIN tasker.workflow_steps s ON s.workflow_step_uuid = n.step_uuid
 ), consumed AS (
-  DELETE FROM pgmq.q_${resultQueue} q USING taken t WHERE q.ctid = t.message_row
+  DELETE FROM pgmq.q_${resultQueue} q USING taken t WHERE q.ctid = t.message_row AND q.msg_id = t.msg_id
   RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
 ), archived AS (
   INSERT INTO pgmq.a_${resultQueue} (msg_id, read_ct, enqueued_at, vt, message, headers)
