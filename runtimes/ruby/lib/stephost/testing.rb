@@ -2,7 +2,7 @@
 require_relative "../stephost"
 require_relative "testing/context_factory"
 require_relative "testing/handler_run"
-require_relative "testing/matchers" if defined?(RSpec::Matchers)
+require_relative "testing/matchers" if defined?(RSpec)
 
 module Stephost
   # `include Stephost::Testing` in tests, or call it as `Stephost::Testing.run_handler(…)`.

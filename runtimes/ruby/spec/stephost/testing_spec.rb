@@ -59,6 +59,12 @@ RSpec.describe Stephost::Testing do
     expect(run_handler(handler).error["error_type"]).to eq("ValidationError")
   end
 
+  it "brings the matchers where the rspec command has loaded nothing but its core" do
+    library = File.expand_path("../../lib/stephost/testing", __dir__)
+    script = "module RSpec; end; require ARGV[0]; print RSpec::Matchers.method_defined?(:succeed_with)"
+    expect(IO.popen([RbConfig.ruby, "-e", script, library], &:read)).to eq("true")
+  end
+
   it "says what it got instead" do
     matcher = succeed_with("greeting" => "Hello")
     matcher.matches?(run_handler(Greet))
