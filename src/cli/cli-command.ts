@@ -15,7 +15,7 @@ export interface CliCommand {
   readonly logLevel: LogLevel
   /** Adds the arguments and options of its own. */
   arguments(command: Command): Command
-  /** Resolves with the exit code; rejects with a HostError or a UsageError. */
+  /** Resolves with the exit code; rejects with a HostError, a UsageError or an EnvironmentError. */
   run(context: CommandContext, input: CommandInput): Promise<number>
 }
 

@@ -18,8 +18,7 @@ const usageCodes: ReadonlySet<HostErrorCode> = new Set([
   'TEMPLATE_NOT_FOUND',
 ])
 
-/** A mistake on the command line that commander cannot see. */
-export class UsageError extends Error {
+class ExplainedError extends Error {
   readonly hint: string
 
   constructor(message: string, hint: string) {
@@ -27,6 +26,12 @@ export class UsageError extends Error {
     this.hint = hint
   }
 }
+
+/** A mistake on the command line that commander cannot see. */
+export class UsageError extends ExplainedError {}
+
+/** The machine refuses what a command does by itself, without any part of the host. */
+export class EnvironmentError extends ExplainedError {}
 
 export interface Failure {
   readonly exitCode: number
@@ -36,8 +41,9 @@ export interface Failure {
 /** Never a stack, unless STEPHOST_DEBUG is set. */
 export function describeFailure(error: unknown, environment: NodeJS.ProcessEnv): Failure {
   const stack = (environment['STEPHOST_DEBUG'] ?? '') !== '' && error instanceof Error ? `${error.stack}\n` : ''
-  if (error instanceof UsageError) {
-    return { exitCode: exitCodes.usage, text: `error: ${error.message}\nhint: ${error.hint}\n${stack}` }
+  if (error instanceof ExplainedError) {
+    const exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.environment
+    return { exitCode, text: `error: ${error.message}\nhint: ${error.hint}\n${stack}` }
   }
   if (isHostError(error)) {
     const exitCode = usageCodes.has(error.code) ? exitCodes.usage : exitCodes.environment

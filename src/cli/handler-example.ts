@@ -1,7 +1,7 @@
 // The files of a new handler, made from an example of its language: what newcomers start from is what the tests run.
 
 import { readFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { packageRoot } from '../config/package-root.ts'
 import type { RuntimeName } from '../model/handler.ts'
 import type { NewFile } from './new-files.ts'
@@ -33,20 +33,43 @@ export interface HandlerFiles {
 
 export function handlerFiles({ language, example, callable, root }: HandlerExample): HandlerFiles {
   const { ending, separator } = languages[language]
-  const words = callable.split('.')
-  const stepName = words.at(-1) ?? callable
-  const place = join(root, ...words.slice(0, -1), stepName.replaceAll('_', separator))
-  const file = language === 'rust' ? join(place, 'src', 'lib.rs') : `${place}.${ending}`
+  const stepName = callable.split('.').at(-1) ?? callable
+  const file = codeFile({ language, separator, callable, root })
   const source = `${example.replaceAll('_', separator)}.${ending}`
   const original = readFileSync(join(packageRoot(), 'runtimes', language, 'examples', source), 'utf8')
   const code = { file, text: renamed(original, example, { callable, stepName }) }
-  const crate = language === 'rust' ? [{ file: join(place, 'Cargo.toml'), text: manifest(stepName, place) }] : []
+  const crate = language === 'rust' ? [{ file: join(dirname(file), '../Cargo.toml'), text: manifest(stepName) }] : []
   return { file, stepName, files: [code, ...crate] }
 }
 
-/** A crate that stands alone: `[workspace]` keeps cargo from asking directories above it. */
-function manifest(stepName: string, directory: string): string {
-  const sdk = relative(resolve(directory), join(packageRoot(), 'runtimes', 'rust'))
+/** Where files with a handler of that name lie, in any language: two of them would be one callable twice. */
+export function handlerPlaces(root: string, callable: string): readonly string[] {
+  return Object.values(languages).flatMap(({ name: language }) =>
+    ['_', '-'].map((separator) => codeFile({ language, separator, callable, root })),
+  )
+}
+
+interface HandlerPlace {
+  readonly language: RuntimeName
+  /** Between the words of the file's name. */
+  readonly separator: string
+  readonly callable: string
+  readonly root: string
+}
+
+function codeFile({ language, separator, callable, root }: HandlerPlace): string {
+  const words = callable.split('.')
+  const name = (words.at(-1) ?? callable).replaceAll('_', separator)
+  const place = join(root, ...words.slice(0, -1), name)
+  return language === 'rust' ? join(place, 'src', 'lib.rs') : `${place}.${languages[language].ending}`
+}
+
+/**
+ * A crate that stands alone: `[workspace]` keeps cargo from asking directories above it. The path to stephost is absolute: cargo
+ * joins a relative one as text, which leads elsewhere where a directory above the crate is a link, or when the project is moved.
+ */
+function manifest(stepName: string): string {
+  const sdk = join(packageRoot(), 'runtimes', 'rust')
   return `[package]
 name = "${stepName}"
 version = "0.1.0"

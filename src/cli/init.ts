@@ -36,8 +36,13 @@ function readLanguages(list: string): readonly [RuntimeName, ...RuntimeName[]] {
 }
 
 function report({ directory, files, next }: MadeProject): string {
-  const commands = resolve(directory) === process.cwd() ? next : [`cd ${shellWord(directory)}`, ...next]
+  const commands = resolve(directory) === process.cwd() ? next : [`cd ${directoryWord(directory)}`, ...next]
   return `wrote into ${directory}:\n${lines(files)}\nGo on with:\n\n${lines(commands)}`
+}
+
+/** `cd` would take a name that begins with a hyphen for an option. */
+function directoryWord(directory: string): string {
+  return shellWord(directory.startsWith('-') ? `./${directory}` : directory)
 }
 
 function lines(texts: readonly string[]): string {

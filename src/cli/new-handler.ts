@@ -39,7 +39,7 @@ export interface MadeHandler {
   readonly stepType: string
 }
 
-/** Writes the file; never over another. Throws a UsageError. */
+/** Writes the file; never over another. Throws a UsageError or an EnvironmentError. */
 export function makeHandler({ language, name, kind, root }: NewHandler): MadeHandler {
   const known = chosen(languages, 'language', language)
   const { example, stepType } = chosen(kinds, 'kind', kind)
@@ -53,6 +53,6 @@ export function makeHandler({ language, name, kind, root }: NewHandler): MadeHan
     throw new UsageError(`there is no example of kind "${kind}" in Rust`, 'Begin with class or function.')
   }
   const { file, stepName, files } = handlerFiles({ language: known.name, example, callable: name, root })
-  writeNewFiles(files, 'Choose another name, or edit that file.')
+  writeNewFiles(files, { hint: 'Choose another name, or edit that file.' })
   return { file, callable: name, stepName, stepType }
 }

@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import type { RuntimeName } from '../model/handler.ts'
 import { UsageError } from './failure.ts'
-import { handlerFiles } from './handler-example.ts'
+import { handlerFiles, handlerPlaces } from './handler-example.ts'
 import { type NewFile, writeNewFiles } from './new-files.ts'
 import {
   configFile,
@@ -27,7 +27,7 @@ export interface MadeProject {
   readonly next: readonly string[]
 }
 
-/** Writes everything or nothing; never over a file. Throws a UsageError. */
+/** Writes everything or nothing; never over a file. Throws a UsageError or an EnvironmentError. */
 export function makeProject(directory: string, languages: readonly [RuntimeName, ...RuntimeName[]]): MadeProject {
   checkDirectory(directory)
   const steps = projectSteps(languages)
@@ -48,7 +48,10 @@ export function makeProject(directory: string, languages: readonly [RuntimeName,
     { file: join(directory, '.gitignore'), text: ignoreText(steps) },
     { file: join(directory, 'README.md'), text: readmeText(basename(resolve(directory)), steps) },
   ]
-  writeNewFiles(files, 'Choose another directory, or move them away; nothing was written.')
+  writeNewFiles(files, {
+    others: steps.flatMap(({ callable }) => handlerPlaces(root, callable)),
+    hint: 'Choose another directory, or move them away; nothing was written.',
+  })
   return {
     directory,
     workflow: workflowName,

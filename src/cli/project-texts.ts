@@ -1,6 +1,7 @@
 // What lies beside the handlers and the workflow of a new project: configuration, .gitignore, README.
 
 import { shellWord } from '../model/shell-word.ts'
+import { testingText } from './project-testing.ts'
 import { exampleContext, type ProjectStep, whatHappens, workflowName } from './project-workflow.ts'
 
 export const configFile = 'stephost.toml'
@@ -38,13 +39,6 @@ export function contextText(steps: readonly ProjectStep[]): string {
   return `${JSON.stringify(exampleContext(steps), null, 2)}\n`
 }
 
-const testingLibraries = {
-  typescript: '`stephost/testing` (vitest)',
-  python: '`stephost.testing` (pytest)',
-  ruby: '`stephost/testing` (RSpec)',
-  rust: '`cargo test`',
-}
-
 /** The commands to type next, in the project's directory. */
 export function nextCommands(steps: readonly ProjectStep[]): readonly string[] {
   return [...(hasRust(steps) ? ['stephost build'] : []), runCommand, `stephost dev --config ${configFile}`]
@@ -54,9 +48,10 @@ const runCommand = `stephost run ${workflowName} --context @${contextFile}`
 
 export function readmeText(name: string, steps: readonly ProjectStep[]): string {
   const [first, second] = steps
-  const libraries = [...new Set(steps.map(({ language }) => testingLibraries[language]))].join(', ')
   const task = { namespace: 'shop', name: 'process_order', version: '1.0.0', initiator: 'me', source_system: 'curl' }
   const request = JSON.stringify({ ...task, reason: 'to try it', context: exampleContext(steps) })
+  const initialization = shellWord(JSON.stringify(first?.initialization ?? {}))
+  // What the first command prints.
   const priced = shellWord('{"price_order": {"total_cents": 1404}}')
   return `# ${name}
 
@@ -85,12 +80,13 @@ curl -s http://127.0.0.1:8080/v1/tasks -H 'Content-Type: application/json' -d ${
 It needs no database:
 
 \`\`\`sh
-stephost invoke ${first?.callable} --context @${contextFile}
+stephost invoke ${first?.callable} --context @${contextFile} --init ${initialization}
 stephost invoke ${second?.callable} --context @${contextFile} --deps ${priced}
 \`\`\`
 
-In unit tests a handler runs as in the host: ${libraries}; the README of each language in stephost's \`runtimes/\` shows how.
+In tests of your own:
 
+${testingText(steps.map(({ language }) => language))}
 ## Go on
 
 \`\`\`sh
@@ -98,8 +94,12 @@ stephost new handler ${first?.language} shop.check_address   # --kind: class, fu
 stephost handlers                                   # what is loaded, and what failed to load and why
 stephost templates
 \`\`\`
-`
+${hasRust(steps) ? rustNote : ''}`
 }
+
+const rustNote = `
+The \`Cargo.toml\` of each Rust crate has the path of stephost on this machine; where stephost lies elsewhere, change it.
+`
 
 function hasRust(steps: readonly ProjectStep[]): boolean {
   return steps.some(({ language }) => language === 'rust')

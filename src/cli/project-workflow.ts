@@ -9,8 +9,8 @@ interface OrderStep {
   readonly does: string
   /** Steps before it in the list. */
   readonly dependencies: readonly string[]
-  /** Of the handler, as YAML. */
-  readonly initialization?: string
+  /** Of the handler: scalars. */
+  readonly initialization?: Readonly<Record<string, unknown>>
   /** Further lines of the step. */
   readonly more?: readonly string[]
   /** Fields of the task that it reads: their schemas as lines, and a value. */
@@ -27,7 +27,7 @@ const orderSteps: readonly OrderStep[] = [
     name: 'price_order',
     does: 'an order is priced',
     dependencies: [],
-    initialization: '{ tax_percent: 19 }',
+    initialization: { tax_percent: 19 },
     inputs: {
       items: {
         schema: [
@@ -129,10 +129,15 @@ function stepText({ name, callable, dependencies, initialization, more }: Projec
     `  - name: ${name}`,
     '    handler:',
     `      callable: ${callable} # ${file}`,
-    ...(initialization === undefined ? [] : [`      initialization: ${initialization}`]),
+    ...(initialization === undefined ? [] : [`      initialization: ${flowMapping(initialization)}`]),
     ...(dependencies.length === 0 ? [] : [`    dependencies: [${dependencies.join(', ')}]`]),
     ...indented(more ?? [], 4),
   ].join('\n')
+}
+
+function flowMapping(values: Readonly<Record<string, unknown>>): string {
+  const pairs = Object.entries(values).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+  return `{ ${pairs.join(', ')} }`
 }
 
 function inputsOf(steps: readonly ProjectStep[]) {

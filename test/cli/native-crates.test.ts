@@ -1,12 +1,12 @@
 // Rust crates as a user has them: dropped into handlers/, built, changed while the host runs, and broken.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
-import { cargoHomes, oneStep, project, stephost } from './stephost.ts'
+import { cargoHomes, cargoTarget, oneStep, project, stephost } from './stephost.ts'
 
 // The profile of the repository, so that cargo takes the dependencies that are built already.
 const manifest = `[package]
@@ -45,10 +45,9 @@ const directory = project({
 const lib = join(directory, 'handlers/greet/src/lib.rs')
 copyFileSync('Cargo.lock', join(directory, 'handlers/greet/Cargo.lock'))
 // Beside handlers/, where `stephost build` shares one target directory among crates.
-mkdirSync(resolve('target'), { recursive: true })
-symlinkSync(resolve('target'), join(directory, 'target'))
+symlinkSync(cargoTarget(), join(directory, 'target'))
 // What an earlier run has built.
-rmSync(resolve('target/release/libgreet.so'), { force: true })
+rmSync(join(cargoTarget(), 'release/libgreet.so'), { force: true })
 const env = cargoHomes()
 /** cargo may have all dependencies to build, on a machine that others use too. */
 const buildTimeoutMs = 170_000

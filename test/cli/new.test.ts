@@ -1,11 +1,11 @@
 // `stephost new handler`: every kind in every language loads and runs; nothing is overwritten.
 
 import { appendFileSync, copyFileSync, existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { handlerLanguages } from '../../src/cli/handler-example.ts'
 import { handlerKinds, makeHandler } from '../../src/cli/new-handler.ts'
-import { cargoHomes, project, stephost } from './stephost.ts'
+import { cargoHomes, cargoTarget, project, stephost } from './stephost.ts'
 
 const interpreted = handlerLanguages.filter((language) => language !== 'rust')
 
@@ -67,11 +67,11 @@ describe('new handler', () => {
     expect(stdout).toContain('stephost build && stephost invoke shop.hold_stock')
     const crate = join(directory, 'handlers/shop/hold_stock')
     expect(readFileSync(join(crate, 'src/lib.rs'), 'utf8')).toContain('function("shop.hold_stock", hold_stock)')
-    // The dependencies of the repository, which are built already.
+    // The dependencies and the profile of the repository, so that little is left to build.
     copyFileSync('Cargo.lock', join(crate, 'Cargo.lock'))
     appendFileSync(join(crate, 'Cargo.toml'), '\n[profile.release]\npanic = "unwind"\nstrip = "debuginfo"\n')
-    rmSync(resolve('target/release/libhold_stock.so'), { force: true })
-    symlinkSync(resolve('target'), join(directory, 'target'))
+    rmSync(join(cargoTarget(), 'release/libhold_stock.so'), { force: true })
+    symlinkSync(cargoTarget(), join(directory, 'target'))
     const built = await stephost(['build'], { cwd: directory, env: cargoHomes(), timeoutMs: 170_000 })
     expect([built.code, built.stdout]).toEqual([0, 'built shop/hold_stock/Cargo.toml'])
     const context = ['--context', '{"warehouse":"north"}', '--deps', '{"price_order":{"total_cents":5}}', '--json']

@@ -1,7 +1,8 @@
 // Runs the real `bin/stephost` as a user would, and small projects for it to run on.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { execa } from 'execa'
+import { parse } from 'smol-toml'
 import { testDirectory } from '../fixtures/test-directories.ts'
 
 export interface Ended {
@@ -38,6 +39,39 @@ function compileCache(): Record<string, string> {
 export function cargoHomes(): Record<string, string> {
   const homes = { RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? '', CARGO_HOME: process.env['CARGO_HOME'] ?? '' }
   return Object.fromEntries(Object.entries(homes).filter(([, value]) => value !== ''))
+}
+
+/**
+ * The target directory of projects with crates, so that nothing is built into that of the repository, which other tests load from. It
+ * stays from run to run, and begins with what the repository has built of crates from elsewhere: only what stephost brings is left.
+ */
+export function cargoTarget(): string {
+  const target = resolve('target/projects')
+  if (existsSync(target)) return target
+  const mine = `${target}-${process.pid}`
+  copyBuiltCrates(resolve('target/release'), join(mine, 'release'))
+  try {
+    renameSync(mine, target)
+  } catch {
+    // Another test file was first.
+    rmSync(mine, { recursive: true })
+  }
+  return target
+}
+
+function copyBuiltCrates(source: string, target: string): void {
+  mkdirSync(target, { recursive: true })
+  const lock = parse(readFileSync('Cargo.lock', 'utf8')) as { package: { name: string; source?: string }[] }
+  const fromElsewhere = lock.package.filter((crate) => crate.source !== undefined)
+  const names = new Set(fromElsewhere.map(({ name }) => name.replaceAll('-', '_')))
+  for (const kind of ['.fingerprint', 'build', 'deps'].filter((name) => existsSync(join(source, name)))) {
+    for (const entry of readdirSync(join(source, kind))) {
+      // `serde_json-2645e9ae29fba5c3`, `libserde_json-2645e9ae29fba5c3.rlib`
+      const name = entry.replace(/-[0-9a-f]{16}(\.\w+)?$/, '').replaceAll('-', '_')
+      if (!names.has(name) && !names.has(name.replace(/^lib/, ''))) continue
+      cpSync(join(source, kind, entry), join(target, kind, entry), { recursive: true, preserveTimestamps: true })
+    }
+  }
 }
 
 /** A directory with these files; it is gone when the test file ends. */
