@@ -20,7 +20,7 @@ const sameOnEveryNode = [
   // Accounts and directories of the system; how the embedded server is started, shared and stopped is tested on both.
   'test/postgres/embedded/{account,binaries}.test.ts',
   // What cargo builds, what a new project looks like, and figures; the addon and native processes are tested on both.
-  'test/cli/{bench,bench-peers,init,native-crates,new}.test.ts',
+  'test/cli/{bench,bench-peers,bench-waits,init,native-crates,new}.test.ts',
   // Whose step it is and what is stored of it; how a worker waits, calls, ends and is cut off is tested on both.
   'test/dispatch/{changed-template,claim-order,claimed-documents,dead-workers,outage-*,queue-head,recovery,result-*,template-fit}.test.ts',
 ]

@@ -20,6 +20,8 @@ export function say(message) {
 /** `go`, `stop`; and `die`: kill -9 at the next job, so that it holds one. */
 const given = new Set()
 const orders = createInterface({ input: process.stdin }).on('line', (line) => given.add(line))
+// The bench is gone, be it by a signal that nobody can catch.
+process.stdin.once('end', () => process.exit(1))
 
 /** Resolves when the bench has given this order. */
 async function order(word) {
@@ -77,8 +79,8 @@ export async function servePeer({ packageName, preload, open }) {
     const close = await work()
     say({ event: 'working' })
     await order('stop')
-    say({ event: 'stopped', handled })
     await close()
+    say({ event: 'stopped', handled })
   }
   orders.close()
   // Pools may keep idle connections for a while; nothing is left to do.

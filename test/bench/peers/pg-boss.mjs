@@ -4,7 +4,11 @@ import { concurrency, handle, jobs, mode, payload, servePeer, url } from './peer
 
 const queue = 'noop'
 const insertBatch = 5_000
-const batches = { batchSize: 100, localConcurrency: 4, pollingIntervalSeconds: 0.5, perJobResults: true }
+/** Without `burstWhenBatchFull` each of the four would rest after every hundred jobs. */
+const batches = {
+  ...{ batchSize: 100, localConcurrency: 4, perJobResults: true },
+  ...{ pollingIntervalSeconds: 0.5, burstWhenBatchFull: true },
+}
 const settings = mode === 'defaults' ? { localConcurrency: concurrency } : batches
 /** LISTEN/NOTIFY: workers hear of a job at once; what waits already is found as without it. */
 const listens = mode === 'listening'
@@ -39,7 +43,8 @@ async function open() {
       await boss.work(queue, settings, async (batch) =>
         settings.perJobResults ? eachHandled(batch) : handle(batch[0].data),
       )
-      return () => boss.stop({ graceful: false })
+      // What has begun is to be stored: an end in its midst would look like a result that was lost.
+      return () => boss.stop({ graceful: true })
     },
   }
 }

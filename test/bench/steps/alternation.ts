@@ -1,4 +1,4 @@
-// Several systems in one workload: a run of each in turn, as often as asked for, after one of each that is thrown away.
+// Several systems in one workload: a run of each in turn, as often as asked for.
 import type { Bench } from './bench-options.ts'
 import type { DrainCells } from './drain-cell.ts'
 import type { DrainSystem } from './drain-system.ts'
@@ -25,7 +25,7 @@ export interface Contender {
   run(): Promise<Run>
 }
 
-/** `told`: what is said of each run. */
+/** `told`: what is said of each run. Each round begins with another system, so that what comes first or after which one is nobody's share. */
 export async function inRounds(
   { options: { say } }: Bench,
   rounds: { workload: string; runs: number; contenders: readonly Contender[]; told: (run: Run) => string },
@@ -33,7 +33,8 @@ export async function inRounds(
   const { workload, runs, contenders, told } = rounds
   const done = new Map<Contender, Run[]>(contenders.map((contender) => [contender, []]))
   for (let round = 1; round <= runs; round += 1) {
-    for (const contender of contenders) {
+    const first = (round - 1) % Math.max(contenders.length, 1)
+    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
       const run = await contender.run()
       done.get(contender)?.push(run)
       say(`${workload} ${round}/${runs} ${contender.name}: ${told(run)}`)

@@ -11,6 +11,7 @@ import { judge } from './judgement.ts'
 import { LineProcess } from './line-process.ts'
 import type { Cell } from './measures.ts'
 import { NoFigure } from './no-figure.ts'
+import { peersIn } from './peers.ts'
 import { factsText, type Report, writeReport } from './report.ts'
 import { ScratchCluster } from './scratch-cluster.ts'
 import { sequences } from './sequence.ts'
@@ -43,6 +44,7 @@ export async function runBench(options: BenchOptions): Promise<Report> {
   try {
     const facts = await cluster.facts()
     options.say(`PostgreSQL: ${factsText(facts)}`)
+    if (options.peers) sayWithoutPeers(options)
     const cells: Cell[] = []
     for (const workload of options.workloads) cells.push(...(await measurements[workload]({ options, cluster })))
     return await writeReport({ cells, judgements: judge(cells), postgres: facts }, options)
@@ -55,4 +57,11 @@ export async function runBench(options: BenchOptions): Promise<Report> {
     LineProcess.killAll()
     await cluster.stop()
   }
+}
+
+/** Else their absence would look like a fault. */
+function sayWithoutPeers(options: BenchOptions): void {
+  const without = options.workloads.filter((workload) => peersIn(options, workload).length === 0)
+  const why = options.judged ? 'no judged figure compares with one there' : 'no peer does what is measured there'
+  if (without.length > 0) options.say(`no peers in ${without.join(', ')}: ${why}`)
 }

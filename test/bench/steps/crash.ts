@@ -1,28 +1,28 @@
 // W6: a worker is killed in the middle of its work while another stands by, and a sidecar is; how long until everything is done.
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { chosenOf, inRounds } from './alternation.ts'
 import type { Bench } from './bench-options.ts'
+import { requireHeldWork } from './kill-timing.ts'
+import type { LineProcess } from './line-process.ts'
 import type { Cell, Measures, Run } from './measures.ts'
 import { allStored, sentResults } from './our-drain.ts'
+import { patienceFor, waitUntilDone } from './patience.ts'
 import { killedPeer } from './peer-crash.ts'
-import { peersOf } from './peers.ts'
+import { peersIn } from './peers.ts'
 import { childrenOf } from './process-tree.ts'
 import { systemNames } from './system-names.ts'
-import { startStephost, workerReady, workerSettings, writeSettings } from './worker-process.ts'
+import { settingsFacts, startStephost, workerReady, writeSettings } from './worker-process.ts'
 import { WorkerStand } from './worker-stand.ts'
 
 const workerRunsMax = 3
 const sidecarSteps = 2_000
 const pollMs = 20
-const doneTimeoutMs = 180_000
 
 export async function crashes(bench: Bench): Promise<readonly Cell[]> {
   const { options } = bench
   const { runs, tasks, systems } = options
   const ours = { name: systemNames.killedWorker, count: tasks, beside: null, run: () => killedWorker(bench, tasks) }
-  const theirs = options.peers && !options.judged ? peersOf('w6') : []
-  const contenders = chosenOf([ours, ...theirs.map((peer) => killedPeer(bench, peer))], systems)
+  const contenders = chosenOf([ours, ...peersIn(options, 'w6').map((peer) => killedPeer(bench, peer))], systems)
   const workers = { workload: 'w6', runs: Math.min(runs, workerRunsMax), contenders, told }
   const count = Math.min(sidecarSteps, tasks)
   const sidecar = { name: systemNames.killedSidecar, count, beside: null, run: () => killedSidecar(bench, count) }
@@ -41,13 +41,16 @@ async function killedWorker(bench: Bench, count: number): Promise<Run> {
   const place = { name: 'bench_crash', languages: ['typescript'] as const, preloads, listener: true }
   return WorkerStand.with(bench, place, async (stand) => {
     const [victim, standby] = await Promise.all([stand.worker(), stand.worker()])
-    while ((await sentResults(stand.database)) < count / 2) await delay(pollMs)
+    const doneBefore = await untilHalf(stand, victim, count)
     victim.kill('SIGKILL')
     const killedAt = performance.now()
-    await allStored(stand.database, count, standby)
+    await allStored(stand.database, count, standby, patienceFor.crash)
     const doneAfterKillS = (performance.now() - killedAt) / 1000
     await stand.verify(count, true)
-    return { measures: { doneAfterKillS, ...(await losses(stand)) }, facts: { settings: workerSettings } }
+    const lost = await losses(stand)
+    // A step that was held begins again, and no other one does.
+    requireHeldWork(systemNames.killedWorker, { count, doneBefore, held: lost.stepsRunAgain > 0 })
+    return { measures: { doneAfterKillS, ...lost }, facts: settingsFacts(bench.options) }
   })
 }
 
@@ -64,18 +67,19 @@ async function killedSidecar(bench: Bench, count: number): Promise<Run> {
     stand.adopt(orchestrator)
     await workerReady(orchestrator)
     const worker = await stand.worker()
-    while ((await stepsDone(stand)) < count / 2) await delay(pollMs)
+    const doneBefore = await untilHalf(stand, worker, count)
     const [sidecar] = childrenOf(worker.pid).filter(isSidecar)
     if (sidecar === undefined) throw new Error('the worker has no sidecar to kill')
     process.kill(sidecar, 'SIGKILL')
     const killedAt = performance.now()
-    while ((await stepsDone(stand)) < count) {
-      if (performance.now() - killedAt > doneTimeoutMs) break
-      await delay(pollMs)
-    }
+    const look = () => stepsDone(stand)
+    await waitUntilDone(count, { worker, patience: patienceFor.crash, look, restMs: () => pollMs })
     const doneAfterKillS = (performance.now() - killedAt) / 1000
     await stand.verify(count, true)
-    return { measures: { doneAfterKillS, ...(await losses(stand)) }, facts: { settings: workerSettings } }
+    const lost = await losses(stand)
+    // A step that was held begins again, and no other one does.
+    requireHeldWork(systemNames.killedSidecar, { count, doneBefore, held: lost.stepsRunAgain > 0 })
+    return { measures: { doneAfterKillS, ...lost }, facts: settingsFacts(bench.options) }
   })
 }
 
@@ -87,6 +91,12 @@ function isSidecar(pid: number): boolean {
   }
 }
 
+/** By the results that were sent: an orchestrator may be behind the worker. */
+function untilHalf({ database }: WorkerStand, worker: LineProcess, count: number): Promise<number> {
+  const look = () => sentResults(database)
+  return waitUntilDone(count / 2, { worker, patience: patienceFor.crash, look, restMs: () => pollMs })
+}
+
 async function stepsDone({ database }: WorkerStand): Promise<number> {
   const [row] = await database.query<{ done: number }>({
     text: 'SELECT count(*)::int AS done FROM tasker.workflow_steps WHERE processed',
@@ -95,7 +105,7 @@ async function stepsDone({ database }: WorkerStand): Promise<number> {
 }
 
 /** A run in which any was lost or has two results has no figure at all; so both are nought wherever they are printed. */
-async function losses({ database }: WorkerStand): Promise<Measures> {
+async function losses({ database }: WorkerStand): Promise<Measures & { readonly stepsRunAgain: number }> {
   const [row] = await database.query<{ lost: number; twice: number; again: number }>({
     text: `
 SELECT (count(*) FILTER (WHERE results = 0))::int AS lost, (count(*) FILTER (WHERE results > 1))::int AS twice,

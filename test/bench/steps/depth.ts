@@ -1,13 +1,14 @@
 // The cost of a step at the head of a short and of a long queue: it must not grow with what waits behind.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Bench } from './bench-options.ts'
 import { costsOf } from './drain-cell.ts'
+import type { LineProcess } from './line-process.ts'
 import { type Cell, cellOf, type Measures } from './measures.ts'
 import { NoFigure } from './no-figure.ts'
 import { sentResults } from './our-drain.ts'
+import { patienceFor, waitUntilDone } from './patience.ts'
 import { ResourceMeter } from './resource-meter.ts'
 import { queueDepths, systemNames } from './system-names.ts'
-import { workerSettings } from './worker-process.ts'
+import { settingsFacts } from './worker-process.ts'
 import { WorkerStand } from './worker-stand.ts'
 
 const warmUp = 1_000
@@ -23,7 +24,7 @@ export async function deepQueues(bench: Bench): Promise<readonly Cell[]> {
     const runs: Measures[] = []
     for (let round = 1; round <= Math.min(options.runs, runsMax); round += 1) runs.push(await head(bench, depth))
     const system = systemNames.depth(depth)
-    cells.push(cellOf({ workload: 'depth', system, count: watched, facts: { settings: workerSettings }, runs }))
+    cells.push(cellOf({ workload: 'depth', system, count: watched, facts: settingsFacts(options), runs }))
     options.say(`depth ${depth}: ${cells.at(-1)?.spreads['cpuSPerK']?.median.toFixed(3)} CPU s per 1000 steps`)
   }
   return cells
@@ -35,9 +36,9 @@ async function head(bench: Bench, depth: number): Promise<Measures> {
   const place = { name: 'bench_depth', languages: ['typescript'] as const, preloads, listener: true }
   return WorkerStand.with(bench, place, async (stand) => {
     const worker = await stand.worker()
-    const from = await reached(stand, warmUp)
+    const from = await reached(stand, worker, warmUp)
     const meter = await ResourceMeter.begin(bench.cluster, [worker.pid])
-    const to = await reached(stand, from + watched)
+    const to = await reached(stand, worker, from + watched)
     const usage = await meter.end()
     worker.kill('SIGTERM')
     if (!(await worker.exited(60_000))) throw new Error('the worker did not end')
@@ -52,12 +53,11 @@ async function head(bench: Bench, depth: number): Promise<Measures> {
   })
 }
 
-async function reached({ database }: WorkerStand, wanted: number): Promise<number> {
-  for (;;) {
-    const sent = await sentResults(database)
-    if (sent >= wanted) return sent
-    await delay(pollMs)
-  }
+async function reached({ database }: WorkerStand, worker: LineProcess, wanted: number): Promise<number> {
+  const look = () => sentResults(database)
+  const sent = await waitUntilDone(wanted, { worker, patience: patienceFor.drain, look, restMs: () => pollMs })
+  if (sent >= wanted) return sent
+  throw new Error(`${sent} results instead of ${wanted} were all that came`)
 }
 
 const offencesText = `

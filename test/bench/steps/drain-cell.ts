@@ -30,8 +30,7 @@ export class DrainCells {
       await this.#cluster.settle(url)
       const commitsBefore = await commitsOf(this.#cluster, name)
       const opened = await system.open(url, count)
-      const { usage, seconds } = await this.#measure(opened)
-      const counted = (await opened.counted?.()) ?? {}
+      const { usage, seconds, counted } = await this.#measure(opened)
       const handled = await opened.close()
       // Before the check, whose own transactions are not the system's.
       const commits = (await commitsOf(this.#cluster, name)) - commitsBefore
@@ -44,14 +43,15 @@ export class DrainCells {
     }
   }
 
-  async #measure(opened: OpenedSystem): Promise<{ usage: Usage; seconds: number }> {
+  async #measure(opened: OpenedSystem): Promise<{ usage: Usage; seconds: number; counted: Measures }> {
     try {
       const meter = await ResourceMeter.begin(this.#cluster, opened.pids)
       const startedAt = performance.now()
       await opened.go()
-      await opened.done()
+      const missing = await opened.done()
       const seconds = (performance.now() - startedAt) / 1000
-      return { usage: await meter.end(), seconds }
+      const usage = await meter.end()
+      return { usage, seconds, counted: missing > 0 ? {} : ((await opened.counted?.()) ?? {}) }
     } catch (error) {
       await opened.close().catch(() => {})
       throw error

@@ -8,9 +8,9 @@ export interface OpenedSystem {
   readonly facts: Readonly<Record<string, unknown>>
   /** Lets the warm process begin. */
   go(): Promise<void>
-  /** Resolves when the last result is durable. */
-  done(): Promise<void>
-  /** What the processes themselves counted; asked once all is done. */
+  /** Resolves when the last result is durable, or has waited long enough; with how many are missing. */
+  done(): Promise<number>
+  /** What the processes themselves counted; asked when none is missing. */
   counted?(): Promise<Measures>
   /** Ends the processes; resolves with how often handlers ran, where the processes know it. */
   close(): Promise<number | null>

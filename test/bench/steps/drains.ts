@@ -9,17 +9,17 @@ import { LineProcess } from './line-process.ts'
 import type { Cell } from './measures.ts'
 import { ourDrain } from './our-drain.ts'
 import { peerDrain } from './peer-drain.ts'
-import { peersOf } from './peers.ts'
+import { peersIn } from './peers.ts'
 import { systemNames } from './system-names.ts'
 import {
   inherited,
   type Language,
   languageRoot,
   languages,
+  settingsFacts,
   startStephost,
   startWorker,
   workerReady,
-  workerSettings,
 } from './worker-process.ts'
 
 const statementLoops = 2
@@ -36,8 +36,8 @@ export async function drains(bench: Bench): Promise<readonly Cell[]> {
   const ours = options.judged
     ? ourSystems(bench).filter(({ name }) => name !== systemNames.announced)
     : ourSystems(bench)
-  const theirs = peersOf('w1').filter(({ judged }) => judged || !options.judged)
-  const chosen = chosenOf([...ours, ...(options.peers ? theirs.map(peerDrain) : [])], options.systems)
+  const theirs = peersIn(options, 'w1').map(peerDrain)
+  const chosen = chosenOf([...ours, ...theirs], options.systems)
   const cells = new DrainCells(cluster)
   const [first] = chosen
   if (options.selfTest && first !== undefined) await cells.run(first, { count: options.tasks, dropOne: true })
@@ -88,7 +88,7 @@ function starter({ options, cluster }: Bench, languages: readonly Language[]) {
   return async (url: string) => {
     const worker = await startWorker({ url, languages, directory: cluster.directory, config: options.config })
     await workerReady(worker)
-    return { worker, facts: { settings: options.config === null ? workerSettings : { config: options.config } } }
+    return { worker, facts: settingsFacts(options) }
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Bench } from './bench-options.ts'
 import { type Cell, cellOf } from './measures.ts'
 import { commitsOf, ResourceMeter } from './resource-meter.ts'
-import { workerSettings } from './worker-process.ts'
+import { settingsFacts } from './worker-process.ts'
 import { WorkerStand } from './worker-stand.ts'
 
 /** Until start-up is over and polling has slowed down. */
@@ -32,6 +32,6 @@ export async function idleWorker(bench: Bench): Promise<readonly Cell[]> {
   })
   bench.options.say(`idle: ${run.corePercent.toFixed(2)} % of a core, ${run.queriesPerS.toFixed(2)} queries/s`)
   return [
-    cellOf({ workload: 'idle', system: 'stephost', count: watchedS, facts: { settings: workerSettings }, runs: [run] }),
+    cellOf({ workload: 'idle', system: 'stephost', count: watchedS, facts: settingsFacts(bench.options), runs: [run] }),
   ]
 }

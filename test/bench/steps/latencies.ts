@@ -1,9 +1,13 @@
 // From the commit of a message to the start of its handler and to the commit of its result, by the server's and this machine's clock.
 import type { Database } from '../../../src/postgres/database.ts'
 import { type Measures, quantile } from './measures.ts'
+import { NoFigure } from './no-figure.ts'
+import { systemNames } from './system-names.ts'
 
-/** `bench_sent` names the sending transaction of each key; both queries speak of keys as text. */
+/** `bench_sent` names the sending transaction of each key; keys are text. */
 export interface LatencySource {
+  /** Whose results they are. */
+  readonly system: string
   /** key, started_us, xid of the result's transaction. */
   readonly results: string
 }
@@ -11,6 +15,7 @@ export interface LatencySource {
 /** Of our own steps; `template` keeps out those of other workloads in the same database. */
 export function stepResults(template: string): LatencySource {
   return {
+    system: systemNames.ours,
     results: `
 SELECT s.workflow_step_uuid::text AS key, (s.results #>> '{result,started_us}')::float8 AS started_us, t.xmin AS xid
   FROM tasker.workflow_steps s
@@ -19,20 +24,41 @@ SELECT s.workflow_step_uuid::text AS key, (s.results #>> '{result,started_us}'):
   }
 }
 
-/** The first `warmUp` messages do not count. */
+interface Waited {
+  readonly key: string
+  readonly start_ms: number | null
+  readonly result_ms: number | null
+}
+
+/** The first `warmUp` messages do not count. Rejects with a NoFigure unless each message has exactly one result. */
 export async function latencies(database: Database, source: LatencySource, warmUp: number): Promise<Measures> {
-  const rows = await database.query<{ start_ms: number | null; result_ms: number | null }>({
+  const rows = await database.query<Waited>({
     text: `
-SELECT (r.started_us - sent.us)::float8 / 1000 AS start_ms,
+SELECT sent.key, (r.started_us - sent.us)::float8 / 1000 AS start_ms,
        (extract(epoch FROM pg_xact_commit_timestamp(r.xid)) * 1e6 - sent.us)::float8 / 1000 AS result_ms
   FROM (SELECT key, extract(epoch FROM pg_xact_commit_timestamp(xid))::float8 * 1e6 AS us FROM bench_sent) AS sent
-  JOIN (${source.results}) AS r USING (key)
- ORDER BY sent.us OFFSET $1::int`,
-    values: [warmUp],
+  LEFT JOIN (${source.results}) AS r USING (key)
+ ORDER BY sent.us`,
   })
+  // One that was lost and one that ran twice cancel out where jobs are only counted.
+  const twice = rows.length - new Set(rows.map(({ key }) => key)).size
+  const unknown = rows.filter((row) => row.start_ms === null || row.result_ms === null).length
+  const wrong = [
+    ...(rows.length > warmUp ? [] : [`only ${rows.length} messages were sent`]),
+    ...(unknown > 0 ? [`${unknown} of ${rows.length} messages have no result whose times are known`] : []),
+    ...(twice > 0 ? [`${twice} messages have a second result`] : []),
+  ]
+  if (wrong.length > 0) throw new NoFigure(source.system, wrong)
+  const times = (of: (row: Waited) => number | null) => rows.slice(warmUp).flatMap((row) => of(row) ?? [])
   return {
-    ...quantiles('start', known(rows.map((row) => row.start_ms))),
-    ...quantiles('result', known(rows.map((row) => row.result_ms))),
+    ...quantiles(
+      'start',
+      times((row) => row.start_ms),
+    ),
+    ...quantiles(
+      'result',
+      times((row) => row.result_ms),
+    ),
   }
 }
 
@@ -44,15 +70,6 @@ SELECT ((count(*) - 1) / extract(epoch FROM max(at) - min(at)))::float8 AS rate
   FROM (SELECT pg_xact_commit_timestamp(xid) AS at FROM bench_sent) AS sent`,
   })
   return { sentPerS: row?.rate ?? 0 }
-}
-
-/** A time that is missing must not pass for a quick one. */
-function known(values: readonly (number | null)[]): readonly number[] {
-  const found = values.filter((value) => value !== null)
-  if (found.length === 0 || found.length < values.length) {
-    throw new Error(`${values.length - found.length} of ${values.length} times are not known`)
-  }
-  return found
 }
 
 export function quantiles(name: string, values: readonly number[]): Measures {

@@ -27,13 +27,15 @@ export interface Cell {
   readonly spreads: Readonly<Record<string, Spread>>
   /** The system of ours that this one, of a peer, stands beside. */
   readonly beside?: string
-  /** Measures whose end not every run reached, and what each of them passed; they have no spread. */
+  /** Measures whose end not every run reached; they have no spread, but the median is at least this: that of what each run had reached. */
   readonly exceeded?: Measures
 }
 
+/** Only what every run measured has a spread. */
 export function cellOf(cell: Omit<Cell, 'spreads'>): Cell {
-  const measured = [...new Set(cell.runs.flatMap((run) => Object.keys(run)))]
-  const names = measured.filter((name) => cell.exceeded?.[name] === undefined)
+  const names = namesOf(cell.runs).filter(
+    (name) => cell.exceeded?.[name] === undefined && cell.runs.every((run) => run[name] !== undefined),
+  )
   const spreads = names.map((name) => [name, spreadOf(cell.runs.flatMap((run) => run[name] ?? []))] as const)
   return { ...cell, spreads: Object.fromEntries(spreads) }
 }
@@ -44,15 +46,18 @@ export function cellOfRuns(
   runs: readonly Run[],
   beside: string | null,
 ): Cell {
-  const exceeded = runs.flatMap((run) => (run.exceeded === undefined ? [] : [run.exceeded]))
-  const least = (name: string) => Math.min(...runs.flatMap((run) => run.exceeded?.[name] ?? run.measures[name] ?? []))
-  const names = [...new Set(exceeded.flatMap((measures) => Object.keys(measures)))]
+  const exceeded = namesOf(runs.map((run) => run.exceeded ?? {})).flatMap((name) => {
+    const least = runs.flatMap((run) => run.exceeded?.[name] ?? run.measures[name] ?? [])
+    return least.length < runs.length ? [] : [[name, spreadOf(least).median] as const]
+  })
   return cellOf({
     ...{ ...cell, facts: runs[0]?.facts ?? {}, runs: runs.map(({ measures }) => measures) },
     ...(beside === null ? {} : { beside }),
-    ...(names.length === 0 ? {} : { exceeded: Object.fromEntries(names.map((name) => [name, least(name)])) }),
+    ...(exceeded.length === 0 ? {} : { exceeded: Object.fromEntries(exceeded) }),
   })
 }
+
+const namesOf = (all: readonly Measures[]) => [...new Set(all.flatMap((measures) => Object.keys(measures)))]
 
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b)

@@ -23,7 +23,7 @@ const connections = 4
  * sends through the peer's own interface.
  */
 export async function openSender(url: string, send: string): Promise<MessageSender> {
-  if (send.startsWith('file:')) return ((await import(send)) as SenderModule).openSender(url)
+  if (sendsByModule(send)) return ((await import(send)) as SenderModule).openSender(url)
   const database = new Database({
     ...{ url, applicationName: 'stephost bench sender' },
     ...{ connectionsMax: connections, acquireTimeoutMs: 30_000 },
@@ -37,6 +37,8 @@ export async function openSender(url: string, send: string): Promise<MessageSend
     close: () => database.stop(),
   }
 }
+
+export const sendsByModule = (send: string): boolean => send.startsWith('file:')
 
 /** `keys` is a query that names each message as `key`. */
 export async function keysOf(database: Queryable, keys: string): Promise<readonly string[]> {

@@ -29,10 +29,10 @@ export interface MessageStand {
   adopt(child: LineProcess): void
   /** Resolves when it is ready. `facts`: its version and settings. */
   worker(): Promise<{ process: LineProcess; facts: Readonly<Record<string, unknown>> }>
-  /** Resolves when all results are durable, or has waited long enough; with how many are missing. */
+  /** Resolves when all results are durable, or has waited as long as for every other system; with how many are missing. */
   settled(worker: LineProcess): Promise<number>
   answers(): Promise<Answers>
-  /** Rejects with a NoFigure when a message was lost or has more than one result. */
+  /** Rejects with a NoFigure when a message was lost or has more than one result; of ours, one is lost that has no result yet. */
   verify(): Promise<void>
 }
 

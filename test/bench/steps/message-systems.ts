@@ -3,9 +3,8 @@ import type { Bench, Workload } from './bench-options.ts'
 import type { MessageSystem } from './message-system.ts'
 import { ourMessages } from './our-messages.ts'
 import { peerMessages } from './peer-messages.ts'
-import { peersOf } from './peers.ts'
+import { peersIn } from './peers.ts'
 
-/** No judged figure compares with a peer here. */
 export function messageSystems({ options }: Bench, workload: Workload): readonly MessageSystem[] {
-  return [ourMessages, ...(options.peers && !options.judged ? peersOf(workload).map(peerMessages) : [])]
+  return [ourMessages, ...peersIn(options, workload).map(peerMessages)]
 }

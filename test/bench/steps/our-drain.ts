@@ -1,13 +1,13 @@
 // Our own systems for a drain: the worker on the schema of our migrations, or on the indexes of Tasker's, heard by whom.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { packageRoot } from '../../../src/config/package-root.ts'
 import { Database } from '../../../src/postgres/database.ts'
 import { migrate } from '../../../src/postgres/migrate.ts'
 import type { DrainSystem, OpenedSystem } from './drain-system.ts'
 import type { LineProcess } from './line-process.ts'
 import type { Measures } from './measures.ts'
+import { type Look, type Patience, patienceFor, waitUntilDone } from './patience.ts'
 import { QueueGate } from './queue-gate.ts'
 import { RegisteredListener } from './registered-listener.ts'
 import { withDatabase } from './scratch-cluster.ts'
@@ -92,7 +92,7 @@ async function open(url: string, count: number, options: OurDrainOptions): Promi
     pids: [started.worker.pid],
     facts: started.facts,
     go: () => gate.open(),
-    done: () => allStored(side, count, started.worker),
+    done: () => allStored(side, count, started.worker, patienceFor.drain),
     counted: () => lostClaims(started.worker, options.name),
     close: async () => {
       await started.worker.stop('SIGTERM')
@@ -109,23 +109,39 @@ async function lostClaims(worker: LineProcess, name: string): Promise<Measures> 
   return { lostClaimsPercent: (100 * Number(lostClaims)) / Math.max(Number(claims), 1) }
 }
 
-/** The sequence of the result queue is read without touching the queue; it runs ahead of commits, so the queue has the last word. */
-export async function allStored(database: Database, count: number, worker: LineProcess): Promise<void> {
-  const startedAt = performance.now()
-  for (;;) {
-    if (worker.ended) throw new Error(`${worker.name} ended before all steps were done`)
-    const sent = await sentResults(database)
-    if (sent >= count) break
-    const perResultMs = (performance.now() - startedAt) / Math.max(sent, 1)
-    await delay(Math.min(Math.max((perResultMs * (count - sent)) / 4, pollMinMs), pollMaxMs))
-  }
-  for (;;) {
-    const [row] = await database.query<{ stored: number }>({
-      text: 'SELECT count(*)::int AS stored FROM pgmq.q_orchestration_step_results',
-    })
-    if ((row?.stored ?? 0) >= count) return
-    await delay(pollMinMs)
-  }
+/**
+ * Resolves with how many results are missing: none, or some when patience ended. The sequence of the result queue is read without touching
+ * the queue; it runs ahead of commits, so the queue has the last word.
+ */
+export async function allStored(
+  database: Database,
+  count: number,
+  worker: Pick<LineProcess, 'name' | 'ended'>,
+  patience: Patience,
+): Promise<number> {
+  const sent = await waitUntilDone(count, {
+    ...{ worker, patience, look: () => sentResults(database) },
+    restMs: (look) => untilAQuarterOfTheRest(look, count),
+  })
+  const stored = await waitUntilDone(count, {
+    ...{ worker, patience: sent < count ? none : patience, look: () => storedResults(database) },
+    restMs: () => pollMinMs,
+  })
+  return count - stored
+}
+
+const none: Patience = { stillMaxS: 0, totalMaxS: 0 }
+
+function untilAQuarterOfTheRest({ done, sinceStartMs }: Look, count: number): number {
+  const perResultMs = sinceStartMs / Math.max(done, 1)
+  return Math.min(Math.max((perResultMs * (count - done)) / 4, pollMinMs), pollMaxMs)
+}
+
+async function storedResults(database: Database): Promise<number> {
+  const [row] = await database.query<{ stored: number }>({
+    text: 'SELECT count(*)::int AS stored FROM pgmq.q_orchestration_step_results',
+  })
+  return row?.stored ?? 0
 }
 
 export async function sentResults(database: Database): Promise<number> {

@@ -4,9 +4,10 @@ import pg from 'pg'
 import { stepResults } from './latencies.ts'
 import { type Answers, type MessageSystem, type MessageWork, totalOf } from './message-system.ts'
 import { allStored } from './our-drain.ts'
+import { patienceFor } from './patience.ts'
 import { namespace, stepQueue } from './step-preload.ts'
 import { systemNames } from './system-names.ts'
-import { workerSettings } from './worker-process.ts'
+import { settingsFacts } from './worker-process.ts'
 import { WorkerStand } from './worker-stand.ts'
 
 const answerTimeoutMs = 30_000
@@ -47,7 +48,7 @@ export const ourMessages: MessageSystem = {
       settings,
     }
     return WorkerStand.with(bench, place, async (stand) => {
-      const facts = { settings: { ...workerSettings, ...settings } }
+      const facts = settingsFacts(bench.options, settings)
       return work({
         url: stand.url,
         database: stand.database,
@@ -56,10 +57,7 @@ export const ourMessages: MessageSystem = {
         results: (name) => stepResults(template(name)),
         adopt: (child) => stand.adopt(child),
         worker: async () => ({ process: await stand.worker(), facts }),
-        settled: async (worker) => {
-          await allStored(stand.database, total, worker)
-          return 0
-        },
+        settled: (worker) => allStored(stand.database, total, worker, patienceFor.messages),
         answers: () => announcedResults(stand.url),
         verify: () => stand.verify(total, false),
       })
@@ -75,6 +73,8 @@ async function announcedResults(url: string): Promise<Answers> {
   return {
     next: () => {
       const heard = once(listener, 'notification', { signal: AbortSignal.timeout(answerTimeoutMs) })
+      // Whoever sends may fail before it asks for the answer.
+      heard.catch(() => {})
       return () => heard
     },
     close: () => listener.end(),

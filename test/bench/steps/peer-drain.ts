@@ -1,15 +1,12 @@
 // The peers' systems for a drain.
-import { setTimeout as delay } from 'node:timers/promises'
-import type { Database } from '../../../src/postgres/database.ts'
 import type { DrainSystem, OpenedSystem } from './drain-system.ts'
+import { patienceFor, waitUntilDone } from './patience.ts'
 import { PeerProcess, preloadPeer } from './peer-process.ts'
 import { doneJobs, type Peer, peerOffences, standingOf } from './peers.ts'
 import { withDatabase } from './scratch-cluster.ts'
 import { systemNames } from './system-names.ts'
 
-const drainTimeoutMs = 900_000
 const settledPollMs = 5
-const settledTimeoutMs = 30_000
 
 export function peerDrain(peer: Peer): DrainSystem {
   return {
@@ -34,15 +31,15 @@ async function open(peer: Peer, url: string, count: number): Promise<OpenedSyste
     facts: worker.facts,
     go: async () => worker.go(),
     done: async () => {
-      await worker.handledAll(drainTimeoutMs)
-      await withDatabase(url, (database) => settled(database, peer, count))
+      await worker.handledAll(patienceFor.drain.totalMaxS * 1000)
+      const stored = await withDatabase(url, (database) =>
+        waitUntilDone(count, {
+          ...{ worker: worker.child, patience: patienceFor.messages },
+          ...{ look: () => doneJobs(database, peer, count), restMs: () => settledPollMs },
+        }),
+      )
+      return count - stored
     },
     close: () => worker.stop(),
   }
-}
-
-/** After the time-out the check of the offences says what is missing. */
-async function settled(database: Database, peer: Peer, count: number): Promise<void> {
-  const deadline = performance.now() + settledTimeoutMs
-  while (performance.now() < deadline && (await doneJobs(database, peer, count)) < count) await delay(settledPollMs)
 }

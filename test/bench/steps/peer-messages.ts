@@ -1,12 +1,11 @@
 // The peers where messages come one by one.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Answers, type MessageSystem, totalOf } from './message-system.ts'
-import { type Patience, PeerStand } from './peer-stand.ts'
+import { patienceFor } from './patience.ts'
+import { PeerStand } from './peer-stand.ts'
 import type { Peer } from './peers.ts'
 import { systemNames } from './system-names.ts'
 
-/** A peer that falls behind the messages gets this long to catch up. */
-const patience: Patience = { stillMaxS: 30, totalMaxS: 30 }
 /** Rare enough that looking costs the peer nothing; its times do not come from here. */
 const answerPollMs = 10
 const answerTimeoutMs = 30_000
@@ -25,13 +24,13 @@ export function peerMessages(peer: Peer): MessageSystem {
           database: stand.database,
           send: peer.send,
           keys: (name) => `SELECT '${name}-' || n AS key FROM generate_series(1, ${counts[name] ?? 0}) AS n`,
-          results: () => ({ results: peer.results }),
+          results: () => ({ system: peer.name, results: peer.results }),
           adopt: (child) => stand.adopt(child),
           worker: async () => {
             const { child, facts } = await stand.worker()
             return { process: child, facts }
           },
-          settled: async (worker) => total - (await stand.reached(total, worker, patience)),
+          settled: async (worker) => total - (await stand.reached(total, worker, patienceFor.messages)),
           answers: async () => seenResults(stand),
           verify: () => stand.verify(),
         }),

@@ -8,6 +8,7 @@ import { inherited } from './worker-process.ts'
 const startTimeoutMs = 60_000
 const preloadTimeoutMs = 600_000
 const dieTimeoutMs = 5_000
+const stopTimeoutMs = 60_000
 
 export function peersInstalled(): boolean {
   return existsSync(join(peersDirectory, 'node_modules'))
@@ -61,16 +62,21 @@ export class PeerProcess {
     await this.child.line('handled', timeoutMs)
   }
 
-  /** Killed in the middle of a job, since between two batches a peer may hold none; or between two when no job comes. Resolves once it is dead. */
-  async die(): Promise<void> {
+  /** Killed in the middle of a job, since between two batches a peer may hold none. Resolves once it is dead; false: no job came, so it was killed between two. */
+  async die(): Promise<boolean> {
     this.child.order('die')
-    if (!(await this.child.exited(dieTimeoutMs))) await this.child.stop('SIGKILL')
+    if (await this.child.exited(dieTimeoutMs)) return true
+    await this.child.stop('SIGKILL')
+    return false
   }
 
-  /** Resolves with how often its handlers ran, once it has ended; null where it does not say. */
+  /** Resolves with how often its handlers ran, once it has ended; null where it does not say. Rejects, having killed it, when it does not stop. */
   async stop(): Promise<number | null> {
     this.child.order('stop')
-    const { handled } = await this.child.line('stopped', startTimeoutMs)
+    const { handled } = await this.child.line('stopped', stopTimeoutMs).catch(async (error) => {
+      await this.child.stop('SIGKILL')
+      throw error
+    })
     await this.child.stop(null)
     return typeof handled === 'number' ? handled : null
   }

@@ -1,9 +1,9 @@
 // A database with the jobs of a peer, and its workers on it.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../../../src/postgres/database.ts'
 import type { Bench } from './bench-options.ts'
 import type { LineProcess } from './line-process.ts'
 import { NoFigure } from './no-figure.ts'
+import { type Patience, waitUntilDone } from './patience.ts'
 import { PeerProcess, preloadPeer } from './peer-process.ts'
 import { doneJobs, type Peer, peerOffences, type Standing, standingOf } from './peers.ts'
 import { ScratchStand } from './scratch-stand.ts'
@@ -13,12 +13,6 @@ export interface PeerJobs {
   readonly count: number
   /** That are there before any worker. */
   readonly preloaded: number
-}
-
-/** Waiting for jobs to be done ends after `totalMaxS`, or when for `stillMaxS` none was done. */
-export interface Patience {
-  readonly stillMaxS: number
-  readonly totalMaxS: number
 }
 
 const pollMinMs = 50
@@ -82,19 +76,11 @@ export class PeerStand {
   }
 
   /** Resolves with how many jobs are done: `count`, or fewer when patience ended before. */
-  async reached(count: number, worker: LineProcess, { stillMaxS, totalMaxS }: Patience): Promise<number> {
-    const startedAt = performance.now()
-    let [most, progressAt] = [0, startedAt]
-    for (;;) {
-      const askedAt = performance.now()
-      const done = await this.done()
-      const now = performance.now()
-      if (done >= count) return done
-      if (worker.ended) throw new Error(`${worker.name} ended before ${count} jobs were done`)
-      if (done > most) [most, progressAt] = [done, now]
-      if (now - progressAt > stillMaxS * 1000 || now - startedAt > totalMaxS * 1000) return done
-      await delay(Math.max(pollMinMs, (now - askedAt) * restPerLook))
-    }
+  reached(count: number, worker: LineProcess, patience: Patience): Promise<number> {
+    return waitUntilDone(count, {
+      ...{ worker, patience, look: () => this.done() },
+      restMs: ({ tookMs }) => Math.max(pollMinMs, tookMs * restPerLook),
+    })
   }
 
   /** Ends the workers first. Rejects with a NoFigure when a job was lost or ran twice; one that nobody has begun yet is neither. */

@@ -37,7 +37,9 @@ export function plot(cells: readonly Cell[], judgements: readonly Judgement[]): 
   let top = 20
   const parts: string[] = []
   for (const panel of panels) {
-    const shown = cells.filter((cell) => cell.workload === panel.workload && barOf(cell, panel.measure) !== null)
+    const shown = cells.filter(
+      (cell) => cell.workload === panel.workload && (barOf(cell, panel.measure) !== null || leftMax(cell) > 0),
+    )
     if (shown.length === 0) continue
     parts.push(drawPanel(panel, shown, top))
     top += titleHeight + shown.length * (barHeight + gap) + gap
@@ -61,19 +63,26 @@ function barOf({ spreads, exceeded }: Cell, measure: string): Spread | null {
   return passed === undefined ? (spreads[measure] ?? null) : { median: passed, min: passed, max: passed }
 }
 
+/** Of a peer, in the worst of its runs. */
+const leftMax = ({ runs }: Cell) => Math.max(0, ...runs.map((run) => run['leftJobs'] ?? 0))
+
+const behindText = (cell: Cell) => `does not keep up: ${leftMax(cell)} left`
+
 function drawPanel(panel: Panel, cells: readonly Cell[], top: number): string {
   const most = Math.max(...cells.map((cell) => barOf(cell, panel.measure)?.max ?? 0), Number.MIN_VALUE)
   const scale = (value: number) => (value / most) * (width - labelWidth - valueWidth - 40)
   const bars = cells.map((cell, index) => {
-    const spread = barOf(cell, panel.measure) ?? { median: 0, min: 0, max: 0 }
-    const passed = cell.exceeded?.[panel.measure] !== undefined
+    const spread = barOf(cell, panel.measure)
     const y = top + titleHeight + index * (barHeight + gap)
     const left = labelWidth + 20
     const middle = y + barHeight / 2
     const fill = cell.system.startsWith('stephost') ? '#1565c0' : '#9e9e9e'
-    const value = `${passed ? '> ' : ''}${spread.median.toFixed(spread.median < 100 ? 2 : 0)}`
+    const name = textAt(left - 8, middle + 5, cell.system, '#212121', 'end')
+    if (spread === null) return [name, textAt(left + 8, middle + 5, behindText(cell), '#212121')].join('\n')
+    const passed = cell.exceeded?.[panel.measure] !== undefined
+    const value = `${passed ? '≥ ' : ''}${spread.median.toFixed(spread.median < 100 ? 2 : 0)}`
     return [
-      textAt(left - 8, middle + 5, cell.system, '#212121', 'end'),
+      name,
       `<rect x="${left}" y="${y}" width="${scale(spread.median).toFixed(1)}" height="${barHeight}" fill="${fill}"/>`,
       `<line x1="${(left + scale(spread.min)).toFixed(1)}" x2="${(left + scale(spread.max)).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="#212121" stroke-width="2"/>`,
       textAt(left + scale(spread.max) + 8, middle + 5, value, '#212121'),

@@ -95,7 +95,7 @@ function markdown({ cells, judgements, postgres }: Results): string {
 
 function workloadTable(workload: string, cells: readonly Cell[]): string {
   const shown = columns.filter(({ measure }) =>
-    cells.some((cell) => measure in cell.spreads || measure in (cell.exceeded ?? {})),
+    cells.some((cell) => measure in (cell.exceeded ?? {}) || cell.runs.some((run) => measure in run)),
   )
   const rows = cells.map((cell) => [
     cell.system,
@@ -110,12 +110,20 @@ function workloadTable(workload: string, cells: readonly Cell[]): string {
 }
 
 function ratioTable(ratios: readonly PeerRatio[], cells: readonly Cell[]): string {
-  const rows = ratios.map(({ workload, measure, title, digits, ours, theirs, ratio, below }) => {
+  const rows = ratios.map(({ workload, measure, title, better, digits, ours, theirs, ratio, atMost }) => {
     const text = (system: string) => {
       const cell = cells.find((one) => one.workload === workload && one.system === system)
       return cell === undefined ? '' : measuredText(cell, { measure, digits })
     }
-    return [workload, title, ours, text(ours), theirs, text(theirs), `${below ? '< ' : ''}${numberText(ratio, 2)} ×`]
+    return [
+      workload,
+      `${title}, ${better} is better`,
+      ours,
+      text(ours),
+      theirs,
+      text(theirs),
+      `${atMost ? '≤ ' : ''}${numberText(ratio, 2)} ×`,
+    ]
   })
   return `## Beside peers, not judged here\n\n${rowsText([['', 'measure', 'ours', '', 'peer', '', 'ours ÷ peer'], ...rows])}`
 }
@@ -147,8 +155,8 @@ function rowsText(rows: readonly (readonly string[])[]): string {
 function measuredText(cell: Cell, { measure, digits }: Pick<Column, 'measure' | 'digits'>): string {
   const spread = cell.spreads[measure]
   const passed = cell.exceeded?.[measure]
-  if (passed !== undefined) return `> ${numberText(passed, digits)}`
-  if (spread === undefined) return cell.beside === undefined ? '' : 'n/a'
+  if (passed !== undefined) return `≥ ${numberText(passed, digits)}`
+  if (spread === undefined) return cell.beside !== undefined || cell.runs.some((run) => measure in run) ? 'n/a' : ''
   const { median, min, max } = spread
   const range = min === max ? '' : ` (${numberText(min, digits)}–${numberText(max, digits)})`
   return `${numberText(median, digits)}${range}`

@@ -29,11 +29,11 @@ export class ScratchStand {
     work: (stand: ScratchStand) => Promise<T>,
   ): Promise<T> {
     const url = await cluster.create(name)
-    await prepare(url)
-    await cluster.settle(url)
     const stand = new ScratchStand(url)
-    await stand.database.start()
     try {
+      await prepare(url)
+      await cluster.settle(url)
+      await stand.database.start()
       return await work(stand)
     } finally {
       await stand.stopProcesses()

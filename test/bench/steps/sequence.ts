@@ -1,4 +1,5 @@
-// W3: one message at a time on an idle worker; the next one is sent when the result of the last is there.
+// W3: one message at a time on an idle worker; the next one is sent a little after the result of the last is there.
+import { setTimeout as delay } from 'node:timers/promises'
 import { chosenOf, inRounds } from './alternation.ts'
 import type { Bench } from './bench-options.ts'
 import { latencies, quantiles } from './latencies.ts'
@@ -9,6 +10,8 @@ import { messageSystems } from './message-systems.ts'
 
 const messagesMax = 1_000
 const warmUp = 20
+/** So that whoever works is idle when a message comes, in whichever way the answer before it was noticed. */
+const pauseMs = 20
 
 export async function sequences(bench: Bench): Promise<readonly Cell[]> {
   const { runs, tasks, systems } = bench.options
@@ -39,6 +42,7 @@ async function sendInTurn(stand: MessageStand): Promise<readonly number[]> {
     const sent: SentMessage[] = []
     const roundTripsMs: number[] = []
     for (const key of await keysOf(stand.database, stand.keys('stamp'))) {
+      await delay(pauseMs)
       const startedAt = performance.now()
       const answered = answers.next()
       const xid = await sender.send(key)

@@ -7,11 +7,11 @@ import type { Bench } from './bench-options.ts'
 import { costsOf } from './drain-cell.ts'
 import { latencies, sentRate } from './latencies.ts'
 import { LineProcess } from './line-process.ts'
-import type { Cell, Run } from './measures.ts'
-import { keysOf, openSender } from './message-sender.ts'
+import type { Cell, Measures, Run } from './measures.ts'
+import { keysOf, openSender, sendsByModule } from './message-sender.ts'
 import type { MessageStand, MessageSystem } from './message-system.ts'
 import { messageSystems } from './message-systems.ts'
-import { ResourceMeter } from './resource-meter.ts'
+import { ResourceMeter, type Usage } from './resource-meter.ts'
 import { systemNames } from './system-names.ts'
 import { inherited } from './worker-process.ts'
 
@@ -54,8 +54,8 @@ async function steady(
 }
 
 function told({ measures }: Run): string {
-  const { leftJobs, startP99Ms } = measures
-  return leftJobs === undefined
+  const { leftJobs = 0, startP99Ms } = measures
+  return leftJobs === 0
     ? `commit → start p99 ${startP99Ms?.toFixed(1)} ms`
     : `does not keep up, ${leftJobs} messages left`
 }
@@ -70,18 +70,35 @@ async function steadyRun(bench: Bench, system: MessageSystem, { rate, hogs }: St
     const producer = await startProducer(stand, rate)
     const meter = await ResourceMeter.begin(bench.cluster, [process.pid])
     producer.order('go')
-    const hogging = sendHogs(stand, hogs)
-    await producer.line('sent', (seconds + 120) * 1000)
-    await hogging
+    await besides(producer.line('sent', (seconds + 120) * 1000), (signal) => sendHogs(stand, hogs, signal))
     const leftJobs = await stand.settled(process)
     const usage = await meter.end()
     await stand.verify()
     const sent = await sentRate(stand.database)
     // Of one that falls behind ever further, waits say only how long was measured.
     if (leftJobs > 0) return { measures: { ...sent, leftJobs }, facts }
+    const left: Measures = system.beside === null ? {} : { leftJobs }
     const waits = await latencies(stand.database, stand.results('sleep'), rate)
-    return { measures: { ...sent, ...waits, ...costsOf(usage, count) }, facts }
+    return { measures: { ...sent, ...left, ...waits, ...costs(usage, count, stand.send) }, facts }
   })
+}
+
+/** Both end before it resolves or rejects: when one fails, the other is not waited for longer than it takes to stop. */
+export async function besides(main: Promise<unknown>, other: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const failed = new AbortController()
+  const second = other(failed.signal)
+  try {
+    await Promise.all([main, second])
+  } finally {
+    failed.abort()
+    await second.catch(() => {})
+  }
+}
+
+/** Peers send through modules of theirs in more round trips than a statement takes, which PostgreSQL's time would show as the peer's. */
+function costs(usage: Usage, count: number, send: string): Measures {
+  const { postgresCpuSPerK, ...others } = costsOf(usage, count)
+  return sendsByModule(send) || postgresCpuSPerK === undefined ? others : { ...others, postgresCpuSPerK }
 }
 
 async function startProducer(stand: MessageStand, rate: number): Promise<LineProcess> {
@@ -93,13 +110,13 @@ async function startProducer(stand: MessageStand, rate: number): Promise<LinePro
   return producer
 }
 
-async function sendHogs(stand: MessageStand, hogs: number): Promise<void> {
+async function sendHogs(stand: MessageStand, hogs: number, signal: AbortSignal): Promise<void> {
   if (hogs === 0) return
   const sender = await openSender(stand.url, stand.send)
   try {
     for (const key of await keysOf(stand.database, stand.keys('spin'))) {
       await sender.send(key)
-      await delay(hogEveryS * 1000)
+      await delay(hogEveryS * 1000, undefined, { signal })
     }
   } finally {
     await sender.close()

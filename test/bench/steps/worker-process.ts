@@ -21,6 +21,14 @@ export const workerSettings = {
   'orchestration.web.enabled': false,
 } as const
 
+/** What the worker of a run was set to; a file of the user's stands instead of all that the bench sets. */
+export function settingsFacts(
+  { config }: Pick<WorkerOptions, 'config'>,
+  own: WorkerOptions['settings'] = {},
+): Readonly<Record<string, unknown>> {
+  return { settings: config === null ? { ...workerSettings, ...own } : { config } }
+}
+
 export function languageRoot(language: Language): string {
   return join(packageRoot(), 'test/bench/project', language)
 }

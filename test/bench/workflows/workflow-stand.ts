@@ -98,11 +98,12 @@ export class WorkflowStand {
     for (;;) {
       const complete = await this.#counted(completeText)
       if (complete >= count) return
-      // Asking each task for its state takes time from those who are measured, so only a standstill is looked into.
+      // Asking each task for its state takes time from those who are measured. Where many run at once only a standstill is looked into;
+      // where they come one at a time, each look but the first at a task finds one.
       const failed = complete === before ? await this.#counted(failedText) : 0
       if (failed > 0) throw new NoFigure('workflows', [`${failed} tasks failed`])
       before = complete
-      if (performance.now() - startedAt > giveUpMs) throw new NoFigure('workflows', ['tasks were left unfinished'])
+      if (performance.now() - startedAt > giveUpMs) throw await this.#leftUnfinished()
       await delay(pollMs)
     }
   }
@@ -111,6 +112,14 @@ export class WorkflowStand {
   async endedAt(taskIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const rows = await this.database.query<{ task: string; ended_ms: number }>({ text: endsText, values: [taskIds] })
     return new Map(rows.map(({ task, ended_ms }) => [task, ended_ms]))
+  }
+
+  async #leftUnfinished(): Promise<NoFigure> {
+    const rows = await this.database.query<{ state: string; tasks: number }>({ text: leftText, values: [this.#before] })
+    const states = rows.map(({ state, tasks }) => `${tasks} in ${state}`).join(', ')
+    return new NoFigure('workflows', [
+      `tasks were left unfinished after ${giveUpMs / 1000} s: ${states || 'none was begun'}`,
+    ])
   }
 
   async #counted(text: string): Promise<number> {
@@ -137,6 +146,11 @@ const completeText = 'SELECT count(*)::int AS tasks FROM tasker.tasks t WHERE t.
 const failedText = `
 SELECT count(*)::int AS tasks FROM tasker.tasks t JOIN tasker.task_transitions w ON w.task_uuid = t.task_uuid AND w.most_recent
  WHERE t.task_uuid > $1::uuid AND w.to_state IN ('blocked_by_failures', 'error', 'cancelled')`
+
+const leftText = `
+SELECT coalesce(w.to_state, 'no state') AS state, count(*)::int AS tasks
+  FROM tasker.tasks t LEFT JOIN tasker.task_transitions w ON w.task_uuid = t.task_uuid AND w.most_recent
+ WHERE t.task_uuid > $1::uuid AND NOT t.complete GROUP BY 1 ORDER BY 1`
 
 const endsText = `
 SELECT task_uuid::text AS task, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 AS ended_ms
