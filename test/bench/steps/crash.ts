@@ -48,7 +48,7 @@ async function killedWorker(bench: Bench, count: number): Promise<Run> {
     const doneAfterKillS = (performance.now() - killedAt) / 1000
     await stand.verify(count, true)
     const lost = await losses(stand)
-    // A step that was held begins again, and no other one does.
+    // A step that a worker held begins again, and no other one does.
     requireHeldWork(systemNames.killedWorker, { count, doneBefore, held: lost.stepsRunAgain > 0 })
     return { measures: { doneAfterKillS, ...lost }, facts: settingsFacts(bench.options) }
   })
@@ -72,14 +72,13 @@ async function killedSidecar(bench: Bench, count: number): Promise<Run> {
     if (sidecar === undefined) throw new Error('the worker has no sidecar to kill')
     process.kill(sidecar, 'SIGKILL')
     const killedAt = performance.now()
+    // What it had not begun goes on in the next process and begins only once, so the steps of the worker tell whether it had any.
+    requireHeldWork(systemNames.killedSidecar, { count, doneBefore, held: (await stepsHeld(stand)) > 0 })
     const look = () => stepsDone(stand)
     await waitUntilDone(count, { worker, patience: patienceFor.crash, look, restMs: () => pollMs })
     const doneAfterKillS = (performance.now() - killedAt) / 1000
     await stand.verify(count, true)
-    const lost = await losses(stand)
-    // A step that was held begins again, and no other one does.
-    requireHeldWork(systemNames.killedSidecar, { count, doneBefore, held: lost.stepsRunAgain > 0 })
-    return { measures: { doneAfterKillS, ...lost }, facts: settingsFacts(bench.options) }
+    return { measures: { doneAfterKillS, ...(await losses(stand)) }, facts: settingsFacts(bench.options) }
   })
 }
 
@@ -95,6 +94,13 @@ function isSidecar(pid: number): boolean {
 function untilHalf({ database }: WorkerStand, worker: LineProcess, count: number): Promise<number> {
   const look = () => sentResults(database)
   return waitUntilDone(count / 2, { worker, patience: patienceFor.crash, look, restMs: () => pollMs })
+}
+
+async function stepsHeld({ database }: WorkerStand): Promise<number> {
+  const [row] = await database.query<{ held: number }>({
+    text: `SELECT count(*)::int AS held FROM tasker.workflow_step_transitions WHERE most_recent AND to_state = 'in_progress'`,
+  })
+  return row?.held ?? 0
 }
 
 async function stepsDone({ database }: WorkerStand): Promise<number> {
