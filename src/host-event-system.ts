@@ -1,6 +1,6 @@
 // How steps are found, as health tells it: the mode in force, the last notification, the last poll, and why it is degraded.
 
-import type { DeploymentMode } from './dispatch/worker.ts'
+import type { DeploymentMode } from './dispatch/worker-options.ts'
 import type { HealthCheck, HealthFact } from './model/health.ts'
 import type { ListenerHealth } from './postgres/listener.ts'
 

@@ -1,6 +1,7 @@
 // The worker's health, put together from its parts in the words of Tasker's worker API.
 
-import type { DeploymentMode, Worker, WorkerUsage } from './dispatch/worker.ts'
+import type { Worker, WorkerUsage } from './dispatch/worker.ts'
+import type { DeploymentMode } from './dispatch/worker-options.ts'
 import { type EventSystem, eventSystemCheck, eventSystemFacts } from './host-event-system.ts'
 import type { RuntimeName } from './model/handler.ts'
 import type { HealthCheck, HealthFact, WorkerHealthSource } from './model/health.ts'

@@ -1,7 +1,7 @@
 // How step messages travel: pgmq in the database of the steps, pgmq in a database of its own (split mode), or RabbitMQ.
 
 import type { Config } from './config/config.ts'
-import type { DeploymentMode } from './dispatch/worker.ts'
+import type { DeploymentMode } from './dispatch/worker-options.ts'
 import { Outbox } from './messaging/outbox.ts'
 import { RabbitmqClaimSource } from './messaging/rabbitmq-claim-source.ts'
 import { RabbitmqConnection } from './messaging/rabbitmq-connection.ts'

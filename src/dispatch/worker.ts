@@ -5,7 +5,6 @@ import type { ClaimSource } from '../model/claim-source.ts'
 import type { AuthorCode, StoredSteps } from '../model/domain-event.ts'
 import type { RuntimeName } from '../model/handler.ts'
 import type { StepId, WorkerId } from '../model/ids.ts'
-import type { JsonLimits } from '../model/json-text.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 import type { Neighbour } from '../model/result-judge.ts'
 import type { LogRecord, RuntimeAdapter } from '../model/runtime-adapter.ts'
@@ -21,15 +20,15 @@ import type { WakeUps } from '../model/wake-ups.ts'
 import { AuthorCalls } from './author-calls.ts'
 import { DeadlineWheel } from './deadline.ts'
 import { type DispatchCounters, type DispatchEvents, newDispatchCounters } from './dispatch-events.ts'
-import { Drain, type DrainOptions } from './drain.ts'
+import { Drain } from './drain.ts'
 import { behindBreakers } from './guarded-parts.ts'
 import { HandlerDirectory } from './handler-directory.ts'
 import { HeldSteps } from './held-steps.ts'
 import { HiddenMessages } from './hidden-messages.ts'
 import { Lease } from './lease.ts'
-import { LoadShedding, type LoadSheddingOptions, type LoadState, percentOf } from './load-shedding.ts'
+import { LoadShedding, type LoadState, percentOf } from './load-shedding.ts'
 import { LoneSteps } from './lone-steps.ts'
-import type { PermitLimits, PermitView } from './permit-views.ts'
+import type { PermitView } from './permit-views.ts'
 import { pollPaceOf } from './poll-pace.ts'
 import { StepRecovery } from './recovery.ts'
 import { RunnableSteps } from './runnable-steps.ts'
@@ -43,33 +42,7 @@ import { type RunningStep, StepExecutor } from './step-executor.ts'
 import { StepLogs } from './step-logs.ts'
 import { StepReturns } from './step-returns.ts'
 import { TakenBack } from './taken-back.ts'
-
-export type DeploymentMode = 'Hybrid' | 'EventDrivenOnly' | 'PollingOnly'
-
-export interface WorkerOptions extends DrainOptions {
-  readonly namespaces: readonly string[]
-  readonly namespaceRuntimes: Readonly<Record<string, RuntimeName>>
-  readonly rootsByTemplate: ReadonlyMap<string, string>
-  readonly mode: DeploymentMode
-  readonly permits: PermitLimits
-  readonly loadShedding: LoadSheddingOptions
-  readonly prefetchMax: number
-  readonly handlerTimeoutMs: number
-  readonly resultLimits: JsonLimits
-  /** The longest wait between two looks at the queues where no notification is sure to tell of a step. */
-  readonly pollIntervalMs: number
-  /** The same while notifications are known to arrive. */
-  readonly notifiedPollIntervalMs: number
-  readonly foreignRetryMs: number
-  readonly leaseMs: number
-  readonly heartbeatMs: number
-  readonly completionBatchMax: number
-  readonly resultsWaitingMax: number
-  readonly resultsWaitingBytesMax: number
-}
-
-/** What can change while the worker runs. */
-export type AdjustableOptions = Pick<WorkerOptions, 'permits' | 'loadShedding' | 'prefetchMax' | 'handlerTimeoutMs'>
+import type { AdjustableOptions, WorkerOptions } from './worker-options.ts'
 
 export interface WorkerUsage {
   /** Tokens. */
@@ -87,7 +60,7 @@ export interface WorkerUsage {
 export interface WorkerParts {
   readonly adapters: readonly RuntimeAdapter[]
   readonly source: ClaimSource
-  /** An adapter for the language that runs it in a process of its own, not started; null or absent: it is in processes anyway. */
+  /** An adapter for the language that runs it in a process of its own, not started; null or absent: lone steps run where all do. */
   readonly isolated?: (runtime: RuntimeName) => RuntimeAdapter | null
   readonly store: StepStore & EndedClaims & NamedTaskSource & WorkerRegistry & WorkerAnnouncements
   /** null: `PollingOnly`. */
@@ -163,7 +136,8 @@ export class Worker implements Lifecycle {
     this.#lone = new LoneSteps(waitMaxMs, {
       isolated: (runtime) => parts.isolated?.(runtime) ?? null,
       arrived: () => this.#returns.later(this.#consumer.dropPrefetched(), 'another step runs alone on this worker'),
-      ...{ left: () => this.handlersChanged(), lostWith: (step) => store.workersLostWith(step) },
+      left: () => this.handlersChanged(),
+      lostWith: (step) => store.workersLostWith(step),
     })
     this.authorCode = new AuthorCalls(
       { ...options, callTimeoutMs: authorCallTimeoutMs },

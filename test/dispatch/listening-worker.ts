@@ -1,5 +1,6 @@
 // Workers that really listen, and steps that come with a notification, without one, or as a notification alone.
-import type { DeploymentMode, Worker } from '../../src/dispatch/worker.ts'
+import type { Worker } from '../../src/dispatch/worker.ts'
+import type { DeploymentMode } from '../../src/dispatch/worker-options.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../../src/model/claim-source.ts'
 import type { StepId } from '../../src/model/ids.ts'
 import type { Heartbeat } from '../../src/model/step-store.ts'

@@ -1,5 +1,6 @@
 // Workers on a test's database, with short leases and a way to die without a word.
-import { Worker, type WorkerOptions, type WorkerParts } from '../../src/dispatch/worker.ts'
+import { Worker, type WorkerParts } from '../../src/dispatch/worker.ts'
+import type { WorkerOptions } from '../../src/dispatch/worker-options.ts'
 import type { ClaimSource } from '../../src/model/claim-source.ts'
 import type { StoredSteps } from '../../src/model/domain-event.ts'
 import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
