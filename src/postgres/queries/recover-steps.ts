@@ -5,8 +5,9 @@ import type { StepMessage } from '../../model/step-message.ts'
 import { deathsUntilAlone } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
 import { resultEnvelope } from './result-envelope.ts'
-import { recoveriesOf, stepEventMetadata } from './step-event.ts'
+import { stepEventMetadata } from './step-event.ts'
 import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
+import { lostWorkers, recoveredFrom } from './workers-lost-with.ts'
 
 /** After the sweeps of one lease a dead worker is looked at again this often: a claim may commit long after the death of its worker. */
 const laterLookS = 600
@@ -109,21 +110,13 @@ DELETE FROM stephost.workers w
   })
 }
 
-/** How often a step was taken back from a dead worker, and from which. */
-const earlier = `
-  SELECT count(*)::int AS recoveries, coalesce(array_agg(p.metadata ->> 'recovered_from' ORDER BY p.sort_key), '{}') AS workers
-    FROM (${recoveriesOf('l.step_uuid')}) AS p`
-
 /** What is known of a step that nobody tries again, for whoever has to find out why. */
 const whatIsKnown = `jsonb_build_object(
            'callable', (SELECT d #>> '{handler,callable}'
                           FROM jsonb_array_elements(CASE WHEN jsonb_typeof(nt.configuration -> 'steps') = 'array' THEN nt.configuration -> 'steps' ELSE '[]' END) AS d
                          WHERE d ->> 'name' = c.template_step LIMIT 1),
            'attempts', c.attempts, 'max_attempts', c.max_attempts,
-           'workers', (SELECT jsonb_agg(jsonb_build_object('worker_uuid', died.id, 'host', o.host, 'started_at', o.started_at,
-                                                           'heartbeat_at', o.heartbeat_at, 'declared_dead_at', o.declared_dead_at) ORDER BY died.place)
-                         FROM unnest(c.earlier_workers || c.worker_uuid::text) WITH ORDINALITY AS died(id, place)
-                         LEFT JOIN stephost.workers o ON o.worker_uuid::text = died.id))`
+           'workers', ${lostWorkers('c.earlier_workers || c.worker_uuid::text')})`
 
 /** With `sends` every step moved has its message, else the answer tells which ones are to be sent. */
 const recoverText = (sends: boolean) => `
@@ -142,7 +135,7 @@ WITH lost AS MATERIALIZED (
 ), weighed AS MATERIALIZED (
   SELECT l.*, e.recoveries, e.workers AS earlier_workers,
          l.attempts < l.max_attempts AND l.may_retry AND e.recoveries < ${deathsUntilAlone} AS again
-    FROM lost l CROSS JOIN LATERAL (${earlier}) AS e
+    FROM lost l CROSS JOIN LATERAL (${recoveredFrom('l.step_uuid')}) AS e
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
     FROM weighed l WHERE t.workflow_step_transition_uuid = l.token

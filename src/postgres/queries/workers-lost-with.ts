@@ -5,16 +5,26 @@ import type { LostWorker } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
 import { recoveriesOf } from './step-event.ts'
 
-export function workersLostWith(database: Queryable, step: StepId): Promise<readonly LostWorker[]> {
-  const time = (column: string) => `to_jsonb(o.${column}) #>> '{}' AS ${column}`
-  return database.query<LostWorker>({
+/** SQL for one row: how often a step was taken back from a dead worker, and from which (`text[]`). `step` is an SQL expression. */
+export function recoveredFrom(step: string): string {
+  return `
+  SELECT count(*)::int AS recoveries, coalesce(array_agg(p.metadata ->> 'recovered_from' ORDER BY p.sort_key), '{}') AS workers
+    FROM (${recoveriesOf(step)}) AS p`
+}
+
+/** SQL: a JSON array of `LostWorker`, in the order of `ids`, which is an SQL expression of type `text[]`. */
+export function lostWorkers(ids: string): string {
+  return `(SELECT coalesce(jsonb_agg(jsonb_build_object('worker_uuid', died.id, 'host', o.host, 'started_at', o.started_at,
+                                                       'heartbeat_at', o.heartbeat_at, 'declared_dead_at', o.declared_dead_at) ORDER BY died.place), '[]')
+             FROM unnest(${ids}) WITH ORDINALITY AS died(id, place)
+             LEFT JOIN stephost.workers o ON o.worker_uuid::text = died.id)`
+}
+
+export async function workersLostWith(database: Queryable, step: StepId): Promise<readonly LostWorker[]> {
+  const rows = await database.query<{ workers: string }>({
     name: 'workers-lost-with',
-    text: `
-SELECT p.metadata ->> 'recovered_from' AS worker_uuid, o.host,
-       ${time('started_at')}, ${time('heartbeat_at')}, ${time('declared_dead_at')}
-  FROM (${recoveriesOf('$1::uuid')}) AS p
-  LEFT JOIN stephost.workers o ON o.worker_uuid::text = p.metadata ->> 'recovered_from'
- ORDER BY p.sort_key`,
+    text: `SELECT ${lostWorkers('e.workers')}::text AS workers FROM (${recoveredFrom('$1::uuid')}) AS e`,
     values: [step],
   })
+  return JSON.parse(rows[0]?.workers ?? '[]') as readonly LostWorker[]
 }
