@@ -149,11 +149,9 @@ export function makeAdapter(runtime: RuntimeName, options: OpenAdaptersOptions):
   }
 }
 
-/** The language in a child process, for a step that may end the process it is in; null: it runs in processes anyway. Not started yet. */
-export function makeIsolatedAdapter(runtime: RuntimeName, options: OpenAdaptersOptions): RuntimeAdapter | null {
+/** The language in one child process that the pool knows nothing of, for a step that may end the process it is in. Not started yet. */
+export function makeIsolatedAdapter(runtime: RuntimeName, options: OpenAdaptersOptions): RuntimeAdapter {
   const { rust, typescript } = options.config.runtimes
-  const isolation = { rust: rust.isolation, typescript: typescript.isolation, ruby: 'process', python: 'process' }
-  if (isolation[runtime] === 'process') return null
   const runtimes = {
     ...options.config.runtimes,
     rust: { ...rust, isolation: 'process' as const },

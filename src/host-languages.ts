@@ -82,7 +82,7 @@ export class HostLanguages implements Lifecycle {
   }
 
   /** See `makeIsolatedAdapter`. */
-  isolated(runtime: RuntimeName): RuntimeAdapter | null {
+  isolated(runtime: RuntimeName): RuntimeAdapter {
     return makeIsolatedAdapter(runtime, this.#adapterOptions)
   }
 

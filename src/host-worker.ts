@@ -31,7 +31,7 @@ export interface WorkerSurroundings {
   /** Template key → the handler root above its file; follows the files. */
   readonly rootsByTemplate: ReadonlyMap<string, string>
   readonly adapters: readonly RuntimeAdapter[]
-  isolated(runtime: RuntimeName): RuntimeAdapter | null
+  isolated(runtime: RuntimeName): RuntimeAdapter
   /** Of PostgreSQL; null: nobody listens. */
   readonly notifications: WakeUps | null
   /** Has the queues of pgmq. */

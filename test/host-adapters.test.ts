@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SidecarAdapter } from '../src/adapters/sidecar/sidecar-adapter.ts'
 import { loadConfig } from '../src/config/config.ts'
-import { makeIsolatedAdapter, type OpenedAdapters, openAdapters } from '../src/host-adapters.ts'
+import { makeAdapter, makeIsolatedAdapter, type OpenedAdapters, openAdapters } from '../src/host-adapters.ts'
 
 let project: string
 let opened: OpenedAdapters | null
@@ -196,33 +196,42 @@ function guestEnvironments(): readonly { command: string; environment: Record<st
 }
 
 describe('a process for a step that must run alone', () => {
-  it('is made for the languages that run inside the host, and starts with their handlers', async () => {
+  const runtimes = ['ruby', 'python', 'rust', 'typescript'] as const
+
+  it('is made for each language, and starts with its handlers', async () => {
     write('handlers/work.ts', typescriptHandler('e2e.alone'))
     const settings = { environment: {}, file: write('site.toml', quick) }
     const options = { config: loadConfig(settings), handlerRoots: [join(project, 'handlers')], log: () => {} }
-    expect([makeIsolatedAdapter('ruby', options), makeIsolatedAdapter('python', options)]).toEqual([null, null])
-    expect(makeIsolatedAdapter('rust', options)).toBeInstanceOf(SidecarAdapter)
+    for (const runtime of runtimes) expect(makeIsolatedAdapter(runtime, options)).toBeInstanceOf(SidecarAdapter)
     const adapter = makeIsolatedAdapter('typescript', options)
-    expect(adapter).toBeInstanceOf(SidecarAdapter)
-    await adapter?.start()
+    await adapter.start()
     try {
-      expect(adapter?.handlers().map(({ callable }) => callable)).toEqual(['e2e.alone'])
+      expect(adapter.handlers().map(({ callable }) => callable)).toEqual(['e2e.alone'])
     } finally {
-      await adapter?.stop()
+      await adapter.stop()
     }
   }, 60_000)
 
-  it('is not made where they have processes already', () => {
+  it('is one, also where the language has several already', () => {
     const file = write(
       'site.toml',
-      '[runtimes.rust]\nisolation = "process"\n[runtimes.typescript]\nisolation = "process"\n',
+      `[runtimes.rust]
+isolation = "process"
+processes = 3
+[runtimes.typescript]
+isolation = "process"
+threads = 3
+[runtimes.ruby]
+processes = 3
+[runtimes.python]
+processes = 3
+`,
     )
     mkdirSync(join(project, 'handlers'))
-    const options = {
-      config: loadConfig({ environment: {}, file }),
-      handlerRoots: [join(project, 'handlers')],
-      log: () => {},
+    const config = loadConfig({ environment: {}, file })
+    const options = { config, handlerRoots: [join(project, 'handlers')], log: () => {} }
+    for (const runtime of runtimes) {
+      expect(makeIsolatedAdapter(runtime, options).inFlightMax * 3).toBe(makeAdapter(runtime, options).inFlightMax)
     }
-    expect([makeIsolatedAdapter('rust', options), makeIsolatedAdapter('typescript', options)]).toEqual([null, null])
   })
 })

@@ -8,10 +8,11 @@ import type { CancelReason, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import { type ClaimedStep, deathsUntilAlone, type StepRequest } from '../model/step-request.ts'
 import type { StepFailure, StepResult } from '../model/step-result.ts'
 import type { LostWorker } from '../model/step-store.ts'
+import { endsWithin } from '../model/time-limit.ts'
 import type { ResolvedHandler } from './handler-directory.ts'
 
 export interface LoneStepsParts {
-  /** An adapter, not started, that has the language in a process; null: the language is in processes anyway. */
+  /** An adapter, not started, that has the language in a process of its own; null: there is none, and the step runs where all do. */
   isolated(runtime: RuntimeName): RuntimeAdapter | null
   /** A step is to run alone: what has not started is to go back to the queue, so that it does not die with it. */
   arrived(): void
@@ -32,15 +33,17 @@ interface EndedCall {
 }
 
 const taken = 'another step runs alone on this worker'
+/** How long a failure waits to be told who died with its step: a database that is away is not waited for. */
+const lostWithMaxMs = 2_000
 
-/** Whether every worker that held the step before has died, often enough. */
+/** Whether enough workers have died while they held the step, since it was made or an operator last reopened it. */
 export function mustRunAlone({ recoveries }: ClaimedStep): boolean {
   return recoveries >= deathsUntilAlone
 }
 
-/** Its process has died, and nobody says yet that another attempt is of no use. */
-function isLost(result: StepResult): result is StepFailure {
-  return !result.success && result.errorType === 'handler_lost' && result.retryable
+/** By what the host saw, whatever the handler says of itself; and nobody says yet that another attempt is of no use. */
+function endedItsProcess(result: StepResult): result is StepFailure {
+  return !result.success && result.endedItsProcess === true && result.retryable
 }
 
 export class LoneSteps {
@@ -113,8 +116,8 @@ export class LoneSteps {
   }
 
   /**
-   * The same results; but a step that was alone and ended its process has had its third death: that the worker did not die with it is due to that
-   * process. Never rejects.
+   * The same results; but a step that ended the process in which it was alone has had its third death: that the worker did not die with it is due
+   * to that process. Never rejects, and does not wait for a database that is away.
    */
   judge(
     { members, cancelled }: EndedCall,
@@ -124,7 +127,7 @@ export class LoneSteps {
     return Promise.all(
       results.map((result, index) => {
         const member = members[index]
-        const isOver = member !== undefined && mustRunAlone(member.step) && isLost(result)
+        const isOver = member !== undefined && mustRunAlone(member.step) && endedItsProcess(result)
         return isOver ? this.#lastDeath(member, result) : result
       }),
     )
@@ -132,15 +135,19 @@ export class LoneSteps {
 
   async #lastDeath({ step, request }: Member, failure: StepFailure): Promise<StepFailure> {
     // The step fails in any case; who died with it stands in its history, too.
-    const workers = await this.#parts.lostWith(step.stepId).catch(() => null)
+    let workers: readonly LostWorker[] | null = null
+    const asked = this.#parts.lostWith(step.stepId).then((answer) => {
+      workers = answer
+    })
+    await endsWithin(asked, lostWithMaxMs)
     const known = {
       callable: request.handler.callable,
       attempts: step.attempts + 1,
       max_attempts: step.attemptsMax,
       workers,
     }
-    const before = `${step.recoveries} workers died while they held this step, and then the process that it ran alone in`
-    const message = `${before}: the step is what ends them. ${failure.message}`
+    const before = `${step.recoveries} workers had died that held it since it was made or last reopened`
+    const message = `The step ended the process that it ran alone in, after ${before}. ${failure.message}`
     return { ...failure, message, errorType: 'worker_lost', retryable: false, context: toJsonText(known) }
   }
 

@@ -315,23 +315,19 @@ export class StepExecutor {
     this.#running.set(id, call)
     for (const { step } of members) this.#parts.logs.open(step.stepId)
     const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
-    try {
-      const results = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
-      const ranMs = performance.now() - (call.startedAt ?? sentAt)
-      const misfits =
-        !(results instanceof HostError) && members.some((m, i) => this.#misfit(results[i], call, m) !== null)
-      if (misfits) await this.#readTemplates()
-      return members.flatMap((member, index) => {
-        if (!(results instanceof HostError)) {
-          return this.#settle(call, member, { result: results[index] ?? null, timeoutMs, ranMs })
-        }
-        this.#parts.notStarted(member.step, results.message)
-        return []
-      })
-    } finally {
+    const answer = await this.#execute(call, { id, requests, deadlineAt, mode, event: null }).finally(() => {
+      // It is over: what comes from here on, be it its deadline or a shutdown, is not why it failed.
       deadline.clear()
       this.#running.delete(id)
-    }
+    })
+    const ranMs = performance.now() - (call.startedAt ?? sentAt)
+    if (answer instanceof HostError) return this.#notStarted(members, answer.message)
+    const results = await this.#parts.lone.judge(call, answer)
+    if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
+      await this.#readTemplates()
+    return members.flatMap((member, index) =>
+      this.#settle(call, member, { result: results[index] ?? null, timeoutMs, ranMs }),
+    )
   }
 
   /** The step itself when it is not done yet, else nothing. */
@@ -365,7 +361,7 @@ export class StepExecutor {
   async #execute(running: RunningCall, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
     const { adapter } = running.handler
     try {
-      return await this.#parts.lone.judge(running, await adapter.execute(call, this.#eventsOf(running)))
+      return await adapter.execute(call, this.#eventsOf(running))
     } catch (error) {
       if (isHostError(error) && running.startedAt === null) return error
       this.#parts.events.warning(`adapter ${adapter.name} broke its contract`, { error: messageOf(error) })

@@ -38,6 +38,8 @@ export interface StepFailure extends Outcome {
   readonly backtrace: readonly string[]
   /** Goes to `error.context` of the stored result: one JSON object. */
   readonly context: JsonText
+  /** The host saw its process end by itself, and nothing else had ever run there. Absent where that is not so or nobody knows. */
+  readonly endedItsProcess?: true
 }
 
 export type StepResult = StepSuccess | StepFailure

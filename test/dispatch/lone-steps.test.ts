@@ -109,7 +109,10 @@ describe('a step that two workers died with', () => {
 
   it('fails for good when its process dies once more, with what is known', async () => {
     const step = await enqueuePoison()
-    const own = new ScriptedAdapter(async ({ stepId }) => hostFailure(stepId, 'handler_lost', 'Ended by SIGSEGV.'))
+    const own = new ScriptedAdapter(async ({ stepId }) => ({
+      ...hostFailure(stepId, 'handler_lost', 'Ended by SIGSEGV.'),
+      endedItsProcess: true,
+    }))
     const shared = new ScriptedAdapter(async ({ stepId }) => success(claimedStep(stepId)))
     workers.push(await startWorker(steps, shared, { isolated: () => own }))
     await eventually('it has failed', async () => (await steps.state(step)) === 'enqueued_as_error_for_orchestration')

@@ -1,77 +1,16 @@
 // One step at a time: what becomes of it when the handler, the runtime or the directory behaves badly.
-import { afterEach, describe, expect, it } from 'vitest'
-import { DeadlineWheel } from '../../src/dispatch/deadline.ts'
-import { HandlerDirectory } from '../../src/dispatch/handler-directory.ts'
-import { LoneSteps } from '../../src/dispatch/lone-steps.ts'
-import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
-import { RuntimeTurns } from '../../src/dispatch/runtime-turns.ts'
-import { Semaphore } from '../../src/dispatch/semaphore.ts'
-import { StepCheckpoints } from '../../src/dispatch/step-checkpoints.ts'
-import { StepExecutor } from '../../src/dispatch/step-executor.ts'
-import { StepLogs } from '../../src/dispatch/step-logs.ts'
+import { describe, expect, it } from 'vitest'
 import { HostError } from '../../src/model/host-error.ts'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { CheckpointAck } from '../../src/model/runtime-adapter.ts'
 import type { StepRequest } from '../../src/model/step-request.ts'
 import { hostFailure, type StepResult } from '../../src/model/step-result.ts'
 import { eventually } from '../fixtures/eventually.ts'
+import { executorOver, stopDeadlinesAfterEach } from './executor-rig.ts'
 import { handlerDescriptor, ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
-import { claimedStep, logRecord, quietEvents, stepRequest, success } from './steps.ts'
+import { claimedStep, logRecord, stepRequest, success } from './steps.ts'
 
-const wheels: DeadlineWheel[] = []
-afterEach(() => {
-  for (const wheel of wheels.splice(0)) wheel.stop()
-})
-
-const resultLimits = { bytesMax: 1_000, depthMax: 10 }
-
-function setUp(adapter: ScriptedAdapter, handlerTimeoutMs = 30_000) {
-  const stored: string[] = []
-  const logs = new StepLogs()
-  const store = {
-    checkpoint: async ({ token }: { token: string }, data: string): Promise<CheckpointAck> => {
-      stored.push(`${token} ${data}`)
-      return { stored: true, message: null }
-    },
-  }
-  const results: StepResult[] = []
-  const givenBack: string[] = []
-  const hydrated: string[] = []
-  const deadlines = new DeadlineWheel()
-  wheels.push(deadlines)
-  const directory = new HandlerDirectory([adapter], { namespaceRuntimes: {} })
-  const noTasks = { load: async () => [] }
-  const options = { namespaces: [], rootsByTemplate: new Map(), refreshMs: 1_000 }
-  const executor = new StepExecutor(
-    { handlerTimeoutMs, resultLimits },
-    {
-      directory,
-      deadlines,
-      logs,
-      turns: new RuntimeTurns(deadlines),
-      checkpoints: new StepCheckpoints(store, resultLimits),
-      events: quietEvents,
-      hydrate: async (steps) => {
-        hydrated.push(...steps.map(({ stepId }) => stepId))
-        return new Map(steps.map((step) => [step.stepId, stepRequest(step)]))
-      },
-      runnable: new RunnableSteps(noTasks, directory, options),
-      holds: () => true,
-      finished: ({ result }) => void results.push(result),
-      lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {}, lostWith: async () => [] }),
-      mayStart: () => true,
-      notStarted: (_step, reason) => givenBack.push(reason),
-    },
-  )
-  const semaphore = new Semaphore({ permitsMax: 1 })
-  const run = async (request: StepRequest | null, step = claimedStep('a')) => {
-    const { permit } = semaphore.take()
-    if (permit === null) throw new Error('no permit')
-    await executor.run([{ step, request }], permit)
-    expect(semaphore.free).toBe(1)
-  }
-  return { executor, results, givenBack, hydrated, logs, stored, store, run }
-}
+stopDeadlinesAfterEach()
 
 function yielded(stepId: StepRequest['stepId'], cursor: number): StepResult {
   const document = `{"cursor":${cursor},"items_processed":1}` as JsonText
@@ -80,7 +19,7 @@ function yielded(stepId: StepRequest['stepId'], cursor: number): StepResult {
 
 describe('StepExecutor', () => {
   it('brings a success back', async () => {
-    const { results, run } = setUp(new ScriptedAdapter(async () => success(claimedStep('a'))))
+    const { results, run } = executorOver(new ScriptedAdapter(async () => success(claimedStep('a'))))
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([{ success: true }])
   })
@@ -90,7 +29,7 @@ describe('StepExecutor', () => {
       stepId === 'b' ? hostFailure(stepId, 'handler_error', 'b failed') : success(claimedStep(stepId))
     const adapter = new ScriptedAdapter(script)
     adapter.announced = [handlerDescriptor('work', { batch: { sizeMax: 10, waitMaxMs: 10 } })]
-    const { executor, results } = setUp(adapter)
+    const { executor, results } = executorOver(adapter)
     const members = ['a', 'b', 'c']
       .map((name) => claimedStep(name))
       .map((step) => ({ step, request: stepRequest(step) }))
@@ -106,7 +45,7 @@ describe('StepExecutor', () => {
       runs += 1
       return runs === 3 ? success(claimedStep(stepId)) : yielded(stepId, runs)
     })
-    const { results, stored, hydrated, run, executor } = setUp(adapter)
+    const { results, stored, hydrated, run, executor } = executorOver(adapter)
     await run(stepRequest(claimedStep('a')))
     expect(stored).toEqual([1, 2].map((cursor) => `token-a {"cursor":${cursor},"items_processed":1}`))
     expect(hydrated).toEqual(['a', 'a'])
@@ -115,7 +54,7 @@ describe('StepExecutor', () => {
   })
 
   it('fails a step whose checkpoint is not stored, retryable', async () => {
-    const { results, run, store } = setUp(new ScriptedAdapter(async ({ stepId }) => yielded(stepId, 1)))
+    const { results, run, store } = executorOver(new ScriptedAdapter(async ({ stepId }) => yielded(stepId, 1)))
     store.checkpoint = async () => ({ stored: false, message: 'The disk is full.' })
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([
@@ -124,7 +63,7 @@ describe('StepExecutor', () => {
   })
 
   it('gives a step back at its checkpoint when the worker ends', async () => {
-    const { results, givenBack, stored, run, executor } = setUp(
+    const { results, givenBack, stored, run, executor } = executorOver(
       new ScriptedAdapter(async ({ stepId }) => {
         executor.stopStarting()
         return yielded(stepId, 1)
@@ -136,7 +75,7 @@ describe('StepExecutor', () => {
 
   it('gives a batch back whose handler was reloaded without batches', async () => {
     const adapter = new ScriptedAdapter(untilCancelled)
-    const { executor, givenBack } = setUp(adapter)
+    const { executor, givenBack } = executorOver(adapter)
     const members = ['a', 'b'].map((name) => claimedStep(name)).map((step) => ({ step, request: stepRequest(step) }))
     await executor.run(members, { release: () => {} })
     expect(adapter.calls).toEqual([])
@@ -145,7 +84,7 @@ describe('StepExecutor', () => {
 
   it('lets first attempts of one callable and one limit share a call, and nothing else', () => {
     const adapter = new ScriptedAdapter(untilCancelled)
-    const { executor } = setUp(adapter)
+    const { executor } = executorOver(adapter)
     const step = claimedStep('a')
     const place = (more: Partial<StepRequest> = {}, attempts = 0) =>
       executor.batchPlaceOf({ step: { ...step, attempts }, request: stepRequest(step, more) })
@@ -159,7 +98,7 @@ describe('StepExecutor', () => {
   })
 
   it('fails a step whose template lost it, and one without a handler', async () => {
-    const { results, run } = setUp(new ScriptedAdapter(untilCancelled))
+    const { results, run } = executorOver(new ScriptedAdapter(untilCancelled))
     await run(null)
     const unserved = claimedStep('a', { runnable: false })
     await run(stepRequest(unserved, { handler: { callable: 'nobody', method: null, resolver: null } }), unserved)
@@ -175,7 +114,7 @@ describe('StepExecutor', () => {
       const refuse = async () => {
         throw new HostError(code, 'not now')
       }
-      const { results, givenBack, run } = setUp(new ScriptedAdapter(refuse))
+      const { results, givenBack, run } = executorOver(new ScriptedAdapter(refuse))
       await run(stepRequest(claimedStep('a')))
       expect(results).toEqual([])
       expect(givenBack).toEqual(['not now'])
@@ -187,7 +126,7 @@ describe('StepExecutor', () => {
       events.started(request.stepId)
       throw new HostError('RUNTIME_BUSY', 'too late')
     })
-    const { results, givenBack, run } = setUp(broken)
+    const { results, givenBack, run } = executorOver(broken)
     await run(stepRequest(claimedStep('a')))
     expect(givenBack).toEqual([])
     expect(results).toMatchObject([{ errorType: 'handler_lost', retryable: true }])
@@ -196,7 +135,7 @@ describe('StepExecutor', () => {
   it('gives a step back whose handler went between the claim and the run', async () => {
     const adapter = new ScriptedAdapter(untilCancelled)
     adapter.announced = []
-    const { results, givenBack, run } = setUp(adapter)
+    const { results, givenBack, run } = executorOver(adapter)
     await run(stepRequest(claimedStep('a')))
     expect(results).toEqual([])
     expect(givenBack).toEqual([expect.stringContaining('"work" is not loaded here any more')])
@@ -208,7 +147,7 @@ describe('StepExecutor', () => {
       begin = () => events.started(request.stepId)
       return untilCancelled(request, cancelled, events)
     })
-    const { executor, run } = setUp(adapter)
+    const { executor, run } = executorOver(adapter)
     const running = run(stepRequest(claimedStep('a')))
     await eventually('the runtime has it', () => adapter.seen.length === 1)
     expect(executor.runningSteps()).toEqual([{ stepId: 'a', callable: 'work', runtime: 'python', startedAt: null }])
@@ -228,7 +167,7 @@ describe('StepExecutor', () => {
       if (request.stepId === 'a') events.log(logRecord({ step: request.stepId, line: 'hello' }))
       return success(claimedStep(request.stepId))
     })
-    const { logs, run } = setUp(adapter)
+    const { logs, run } = executorOver(adapter)
     for (const step of [claimedStep('a'), claimedStep('silent')]) await run(stepRequest(step), step)
     expect(logs.of(claimedStep('a').stepId)).toMatchObject({ lines: [{ line: 'hello' }], dropped: 0 })
     expect(logs.of(claimedStep('silent').stepId)).toEqual({ lines: [], dropped: 0 })
@@ -242,7 +181,7 @@ describe('StepExecutor', () => {
       acks.push(await events.checkpoint(request.stepId, '{"cursor":' as JsonText))
       return success(claimedStep('a'))
     })
-    const { stored, run } = setUp(adapter)
+    const { stored, run } = executorOver(adapter)
     await run(stepRequest(claimedStep('a')))
     expect(stored).toEqual(['token-a {"cursor":1.0,"items_processed":1}'])
     expect(acks).toEqual([
@@ -258,7 +197,7 @@ describe('StepExecutor', () => {
   ] as const)('with on_crash %s a %s waits for %s', async (onCrash, errorType, retryAfterS) => {
     const adapter = new ScriptedAdapter(async (request) => hostFailure(request.stepId, errorType, 'gone'))
     adapter.announced = [handlerDescriptor('work', { onCrash })]
-    const { results, run } = setUp(adapter)
+    const { results, run } = executorOver(adapter)
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([{ errorType, retryable: true, retryAfterS }])
   })
@@ -268,13 +207,13 @@ describe('StepExecutor', () => {
       await cancelled
       return { ...hostFailure(request.stepId, 'handler_lost', 'killed its third process'), retryable: false }
     })
-    const { results, run } = setUp(adapter, 20)
+    const { results, run } = executorOver(adapter, { handlerTimeoutMs: 20 })
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([{ errorType: 'handler_lost', retryable: false }])
   })
 
   it('takes the step’s own time limit before the worker’s', async () => {
-    const { results, run } = setUp(new ScriptedAdapter(untilCancelled))
+    const { results, run } = executorOver(new ScriptedAdapter(untilCancelled))
     await run(stepRequest(claimedStep('a'), { timeoutMs: 30 }))
     expect(results).toMatchObject([{ errorType: 'handler_timeout', retryable: true }])
     expect(results[0]).toHaveProperty('message', expect.stringContaining('timed out after 30ms'))
@@ -283,7 +222,7 @@ describe('StepExecutor', () => {
   it('sends a runtime no more calls than it can hold, and gives back what still waits at a shutdown', async () => {
     const adapter = new ScriptedAdapter(untilCancelled)
     adapter.inFlightMax = 1
-    const { executor, results, givenBack } = setUp(adapter)
+    const { executor, results, givenBack } = executorOver(adapter)
     const release = { release: () => {} }
     const steps = ['a', 'b'].map((name) => claimedStep(name))
     const running = steps.map((step) => executor.run([{ step, request: stepRequest(step) }], release))
@@ -299,7 +238,7 @@ describe('StepExecutor', () => {
   it('lets the next call in when one leaves', async () => {
     const adapter = new ScriptedAdapter(async (request) => success(claimedStep(request.stepId)))
     adapter.inFlightMax = 1
-    const { executor, results } = setUp(adapter)
+    const { executor, results } = executorOver(adapter)
     const steps = ['a', 'b', 'c'].map((name) => claimedStep(name))
     await Promise.all(steps.map((step) => executor.run([{ step, request: stepRequest(step) }], { release: () => {} })))
     expect(results.map(({ stepId }) => stepId)).toEqual(['a', 'b', 'c'])
@@ -311,14 +250,14 @@ describe('StepExecutor', () => {
       await cancelled
       return success(claimedStep('a'))
     })
-    const { results, run } = setUp(lastMinute, 20)
+    const { results, run } = executorOver(lastMinute, { handlerTimeoutMs: 20 })
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([{ success: true }])
   })
 
   it('says that a shutdown stopped the handler', async () => {
     const adapter = new ScriptedAdapter(untilCancelled)
-    const { executor, results, run } = setUp(adapter)
+    const { executor, results, run } = executorOver(adapter)
     const running = run(stepRequest(claimedStep('a')))
     await eventually('the handler runs', () => adapter.seen.length === 1)
     executor.cancelAll('shutdown')
@@ -331,7 +270,7 @@ describe('StepExecutor', () => {
     ['a result that is too deep', { result: '[[[[[[[[[[[1]]]]]]]]]]]' as JsonText }],
     ['a result that is too large', { result: `"${'x'.repeat(1_001)}"` as JsonText }],
   ])('refuses %s', async (_what, part) => {
-    const { results, run } = setUp(
+    const { results, run } = executorOver(
       new ScriptedAdapter(async () => ({ ...success(claimedStep('a')), ...part }) as StepResult),
     )
     await run(stepRequest(claimedStep('a')))
@@ -340,7 +279,7 @@ describe('StepExecutor', () => {
 
   it('checks the context of an error too', async () => {
     const bad = { ...hostFailure(claimedStep('a').stepId, 'handler_error', 'no'), context: 'nonsense' as JsonText }
-    const { results, run } = setUp(new ScriptedAdapter(async () => bad))
+    const { results, run } = executorOver(new ScriptedAdapter(async () => bad))
     await run(stepRequest(claimedStep('a')))
     expect(results).toMatchObject([{ errorType: 'invalid_result' }])
   })

@@ -23,6 +23,14 @@ export function blamesHandlers({ endedBy }: Death): boolean {
   return endedBy === null || ['silent', 'memory', 'broken_wire'].includes(endedBy.reason)
 }
 
+/** What a process is sent by an operator, a supervisor or the kernel; whatever ends it otherwise comes from what it runs. */
+const sentByOthers: readonly (NodeJS.Signals | null)[] = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT']
+
+/** True when what ran there alone is known to have ended it: neither the host, nor want of memory, nor a signal that others send. */
+export function endedItself({ endedBy, outOfMemory, signal }: Death): boolean {
+  return endedBy === null && !outOfMemory && !sentByOthers.includes(signal)
+}
+
 /** `exited with code 7 after 120 ms …`: to stand behind the process's name. */
 export function deathSentence(death: Death): string {
   const { exitCode, signal, livedMs, torn, endedBy, outOfMemory, rssBytes, lastLines } = death

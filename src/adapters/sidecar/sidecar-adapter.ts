@@ -20,6 +20,7 @@ import type {
 import type { StepResult } from '../../model/step-result.ts'
 import { WireError } from '../../protocol/wire-error.ts'
 import { CallQueue } from './call-queue.ts'
+import { endedItself } from './death.ts'
 import { poisonFailure } from './evidence.ts'
 import { GuestLog } from './guest-log.ts'
 import { SidecarCall } from './sidecar-call.ts'
@@ -187,7 +188,10 @@ export class SidecarAdapter implements RuntimeAdapter {
     if (running.overdue && running.cancelled === 'timeout') {
       return running.fail('handler_timeout', `The handler timed out and was killed ${how}${running.lastWords()}`)
     }
-    return running.fail('handler_lost', `The handler was lost ${how}${running.lastWords()}`)
+    const failures = running.fail('handler_lost', `The handler was lost ${how}${running.lastWords()}`)
+    const wasAlone = process.callsTaken === 1 && failures.length === 1
+    const isProof = wasAlone && process.death !== null && endedItself(process.death)
+    return isProof ? failures.map((failure) => ({ ...failure, endedItsProcess: true })) : failures
   }
 
   #isSuspect(call: HandlerCall): boolean {

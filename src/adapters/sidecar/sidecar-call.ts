@@ -4,7 +4,7 @@ import type { StepId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
 import type { CallEvents, CancelReason, CheckpointAck, HandlerCall, LogRecord } from '../../model/runtime-adapter.ts'
 import type { StepRequest } from '../../model/step-request.ts'
-import { type HostErrorType, hostFailure, type StepResult } from '../../model/step-result.ts'
+import { type HostErrorType, hostFailure, type StepFailure } from '../../model/step-result.ts'
 import type { CallObserver } from '../../protocol/channel.ts'
 import type { SidecarProcess } from './sidecar-process.ts'
 
@@ -81,7 +81,7 @@ export class SidecarCall implements CallObserver {
   }
 
   /** The same failure for each of its steps. */
-  fail(type: HostErrorType, message: string): readonly StepResult[] {
+  fail(type: HostErrorType, message: string): readonly StepFailure[] {
     return this.call.requests.map(({ stepId }) => hostFailure(stepId, type, message, this.ranMs))
   }
 

@@ -1,7 +1,13 @@
 // The sentence about a death names its cause: an exit, a signal, want of memory, or what the host ended it for.
 
 import { describe, expect, it } from 'vitest'
-import { blamesHandlers, type Death, deathSentence, type EndReason } from '../../../src/adapters/sidecar/death.ts'
+import {
+  blamesHandlers,
+  type Death,
+  deathSentence,
+  type EndReason,
+  endedItself,
+} from '../../../src/adapters/sidecar/death.ts'
 import { cpuTicks, oomKills, rssBytes } from '../../../src/adapters/sidecar/process-status.ts'
 
 const exited: Death = {
@@ -48,6 +54,23 @@ describe('the sentence about a death', () => {
   ])('of a process that was ended as %s blames what ran there: %s', (reason, blames) => {
     expect(blamesHandlers({ ...killed, endedBy: { reason, because: '' } })).toBe(blames)
     expect(blamesHandlers(exited)).toBe(true)
+  })
+
+  it.each<[string, Death, boolean]>([
+    ['an exit', exited, true],
+    ['a crash', { ...killed, signal: 'SIGSEGV' }, true],
+    ['an abort', { ...killed, signal: 'SIGABRT' }, true],
+    ['a kill from outside', killed, false],
+    ['a supervisor that stops everything', { ...killed, signal: 'SIGTERM' }, false],
+    ['want of memory', { ...exited, outOfMemory: true }, false],
+    ['an end by the host', { ...exited, endedBy: { reason: 'memory', because: 'it was large' } }, false],
+    [
+      'a crash that the host had ended before',
+      { ...killed, signal: 'SIGSEGV', endedBy: { reason: 'overdue', because: '' } },
+      false,
+    ],
+  ])('after %s says whether the process ended itself', (_what, death, itself) => {
+    expect(endedItself(death)).toBe(itself)
   })
 })
 

@@ -143,6 +143,21 @@ describe('a step that kills its process', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
+  it('is known to have ended its process only where nothing else ever ran there and nobody else ended it', async () => {
+    const ruby = await started({ recycle: { ...neverRecycled, rssHardMaxBytes: 300 * 1_048_576 } })
+    expect(await run(ruby, 'exits-mid-call')).toMatchObject({ errorType: 'handler_lost', endedItsProcess: true })
+    expect(await run(ruby, 'works')).toMatchObject(works)
+    const neither = [await run(ruby, 'exits-mid-call'), await run(ruby, 'killed-mid-call')]
+    const large = await run(ruby, 'leaks-memory', { megabytes: 400, answers: false })
+    const late = begin(ruby, 'never-answers')
+    await eventually('it runs', () => startedSteps.includes(late.call.requests[0]?.stepId as never))
+    ruby.cancel(late.call.id, 'shutdown')
+    for (const failure of [...neither, large, await late.result]) {
+      expect(failure).toMatchObject({ errorType: 'handler_lost', retryable: true })
+      expect(failure).not.toHaveProperty('endedItsProcess')
+    }
+  })
+
   it('is not blamed for a time-out', async () => {
     const ruby = await started({ evidenceDirectory: directory })
     const call = handlerCall({ callable: 'never-answers' })
