@@ -19,7 +19,7 @@ export interface RabbitmqClaimSourceOptions {
   warn(message: string, details: Readonly<Record<string, unknown>>): void
 }
 
-const nothing: LookedInto = { steps: [], hasMore: false }
+const nothing: LookedInto = { steps: [], hasMore: false, nextWeighs: null }
 
 interface Source {
   readonly namespace: string
@@ -102,7 +102,10 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
   async #claimShares(request: ClaimRequest): Promise<Claim> {
     const claim = new JudgedClaim()
     const ready = this.#sources.filter(({ consumer }) => consumer.waiting > 0).map(({ namespace }) => namespace)
-    const sawAll = await this.#shares.claim(request, ready, (namespace, room) => this.#look(namespace, room, claim))
+    const look = (namespace: string, room: ClaimRequest) => this.#look(namespace, room, claim)
+    const sawAll = await this.#shares.claim(request, ready, look, (namespace, error) =>
+      this.#options.warn('messages could not be judged', { namespace, error: messageOf(error) }),
+    )
     if (!sawAll) claim.skipped()
     return claim.claim()
   }
@@ -130,32 +133,17 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
   async #look(namespace: string, request: ClaimRequest, claim: JudgedClaim): Promise<LookedInto> {
     const consumer = this.#sources.find((source) => source.namespace === namespace)?.consumer
     if (consumer === undefined || consumer.waiting === 0) return nothing
-    const looking = this.#claimFrom(namespace, consumer, request, claim)
-    if (claim.steps.length === 0) return looking
-    // Steps of the queues before are ours already: a fault here must not make them unknown.
-    return looking.catch((error) => {
-      claim.skipped()
-      this.#options.warn('messages could not be judged', { namespace, error: messageOf(error) })
-      return nothing
-    })
-  }
-
-  async #claimFrom(
-    namespace: string,
-    consumer: RabbitmqConsumer,
-    request: ClaimRequest,
-    claim: JudgedClaim,
-  ): Promise<LookedInto> {
     const seen = consumer.look()
     const messages = seen.map(seenMessage)
     const judged = await this.#judge.judge(request, { namespace, queue: consumer.queue, messages })
     const left = requestAfter(request, judged.steps)
-    const hadRoom = left.free + left.prefetch > 0
+    // What waits for tokens waits in front of the others: they need not be handed over before it has them.
+    const hadRoom = left.free + left.prefetch > 0 && judged.nextWeighs === null
     consumer.settle(seen, judged.verdicts, hadRoom)
     claim.add(judged, consumer.waiting > judged.verdicts.filter((verdict) => verdict === 'left').length)
     // Somebody else was at their steps in this moment, and no message and no permit will tell how that went; or their limits are full.
     if (hadRoom && judged.verdicts.includes('left')) this.#wakeSoon()
-    return { steps: judged.steps, hasMore: consumer.waiting > 0 }
+    return { steps: judged.steps, hasMore: consumer.waiting > 0, nextWeighs: judged.nextWeighs }
   }
 
   #wakeSoon(): void {

@@ -100,12 +100,13 @@ export class RabbitmqConsumer implements ConnectionUser {
     this.#busy += 1
     return () => {
       this.#busy -= 1
+      this.#follow()
     }
   }
 
   /**
    * Only after the claim: what the broker has back before that is not lost, what it has acknowledged is. `hadRoom`: what is left waits for
-   * limits of its own, and must not keep others from being handed over.
+   * limits of its own, and must not keep others from being handed over; without room nothing is known that was not known before.
    */
   settle(messages: readonly ConsumeMessage[], verdicts: readonly Verdict[], hadRoom: boolean): void {
     // Another connection: the broker hands these messages over again, and their steps are stale then.
@@ -121,7 +122,7 @@ export class RabbitmqConsumer implements ConnectionUser {
       else if (verdict === 'malformed') this.#answer((channel) => channel.nack(message, false, false))
       else this.#answer((channel) => channel.ack(message))
     }
-    this.#passedOver = hadRoom ? this.#undecided.length : 0
+    this.#passedOver = hadRoom ? this.#undecided.length : Math.min(this.#passedOver, this.#undecided.length)
     if (foreign.length > 0) this.#hold(foreign)
     else this.#follow()
   }
@@ -141,7 +142,10 @@ export class RabbitmqConsumer implements ConnectionUser {
     return turn
   }
 
-  /** Consumes with the prefetch that fits now. A prefetch counts for new consumers only, so another one needs another consumer. */
+  /**
+   * Consumes with the prefetch that fits now. A prefetch counts for new consumers only, so another one needs another consumer, which is handed
+   * what was undecided again: it would not count there, and each further consumer would add to what is kept here.
+   */
   async #consume(): Promise<void> {
     const channel = this.#channel
     if (channel === null || !this.#wanted) return
@@ -150,12 +154,14 @@ export class RabbitmqConsumer implements ConnectionUser {
     if (this.#tag !== null && prefetch === this.#prefetch) return
     await this.#cancel()
     if (this.#channel !== channel || !this.#wanted) return
+    this.#giveBack(this.#undecided.splice(0))
     this.#prefetch = prefetch
     await channel.prefetch(prefetch)
     const tag = `tasker-consumer-${randomUUID()}`
     this.#tag = tag
     await channel.consume(this.queue, (message) => this.#delivered(channel, message), { consumerTag: tag })
-    // Its answer comes behind the messages that the queue had for the new consumer, so whoever waits for this has them in hand.
+    // With classic queues its answer comes behind the messages that the queue had for the new consumer, so whoever waits for this has them in hand.
+    // Others hand over later: then a claim may find nothing, and the arrival of the messages wakes the next one.
     await channel.prefetch(prefetch)
   }
 
@@ -212,7 +218,8 @@ export class RabbitmqConsumer implements ConnectionUser {
 
   /** Held messages fill the prefetch: without room for more, what lies behind them would never come. */
   #follow(): void {
-    if (this.#tag === null || this.#spare === this.#spareWanted()) return
+    // Not during a claim, which may look at what is undecided once more.
+    if (this.#busy > 0 || this.#tag === null || this.#spare === this.#spareWanted()) return
     void this.#inTurn(() => this.#consume()).catch((error: unknown) => this.#options.broken(error))
   }
 

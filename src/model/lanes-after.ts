@@ -29,6 +29,11 @@ export function requestAfter(request: ClaimRequest, steps: readonly ClaimedStep[
   return { ...request, free, prefetch: Math.max(0, prefetch), lanes: { ...lanes, handlers, languages, namespaces } }
 }
 
+/** Where there are no limits: a step stayed for want of a token, its last attempt for instance, which is not claimed ahead. It weighs 1. */
+export function lightStepWaits(request: ClaimRequest, steps: readonly ClaimedStep[], isLeft: boolean): number | null {
+  return isLeft && requestAfter(request, steps).free === 0 ? 1 : null
+}
+
 function take(lanes: ClaimLane[], index: number | null, weight: number): void {
   const lane = index === null ? undefined : lanes[index]
   if (index !== null && lane !== undefined) lanes[index] = less(lane, weight)

@@ -21,6 +21,8 @@ export interface JudgedMessages {
   readonly steps: readonly ClaimedStep[]
   /** One for each message, in the order given. */
   readonly verdicts: readonly Verdict[]
+  /** Tokens that the first step needs which is left only for want of them; null: there is none. */
+  readonly nextWeighs: number | null
 }
 
 export interface MessageJudge {

@@ -1,28 +1,29 @@
 // Deficit round robin: how the room of one claim is divided among the namespaces that have something, so that in the long run each gets the same.
 
-/** In shares of a claim: whoever was not asked for a while must not get all of the next claims. */
-const savedSharesMax = 2
+/** In shares of a claim: whoever got more than the others for a while must not be left out for all of the next claims. */
+const owedSharesMax = 2
+
+export interface ShareUse {
+  /** Of the room of the claim. */
+  readonly used: number
+  /** It could have used more: there was no room for what it has, or for its next step. */
+  readonly waits: boolean
+}
 
 export class NamespaceShares {
+  /** What each has got less than its share (or more: below 0), since it began to wait. */
   readonly #deficits = new Map<string, number>()
+  #share = 0
 
-  /**
-   * The room for each of `ready`, in the order in which they should be asked: who has got the least comes first. The shares sum to `room`.
-   * `heaviest`: what a single step may take of it; a namespace can save up that much, or its heavy steps would never have their turn.
-   */
-  divide(room: number, ready: readonly string[], heaviest = 1): ReadonlyMap<string, number> {
+  /** The room for each of `ready`, in the order in which they should be asked: who has got the least comes first. The shares sum to `room`. */
+  divide(room: number, ready: readonly string[]): ReadonlyMap<string, number> {
     for (const namespace of this.#deficits.keys()) if (!ready.includes(namespace)) this.#deficits.delete(namespace)
-    const quantum = room / Math.max(1, ready.length)
-    const savedMax = Math.max(heaviest, savedSharesMax * Math.max(1, quantum))
-    for (const namespace of ready) {
-      const saved = (this.#deficits.get(namespace) ?? 0) + quantum
-      this.#deficits.set(namespace, Math.min(saved, savedMax))
-    }
+    this.#share = 1 / Math.max(1, ready.length)
     const order = ready.toSorted((left, right) => this.#deficit(right) - this.#deficit(left))
     const shares = new Map<string, number>()
     let left = room
     for (const namespace of order) {
-      const share = Math.min(left, Math.max(0, Math.floor(this.#deficit(namespace))))
+      const share = Math.min(left, Math.max(0, Math.floor(this.#deficit(namespace) + room * this.#share)))
       shares.set(namespace, share)
       left -= share
     }
@@ -36,12 +37,28 @@ export class NamespaceShares {
     return shares
   }
 
+  /** After `divide`: a step of that weight is its share of so much room, or of as much as the step needs; it has used some of it already. */
+  isDue(namespace: string, { weight, room, used }: { weight: number; room: number; used: number }): boolean {
+    return this.#deficit(namespace) + Math.max(room, weight) * this.#share - used >= weight
+  }
+
   /**
-   * What was claimed took so much of its share: one that had less to run than it could loses the rest, one whose next step did not fit keeps it.
-   * Room that nobody else wanted is no debt, so it is not told.
+   * What those who wait have got is compared with what each of them should have. Whoever waits for nothing begins anew, and room that nobody else
+   * waited for is no debt.
    */
-  took(namespace: string, { used, hasMore }: { used: number; hasMore: boolean }): void {
-    this.#deficits.set(namespace, hasMore ? this.#deficit(namespace) - used : 0)
+  settle(uses: ReadonlyMap<string, ShareUse>, room: number): void {
+    const waiting = [...uses].filter(([, { waits }]) => waits)
+    const share = waiting.reduce((sum, [, { used }]) => sum + used, 0) / Math.max(1, waiting.length)
+    const owedMax = owedSharesMax * Math.max(1, room * this.#share)
+    for (const namespace of uses.keys()) if (!uses.get(namespace)?.waits) this.#deficits.delete(namespace)
+    for (const [namespace, { used }] of waiting) {
+      this.#deficits.set(namespace, Math.max(-owedMax, this.#deficit(namespace) + share - used))
+    }
+  }
+
+  /** It had its turn, and comes after all others. */
+  putLast(namespace: string): void {
+    this.#deficits.set(namespace, Math.min(0, ...this.#deficits.values()) - 1)
   }
 
   #deficit(namespace: string): number {

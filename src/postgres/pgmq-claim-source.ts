@@ -2,6 +2,7 @@
 
 import { ClaimShares, type LookedInto } from '../model/claim-shares.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
+import { messageOf } from '../model/host-error.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
@@ -11,6 +12,7 @@ import type { Queryable } from './statement.ts'
 
 export interface PgmqClaimSourceOptions extends Omit<ClaimFromPgmqOptions, 'namespace'> {
   readonly namespaces: readonly string[]
+  warn?(message: string, details: Readonly<Record<string, unknown>>): void
 }
 
 /** What one claim has gathered from several queues. */
@@ -47,7 +49,9 @@ export class PgmqClaimSource implements ClaimSource {
     const setAside = { malformed: 0, gone: 0, stale: 0 }
     const all: Gathered = { steps: [], setAside, foreign: 0, more: false, leftBehind: false }
     const look = (namespace: string, room: ClaimRequest) => this.#look(namespace, room, all)
-    const sawAll = await this.#shares.claim(request, await this.#ready(), look)
+    const sawAll = await this.#shares.claim(request, await this.#ready(), look, (namespace, error) =>
+      this.#options.warn?.('a queue could not be looked into', { namespace, error: messageOf(error) }),
+    )
     all.leftBehind ||= !sawAll
     return all
   }
@@ -65,7 +69,8 @@ export class PgmqClaimSource implements ClaimSource {
     // What was looked at has moved, so the next window is a new one.
     const moved = claimed.steps.length + claimed.foreign + malformed + gone + stale > 0
     all.more ||= claimed.more || (claimed.windowFull && moved)
-    return { steps: claimed.steps, hasMore: claimed.leftBehind || claimed.windowFull }
+    const hasMore = claimed.leftBehind || claimed.windowFull
+    return { steps: claimed.steps, hasMore, nextWeighs: claimed.nextWeighs }
   }
 
   /** The namespaces that have something. One namespace is not asked first: the claim itself tells. */

@@ -43,7 +43,7 @@ export class QueueLooks {
 
   async claim(request: ClaimRequest, options: ClaimFromPgmqOptions): Promise<LookedInQueue> {
     const first = await this.#claimWindow(request, options)
-    if (first.last === null || !first.windowFull || !this.#isRoom(request, first)) {
+    if (first.last === null || !first.windowFull || !this.#goesOn(request, first)) {
       // The queue is shorter than a window, or what could be claimed lay at its head.
       if (!first.windowFull) this.#passes.delete(options.namespace)
       return { ...first, more: false }
@@ -60,7 +60,7 @@ export class QueueLooks {
     const pass = this.#passOf(options.namespace, behindFirst)
     const window = Math.max(furtherWindow, windowOf(request))
     let all = first
-    for (let looks = 0; looks < furtherLooksMax && this.#isRoom(request, all); looks += 1) {
+    for (let looks = 0; looks < furtherLooksMax && this.#goesOn(request, all); looks += 1) {
       const look = { behind: pass.at, window }
       const found = await this.#claimWindow(requestAfter(request, all.steps), options, look)
       all = together(all, found)
@@ -70,7 +70,7 @@ export class QueueLooks {
         return { ...all, windowFull: false, leftBehind: true, more: false }
       }
     }
-    return { ...all, more: this.#isRoom(request, all) }
+    return { ...all, more: this.#goesOn(request, all) }
   }
 
   #passOf(namespace: string, behindFirst: QueuePosition): Pass {
@@ -81,9 +81,10 @@ export class QueueLooks {
     return pass
   }
 
-  #isRoom(request: ClaimRequest, { steps }: ClaimedFromQueue): boolean {
+  /** A step that only waits for tokens would not get them if what lies behind it took them one by one. */
+  #goesOn(request: ClaimRequest, { steps, nextWeighs }: ClaimedFromQueue): boolean {
     const { free, prefetch } = requestAfter(request, steps)
-    return free + prefetch > 0
+    return free + prefetch > 0 && nextWeighs === null
   }
 }
 
@@ -92,6 +93,7 @@ function together(left: ClaimedFromQueue, right: ClaimedFromQueue): ClaimedFromQ
     steps: [...left.steps, ...right.steps],
     windowFull: right.windowFull,
     leftBehind: left.leftBehind || right.leftBehind,
+    nextWeighs: left.nextWeighs ?? right.nextWeighs,
     last: right.last ?? left.last,
     foreign: left.foreign + right.foreign,
     setAside: {

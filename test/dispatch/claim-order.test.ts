@@ -4,6 +4,7 @@ import type { Worker } from '../../src/dispatch/worker.ts'
 import type { Claim, ClaimRequest } from '../../src/model/claim-source.ts'
 import type { StepId } from '../../src/model/ids.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
+import { claimFromPgmq, type LookedAt, type QueuePosition } from '../../src/postgres/queries/claim-from-pgmq.ts'
 import { enqueueMany } from './bulk-steps.ts'
 import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
@@ -47,6 +48,22 @@ async function claim(source: PgmqClaimSource, free: number, prefetch = 0): Promi
   return source.claim(request as unknown as ClaimRequest)
 }
 
+/** `weights`: of the steps of a namespace or of a template; default 1. */
+async function claimWeighed(source: PgmqClaimSource, free: number, weights: Record<string, number>): Promise<Claim> {
+  const named = await steps.database.query<{ id: string; name: string; namespace: string }>({
+    text: `SELECT named_task_uuid AS id, nt.name, ns.name AS namespace
+             FROM tasker.named_tasks nt JOIN tasker.task_namespaces ns USING (task_namespace_uuid)`,
+  })
+  const places = named.map(({ name, namespace }) => {
+    const weight = weights[name] ?? weights[namespace] ?? 1
+    return { handler: null, language: null, weight, languageWeight: weight, namespaceWeight: weight }
+  })
+  const runnable = named.map(({ id }) => ({ namedTaskId: id, templateStep: 'work' }))
+  const lanes = { handlers: [], languages: [], namespaces: new Map(), places }
+  const request = { workerId: owner.workerId, claimId: crypto.randomUUID(), free, prefetch: 0, runnable, lanes }
+  return source.claim(request as unknown as ClaimRequest)
+}
+
 const idsOf = (claimed: Claim) => claimed.steps.map(({ stepId }) => stepId)
 
 describe('the order of claims', () => {
@@ -72,6 +89,29 @@ describe('the order of claims', () => {
     // One message less: the window has moved on by one.
     expect(idsOf(await claim(source, 1))).toEqual([outside])
     expect(idsOf(await claim(source, 1))).toEqual([early[0]])
+  })
+
+  it('goes through a queue window by window, also where many messages have the same time', async () => {
+    await enqueueMany(steps, 250, { namespace: 'windows' })
+    const lanes = { handlers: [], languages: [], namespaces: new Map([['windows', { room: 0, ahead: 0 }]]), places: [] }
+    const request = {
+      workerId: owner.workerId,
+      claimId: crypto.randomUUID(),
+      free: 1,
+      prefetch: 0,
+      runnable: [],
+      lanes,
+    }
+    const from = {
+      ...{ namespace: 'windows', foreignRetryMs: 60_000, foreignGraceMs: 60_000 },
+      onClaim: 'archive' as const,
+    }
+    const ids: number[] = []
+    for (let behind: QueuePosition | null = null; ids.length < 3; ids.push(Number(behind?.messageId))) {
+      const look: LookedAt = { behind, window: 100 }
+      behind = (await claimFromPgmq(steps.database, request as unknown as ClaimRequest, from, look)).last
+    }
+    expect(ids).toEqual([100, 200, 250])
   })
 
   it('starts those with their last attempt at once, and claims no such step ahead', async () => {
@@ -115,6 +155,62 @@ describe('namespaces', () => {
     const counts = await shares(sourceOf(...names), 30, 10)
     expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(300)
     for (const name of names) expect(Math.abs((counts[name] ?? 0) - 100)).toBeLessThanOrEqual(20)
+  })
+
+  /** As if the permits came back one by one while all are in use. Resolves with the tokens that each has got. */
+  async function tokensOneByOne(source: PgmqClaimSource, claims: number, weights: Record<string, number>) {
+    const tokens: Record<string, number> = {}
+    let free = 0
+    for (let nth = 0; nth < claims; nth += 1) {
+      free += 1
+      for (const { namespace } of (await claimWeighed(source, free, weights)).steps) {
+        const weight = weights[namespace] ?? 1
+        tokens[namespace] = (tokens[namespace] ?? 0) + weight
+        free -= weight
+      }
+    }
+    return { free, ...tokens } as Record<string, number>
+  }
+
+  it('get their turn with heavy steps where tokens come back one by one', async () => {
+    for (const namespace of ['heavy', 'light']) await enqueueMany(steps, 100, { namespace })
+    const { free = 0, heavy = 0, light = 0 } = await tokensOneByOne(sourceOf('heavy', 'light'), 60, { heavy: 3 })
+    expect(heavy + light + free).toBe(60)
+    expect(Math.abs(heavy - light)).toBeLessThanOrEqual(6)
+  })
+
+  it('do not lose what a heavy step needs to those far behind it in its queue', async () => {
+    const ahead = await enqueueMany(steps, 200, { namespace: 'mixed', template: 'heavy' })
+    await enqueueMany(steps, 250, { namespace: 'mixed', template: 'light' })
+    const source = sourceOf('mixed')
+    expect((await claimWeighed(source, 1, { heavy: 3 })).steps).toEqual([])
+    expect((await claimWeighed(source, 2, { heavy: 3 })).steps).toEqual([])
+    expect(idsOf(await claimWeighed(source, 3, { heavy: 3 }))).toEqual(ahead.slice(0, 1))
+  })
+
+  it('are claimed from while the look at one of them fails each time', async () => {
+    for (const namespace of ['broken', 'whole']) await enqueueMany(steps, 100, { namespace })
+    const warnings: unknown[] = []
+    const options = {
+      ...{
+        namespaces: ['broken', 'whole'],
+        foreignRetryMs: 60_000,
+        foreignGraceMs: 60_000,
+        onClaim: 'archive' as const,
+      },
+      warn: (_message: string, details: unknown) => warnings.push(details),
+    }
+    const source = new PgmqClaimSource(steps.database, options, (request, from, look) =>
+      from.namespace === 'broken'
+        ? Promise.reject(new Error('no such table'))
+        : claimFromPgmq(steps.database, request, from, look),
+    )
+    await expect(claim(source, 10)).rejects.toThrow('no such table')
+    const claimed = await claim(source, 10)
+    expect(claimed).toMatchObject({ leftBehind: true })
+    expect(claimed.steps.map(({ namespace }) => namespace)).toEqual(Array(10).fill('whole'))
+    expect(warnings).toEqual([{ namespace: 'broken', error: 'no such table' }])
+    expect(await shares(source, 5, 10)).toEqual({ whole: 50 })
   })
 
   it('that are empty leave their share to the others', async () => {

@@ -97,8 +97,14 @@ export function exerciseShares(broker: () => TestBroker): void {
       await eventually('messages are in hand', () => wakes >= messages)
     }
 
-    /** `weights`: of the steps of a namespace; default 1. */
-    async function claim(source: RabbitmqClaimSource, free: number, weights: Record<string, number> = {}) {
+    interface Limits {
+      /** Of the steps of a namespace; default 1. */
+      readonly weights?: Record<string, number>
+      /** A namespace whose limit is. */
+      readonly full?: string
+    }
+
+    async function claim(source: RabbitmqClaimSource, free: number, { weights = {}, full }: Limits = {}) {
       const named = await steps.database.query<{ id: string; namespace: string }>({
         text: `SELECT named_task_uuid AS id, ns.name AS namespace
                  FROM tasker.named_tasks JOIN tasker.task_namespaces ns USING (task_namespace_uuid)`,
@@ -107,11 +113,18 @@ export function exerciseShares(broker: () => TestBroker): void {
         const weight = weights[namespace] ?? 1
         return { handler: null, language: null, weight, languageWeight: weight, namespaceWeight: weight }
       })
-      const lanes =
-        Object.keys(weights).length === 0 ? null : { handlers: [], languages: [], namespaces: new Map(), places }
+      const namespaces = new Map(full === undefined ? [] : [[full, { room: 0, ahead: 0 }]])
+      const isLimited = full !== undefined || Object.keys(weights).length > 0
+      const lanes = isLimited ? { handlers: [], languages: [], namespaces, places } : null
       const runnable = named.map(({ id }) => ({ namedTaskId: id, templateStep: 'work' }))
       const request = { workerId: owner.workerId, claimId: crypto.randomUUID(), free, prefetch: 0, runnable, lanes }
       return source.claim(request as unknown as ClaimRequest)
+    }
+
+    /** Of so many messages; what is claimed is gone. */
+    async function keptOf(sent: number, namespace: string, claims: readonly Claim[]): Promise<number> {
+      const { messageCount } = await channel.checkQueue(stepQueueOf(namespace))
+      return sent - messageCount - (count(claims)[namespace] ?? 0)
     }
 
     function count(claims: readonly Claim[]): Record<string, number> {
@@ -162,11 +175,46 @@ export function exerciseShares(broker: () => TestBroker): void {
       await send('light', 120)
       await open(served, 20)
       const claims: Claim[] = []
-      for (let nth = 0; nth < 20; nth += 1) claims.push(await claim(served, 4, { heavy: 3 }))
+      for (let nth = 0; nth < 20; nth += 1) claims.push(await claim(served, 4, { weights: { heavy: 3 } }))
       const { heavy = 0, light = 0 } = count(claims)
       // 80 tokens: of each second claim one has 3, and what is left of it is too little for it.
       expect(heavy).toBeGreaterThanOrEqual(9)
       expect(light).toBeGreaterThanOrEqual(40)
+    }, 60_000)
+
+    it('get their turn with heavy steps where tokens come back one by one, and no messages are heaped up meanwhile', async () => {
+      const served = await serve(['heavy', 'light'], 10)
+      await send('heavy', 1_000)
+      await send('light', 200)
+      await open(served, 20)
+      const claims: Claim[] = []
+      let free = 0
+      for (let nth = 0; nth < 60; nth += 1) {
+        free += 1
+        const claimed = await claim(served, free, { weights: { heavy: 3 } })
+        claims.push(claimed)
+        const { heavy = 0, light = 0 } = count([claimed])
+        free -= 3 * heavy + light
+        expect(await keptOf(1_000, 'heavy', claims)).toBeLessThanOrEqual(10)
+      }
+      const { heavy = 0, light = 0 } = count(claims)
+      expect(3 * heavy + light + free).toBe(60)
+      expect(Math.abs(3 * heavy - light)).toBeLessThanOrEqual(6)
+    }, 60_000)
+
+    it('keep at most a window and a thousand messages of one whose limit is full', async () => {
+      const served = await serve(['full', 'light'], 10)
+      await send('full', 2_500)
+      await send('light', 100)
+      await open(served, 20)
+      const kept: number[] = []
+      for (let nth = 0; nth < 15; nth += 1) {
+        expect(count([await claim(served, 4, { full: 'full' })])).toEqual({ light: 4 })
+        kept.push(await keptOf(2_500, 'full', []))
+      }
+      expect(Math.max(...kept)).toBeLessThanOrEqual(1_010)
+      // They might have been of several kinds: what lies behind them is looked at.
+      expect(Math.max(...kept)).toBeGreaterThan(500)
     }, 60_000)
 
     it('with a step now and then are served next to one that always has thousands, whose steps run long', async () => {

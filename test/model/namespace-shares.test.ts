@@ -1,9 +1,12 @@
 // Shares of namespaces: never more than the room, all of it handed out, and in the long run the same for each that has enough.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { NamespaceShares } from '../../src/model/namespace-shares.ts'
+import { NamespaceShares, type ShareUse } from '../../src/model/namespace-shares.ts'
 
 const sum = (values: Iterable<number>) => [...values].reduce((all, value) => all + value, 0)
+
+const allUsed = (shares: ReadonlyMap<string, number>) =>
+  new Map([...shares].map(([namespace, used]): [string, ShareUse] => [namespace, { used, waits: true }]))
 
 describe('namespace shares', () => {
   it('hand out all of the room and no more', () => {
@@ -17,7 +20,7 @@ describe('namespace shares', () => {
           expect([...divided.keys()].toSorted()).toEqual(ready.toSorted())
           expect(sum(divided.values())).toBe(room)
           expect(Math.min(...divided.values())).toBeGreaterThanOrEqual(0)
-          for (const [namespace, share] of divided) shares.took(namespace, { used: share, hasMore: true })
+          shares.settle(allUsed(divided), room)
         }
       }),
     )
@@ -31,35 +34,42 @@ describe('namespace shares', () => {
       ['c', 0],
     ])
     for (let round = 0; round < 300; round += 1) {
-      for (const [namespace, share] of shares.divide(room, ['a', 'b', 'c'])) {
-        got.set(namespace, (got.get(namespace) ?? 0) + share)
-        shares.took(namespace, { used: share, hasMore: true })
-      }
+      const divided = shares.divide(room, ['a', 'b', 'c'])
+      for (const [namespace, share] of divided) got.set(namespace, (got.get(namespace) ?? 0) + share)
+      shares.settle(allUsed(divided), room)
     }
     const [least = 0, most = 0] = [Math.min(...got.values()), Math.max(...got.values())]
     expect(most - least).toBeLessThanOrEqual(2 * room)
   })
 
-  it('let one save up whose next step weighs more than a share, until it fits', () => {
+  it('make a heavy step due as soon as it would be the share of as much room as it needs', () => {
     const shares = new NamespaceShares()
-    const names = ['heavy', 'b', 'c', 'd']
-    let started = 0
-    for (let round = 0; round < 40; round += 1) {
-      for (const [namespace, share] of shares.divide(4, names, 4)) {
-        const used = namespace === 'heavy' ? 4 * Math.floor(share / 4) : share
-        if (namespace === 'heavy') started += used / 4
-        shares.took(namespace, { used, hasMore: true })
-      }
+    const due = { weight: 3, room: 1, used: 0 }
+    for (let round = 0; round < 3; round += 1) {
+      shares.divide(1, ['heavy', 'light'])
+      expect(shares.isDue('heavy', due)).toBe(false)
+      const uses = { heavy: { used: 0, waits: true }, light: { used: 1, waits: true } }
+      shares.settle(new Map(Object.entries(uses)), 1)
     }
-    expect(started).toBeGreaterThanOrEqual(9)
+    expect(shares.isDue('heavy', due)).toBe(true)
+    expect(shares.isDue('heavy', { ...due, used: 1 })).toBe(false)
+  })
+
+  it('owe nobody more than two shares of the next claims', () => {
+    const shares = new NamespaceShares()
+    shares.divide(2, ['a', 'b'])
+    const uses = { a: { used: 1_000, waits: true }, b: { used: 0, waits: true } }
+    shares.settle(new Map(Object.entries(uses)), 2)
+    shares.settle(new Map([['b', { used: 0, waits: false }]]), 2)
+    expect(Object.fromEntries(shares.divide(20, ['a', 'b']))).toEqual({ a: 9, b: 11 })
   })
 
   it('let nobody save up who has nothing to run', () => {
     const shares = new NamespaceShares()
     for (let round = 0; round < 100; round += 1) {
-      for (const [namespace, share] of shares.divide(10, ['a', 'b'])) {
-        shares.took(namespace, { used: namespace === 'a' ? share : 0, hasMore: namespace === 'a' })
-      }
+      shares.divide(10, ['a', 'b'])
+      const uses = { a: { used: 10, waits: true }, b: { used: 0, waits: false } }
+      shares.settle(new Map(Object.entries(uses)), 10)
     }
     expect([...shares.divide(10, ['a', 'b']).values()]).toEqual([5, 5])
   })

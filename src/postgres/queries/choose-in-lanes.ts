@@ -60,17 +60,22 @@ placed AS MATERIALIZED (
   SELECT *, fits AND sum(weight) FILTER (WHERE fits) OVER (ORDER BY may_wait, priority DESC, msg_id ROWS UNBOUNDED PRECEDING) <= $3::int
             AS starts_now
     FROM (SELECT DISTINCT ON (step_uuid) * FROM locked ORDER BY step_uuid, msg_id) AS once
-), chosen AS MATERIALIZED (
-  SELECT *, uuid_generate_v7() AS token FROM (
+), ranked AS MATERIALIZED (
+  SELECT *, starts_now OR (may_wait AND ahead <= $4::int AND NOT last_waits) AS is_taken FROM (
     SELECT *, row_number() OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id) AS place,
            count(*) FILTER (WHERE may_wait AND NOT starts_now) OVER (ORDER BY starts_now DESC, may_wait, priority DESC, msg_id
                                                                      ROWS UNBOUNDED PRECEDING) AS ahead,
            bool_or(NOT may_wait AND NOT starts_now) OVER () AS last_waits
       FROM weighed
-  ) AS ranked
-   WHERE starts_now OR (may_wait AND ahead <= $4::int AND NOT last_waits)
+  ) AS placed_again
+), chosen AS MATERIALIZED (
+  SELECT *, uuid_generate_v7() AS token FROM ranked WHERE is_taken
 )`
 }
+
+/** Behind that choice: the tokens that the first step needs which waits for nothing else; null: there is none. */
+export const nextWeight =
+  '(SELECT weight FROM ranked WHERE fits AND NOT is_taken ORDER BY place LIMIT 1) AS next_weight'
 
 /** The limits of each runnable step that has any, for one namespace, as JSON text. */
 export function laneRows({ lanes, runnable }: ClaimRequest, namespace: string): string {

@@ -1,9 +1,10 @@
 // Claims the steps that given messages name, for queues that are not in this database: in split mode and on RabbitMQ.
 
 import type { ClaimRequest } from '../../model/claim-source.ts'
+import { lightStepWaits } from '../../model/lanes-after.ts'
 import type { JudgedMessages, SeenMessage, Verdict } from '../../model/message-judge.ts'
 import type { Queryable } from '../statement.ts'
-import { laneRows } from './choose-in-lanes.ts'
+import { laneRows, nextWeight } from './choose-in-lanes.ts'
 import { type ClaimedRow, claimedStep, isInLanes } from './claim-from-pgmq.ts'
 import { judge, take, takeInLanes } from './claim-statement.ts'
 import { allClaimedColumns, claimedRows } from './claimed-columns.ts'
@@ -11,6 +12,8 @@ import { allClaimedColumns, claimedRows } from './claimed-columns.ts'
 interface JudgedRow extends ClaimedRow {
   place: number
   verdict: Verdict
+  /** Only where there are limits. */
+  next_weight?: number | null
 }
 
 export interface GivenMessages {
@@ -27,7 +30,7 @@ export async function claimByIds(
 ): Promise<JudgedMessages> {
   const rows = await database.query<JudgedRow>({
     name: isInLanes(request) ? 'claim-by-ids:lanes' : 'claim-by-ids',
-    text: claimText(isInLanes(request) ? takeInLanes('$11') : take),
+    text: isInLanes(request) ? claimText(takeInLanes('$11'), `${nextWeight}, `) : claimText(take),
     values: [
       request.workerId,
       request.claimId,
@@ -45,14 +48,15 @@ export async function claimByIds(
   const verdicts = given.messages.map((): Verdict => 'left')
   for (const { place, verdict } of rows) verdicts[place - 1] = verdict
   const steps = rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, given)]))
-  return { steps, verdicts }
+  const waits = lightStepWaits(request, steps, verdicts.includes('left'))
+  return { steps, verdicts, nextWeighs: isInLanes(request) ? (rows[0]?.next_weight ?? null) : waits }
 }
 
 /**
  * The same judgement as on a queue of this database, on messages that were read elsewhere. A message's age is not known everywhere, so the age of its
  * step in `enqueued` counts. A worker that is declared dead sees nothing, and everything is left.
  */
-const claimText = (taking: string) => `
+const claimText = (taking: string, more = '') => `
 WITH given AS MATERIALIZED (
   SELECT m.place, m.number, m.body, CASE WHEN pg_input_is_valid(m.body, 'jsonb') THEN m.body::jsonb END AS message
     FROM unnest($5::text[], $8::bigint[]) WITH ORDINALITY AS m(body, number, place)
@@ -73,7 +77,7 @@ WITH given AS MATERIALIZED (
 )
 SELECT j.msg_id::int AS place,
        CASE WHEN j.verdict <> 'claim' THEN j.verdict WHEN j.step_uuid IN (SELECT step_uuid FROM chosen) THEN 'claimed' ELSE 'left' END AS verdict,
-       ${allClaimedColumns}
+       ${more}${allClaimedColumns}
   FROM judged j
   LEFT JOIN chosen c ON c.msg_id = j.msg_id${claimedRows}
  ORDER BY c.place`

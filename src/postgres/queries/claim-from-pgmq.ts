@@ -3,7 +3,7 @@
 import type { ClaimRequest } from '../../model/claim-source.ts'
 import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
 import type { JsonText } from '../../model/json-text.ts'
-import { requestAfter } from '../../model/lanes-after.ts'
+import { lightStepWaits, requestAfter } from '../../model/lanes-after.ts'
 import { type ClaimedStep, deathsUntilAlone } from '../../model/step-request.ts'
 import { QueueHabits } from '../queue-habits.ts'
 import type { Queryable } from '../statement.ts'
@@ -31,6 +31,7 @@ interface ClaimRow extends ClaimedRow {
   /** Only where there are limits. */
   last_vt?: string | null
   last_msg_id?: string | null
+  next_weight?: number | null
 }
 
 /** Of a step that can run here. */
@@ -79,6 +80,8 @@ export interface ClaimedFromQueue {
   readonly steps: readonly ClaimedStep[]
   readonly windowFull: boolean
   readonly leftBehind: boolean
+  /** Tokens that the first step needs which is left only for want of them; null: there is none. */
+  readonly nextWeighs: number | null
   /** The last message of the window; null: nobody asked, or there is none. */
   readonly last: QueuePosition | null
   readonly foreign: number
@@ -149,8 +152,10 @@ async function leanClaim(
     const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
     habits.noteParents(namespace, !noParents)
   }
+  const leftBehind = claimable > steps.length
   const claimed = {
-    ...{ steps, windowFull: looked === window, leftBehind: claimable > steps.length, last: null },
+    ...{ steps, windowFull: looked === window, leftBehind, last: null },
+    nextWeighs: lightStepWaits(request, steps, leftBehind),
     ...{ foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
   }
   return { claimed, others: looked - claimable }
@@ -174,10 +179,13 @@ async function fullClaim(
     ],
   })
   const counts = rows[0]
+  const steps = claimedSteps(rows, request, options)
+  const leftBehind = (counts?.left_behind ?? 0) > 0
   return {
-    steps: claimedSteps(rows, request, options),
+    steps,
     windowFull: (counts?.looked ?? 0) === window,
-    leftBehind: (counts?.left_behind ?? 0) > 0,
+    leftBehind,
+    nextWeighs: isInLanes(request) ? (counts?.next_weight ?? null) : lightStepWaits(request, steps, leftBehind),
     last: counts?.last_vt && counts.last_msg_id ? { vt: counts.last_vt, messageId: counts.last_msg_id } : null,
     foreign: counts?.foreign_count ?? 0,
     setAside: { malformed: counts?.malformed ?? 0, gone: counts?.gone ?? 0, stale: counts?.stale ?? 0 },

@@ -1,6 +1,6 @@
 // The statement that claims from one pgmq queue, in the order in which it works: look, take, settle, answer.
 
-import { chooseInLanes } from './choose-in-lanes.ts'
+import { chooseInLanes, nextWeight } from './choose-in-lanes.ts'
 import { allClaimedColumns, claimedRows } from './claimed-columns.ts'
 import { stepEventMetadata } from './step-event.ts'
 
@@ -19,14 +19,15 @@ export function claimStatement(queue: string, onClaim: OnClaim, locksMessages = 
 
 /**
  * The same with limits: $10 are their rows. `behind` a message that was looked at, $11 is its `vt` and $12 its id. The answer names the last
- * message of the window in the same way.
+ * message of the window in the same way, and what the next step weighs.
  */
 export function claimInLanesStatement(queue: string, onClaim: OnClaim, behind: boolean): string {
   const where = behind ? 'AND q.vt >= $11::timestamptz AND (q.vt, q.msg_id) > ($11::timestamptz, $12::bigint)' : ''
+  // By its table's name, since the text of the same name would be put in order else, and 99 comes behind 100 there.
   const last = (column: string) =>
-    `(SELECT ${column}::text FROM looked ORDER BY vt DESC, msg_id DESC LIMIT 1) AS last_${column}, `
+    `(SELECT ${column}::text FROM looked l ORDER BY l.vt DESC, l.msg_id DESC LIMIT 1) AS last_${column}, `
   const work = `${takeInLanes('$10')}), ${settle(queue, onClaim)}`
-  return `${judgeQueue(queue, { where, order: ', q.msg_id' })}), ${work})\n${answer(last('vt') + last('msg_id'))}`
+  return `${judgeQueue(queue, { where, order: ', q.msg_id' })}), ${work})\n${answer(`${last('vt')}${last('msg_id')}${nextWeight}, `)}`
 }
 
 /** Somebody has a handler for the step and is only busy, or its runtime is ill: then it waits, however long. */
