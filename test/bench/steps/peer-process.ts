@@ -62,7 +62,10 @@ export class PeerProcess {
     await this.child.line('handled', timeoutMs)
   }
 
-  /** Killed in the middle of a job, since between two batches a peer may hold none. Resolves once it is dead; false: no job came, so it was killed between two. */
+  /**
+   * Killed in the middle of a job, since between two batches a peer may hold none. Resolves once it is dead; false: no job came, so it was
+   * killed between two.
+   */
   async die(): Promise<boolean> {
     this.child.order('die')
     if (await this.child.exited(dieTimeoutMs)) return true
