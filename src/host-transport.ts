@@ -77,10 +77,10 @@ export function requireOneDatabase({ queues }: Config): void {
 }
 
 function pgmqTransport(options: TransportOptions): Transport {
-  const { database, stepDatabase, namespaces, dispatch, queues, warn } = options
+  const { database, stepDatabase, namespaces, dispatch, queues } = options
   const sweep = sweepOf(options, new PgmqResender(database))
   return {
-    source: new PgmqClaimSource(stepDatabase, { ...dispatch, namespaces, onClaim: queues.onClaim, warn }),
+    source: new PgmqClaimSource(stepDatabase, { ...dispatch, namespaces, onClaim: queues.onClaim }),
     ...{ outgoing: null, wakeUps: null, check: () => null },
     start: () => sweep.start(),
     stop: () => sweep.stop(),
@@ -96,7 +96,7 @@ function splitTransport(options: TransportOptions, queueDatabase: Database): Tra
   return {
     source: new PgmqClaimSource(
       queueDatabase,
-      { ...dispatch, namespaces, onClaim: queues.onClaim, warn },
+      { ...dispatch, namespaces, onClaim: queues.onClaim },
       splitClaimWindow(queueDatabase, judge, { warn }),
     ),
     ...{ outgoing: outbox, wakeUps: null, check: () => null },

@@ -95,7 +95,10 @@ export class LoneSteps {
     this.#answer?.(reason)
   }
 
-  /** Runs `call` with a process of its own that starts and ends with it. Rejects with RUNTIME_UNAVAILABLE when it does not start. */
+  /**
+   * Runs `call` with a process of its own that starts and ends with it. Where none starts, a language that is outside of the host runs it where it runs
+   * all, since otherwise the step would come back and stop the worker again and again; any other rejects with RUNTIME_UNAVAILABLE.
+   */
   async isolate<T>(
     { adapter, descriptor }: ResolvedHandler,
     call: (handler: ResolvedHandler) => Promise<T>,
@@ -105,6 +108,7 @@ export class LoneSteps {
     try {
       await own.start()
     } catch (error) {
+      if (adapter.isOutside) return call({ adapter, descriptor })
       const problem = `no process of its own for a step that must run alone: ${messageOf(error)}`
       throw new HostError('RUNTIME_UNAVAILABLE', problem, { cause: error })
     }

@@ -72,6 +72,8 @@ export class StepConsumer {
   readonly #batches: RowBatches
   /** The one that is open; null: none is. */
   #reservation: { readonly tokens: number; readonly ended: Promise<void> } | null = null
+  /** The last claim found steps, and could not look into all queues. */
+  #anyUnknown = false
 
   constructor(options: StepConsumerOptions, parts: StepConsumerParts) {
     this.#prefetchMax = options.prefetchMax
@@ -196,7 +198,22 @@ export class StepConsumer {
     const claim = await this.#claim(this.#room())
     this.#begin(claim, await this.#hydrate(claim.steps))
     await this.#parts.runnable.refreshIfOld(claim)
-    return { found: claim.steps.length > 0, again: claim.more, leftBehind: claim.leftBehind }
+    const found = claim.steps.length > 0
+    if (claim.unknown === undefined) {
+      this.#anyUnknown = false
+      return { found, again: claim.more, leftBehind: claim.leftBehind }
+    }
+    if (!found) throw claim.unknown.error
+    this.#noteUnknown(claim.unknown.error)
+    // What failed comes last in the next claim, and if that finds nothing else, it is the one that fails.
+    return { found, again: true, leftBehind: true }
+  }
+
+  /** A queue that fails in every claim is told of once. */
+  #noteUnknown(error: unknown): void {
+    if (this.#anyUnknown) this.#parts.claimUnknown()
+    else this.#failed(error)
+    this.#anyUnknown = true
   }
 
   #begin(claim: Claim, hydrated: readonly HydratedStep[]): void {

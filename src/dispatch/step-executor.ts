@@ -322,7 +322,8 @@ export class StepExecutor {
     })
     const ranMs = performance.now() - (call.startedAt ?? sentAt)
     if (answer instanceof HostError) return this.#notStarted(members, answer.message)
-    const results = await this.#parts.lone.judge(call, answer)
+    // Whoever ends the worker may have ended its processes, too.
+    const results = this.#goesOn ? await this.#parts.lone.judge(call, answer) : answer
     if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
       await this.#readTemplates()
     return members.flatMap((member, index) =>

@@ -2,7 +2,6 @@
 
 import { ClaimShares, type LookedInto } from '../model/claim-shares.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
-import { messageOf } from '../model/host-error.ts'
 import { JudgedClaim } from '../model/judged-claim.ts'
 import { requestAfter } from '../model/lanes-after.ts'
 import { type MessageJudge, stepQueueOf } from '../model/message-judge.ts'
@@ -103,11 +102,12 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
     const claim = new JudgedClaim()
     const ready = this.#sources.filter(({ consumer }) => consumer.waiting > 0).map(({ namespace }) => namespace)
     const look = (namespace: string, room: ClaimRequest) => this.#look(namespace, room, claim)
-    const sawAll = await this.#shares.claim(request, ready, look, (namespace, error) =>
-      this.#options.warn('messages could not be judged', { namespace, error: messageOf(error) }),
-    )
+    let unknown: Pick<Claim, 'unknown'> = {}
+    const sawAll = await this.#shares.claim(request, ready, look, (error) => {
+      unknown = { unknown: { error } }
+    })
     if (!sawAll) claim.skipped()
-    return claim.claim()
+    return { ...claim.claim(), ...unknown }
   }
 
   /** The queues of namespaces that have come since. */

@@ -16,7 +16,7 @@ export interface LookedInto {
 /** Claims from the queue of one namespace, as the request says. */
 type Look = (namespace: string, request: ClaimRequest) => Promise<LookedInto>
 
-type Failed = (namespace: string, error: unknown) => void
+type Failed = (error: unknown) => void
 
 const nothing: LookedInto = { steps: [], hasMore: false, nextWeighs: null }
 const unknown: LookedInto = { steps: [], hasMore: true, nextWeighs: null }
@@ -26,12 +26,13 @@ export class ClaimShares {
   readonly #shares = new NamespaceShares()
 
   /**
-   * Resolves with whether every one of `ready` was looked into, as far as there was room. Whoever's look fails comes last in the next claim; this one
-   * rejects with the error, or, where steps are claimed already that must not become unknown by it, tells `failed` and goes on.
+   * Resolves with whether every one of `ready` was looked into, as far as there was room. A look that fails ends the claim: it rejects with the error,
+   * or tells `failed` where others have answered, whose steps are known and wait to begin. Whoever's look failed comes last in the next claim.
    */
   async claim(request: ClaimRequest, ready: readonly string[], look: Look, failed: Failed): Promise<boolean> {
     const [only] = ready
     if (only !== undefined && ready.length === 1) {
+      this.#shares.divide(sizeOf(request), ready)
       if (sizeOf(request) > 0) await look(only, request)
       return sizeOf(request) > 0
     }
@@ -41,7 +42,7 @@ export class ClaimShares {
       return looks.unseen.size === 0
     } finally {
       this.#shares.settle(looks.uses, looks.room)
-      for (const namespace of looks.failed) this.#shares.putLast(namespace)
+      if (looks.failed !== null) this.#shares.putLast(looks.failed)
     }
   }
 
@@ -49,6 +50,7 @@ export class ClaimShares {
     const wantMore: string[] = []
     for (const [namespace, share] of shares) {
       const { hasMore, nextWeighs: weight } = await looks.into(namespace, share)
+      if (looks.failed !== null) return
       const isFitting = weight === null || weight <= looks.left.free
       // Permits come back one by one: others would take each of them before there are enough.
       if (!isFitting && this.#shares.isDue(namespace, { weight, room: looks.room, used: looks.usedBy(namespace) }))
@@ -56,7 +58,7 @@ export class ClaimShares {
       if (hasMore && (isFitting || looks.left.prefetch > 0)) wantMore.push(namespace)
     }
     // What the others did not need.
-    for (const namespace of wantMore) await looks.into(namespace, looks.room)
+    for (const namespace of wantMore) if (looks.failed === null) await looks.into(namespace, looks.room)
   }
 }
 
@@ -64,10 +66,12 @@ export class ClaimShares {
 class Looks {
   readonly room: number
   readonly unseen: Set<string>
-  readonly failed = new Set<string>()
-  /** Without those whose looks failed. */
+  /** Whose look failed. */
+  failed: string | null = null
+  /** Without that one, and those that were not looked into because of it. */
   readonly uses: Map<string, ShareUse>
   left: ClaimRequest
+  #anyAnswered = false
   readonly #parts: { readonly look: Look; readonly failed: Failed }
 
   constructor(
@@ -92,6 +96,7 @@ class Looks {
     const before = sizeOf(this.left)
     const found = await this.#parts.look(namespace, part).catch((error) => this.#noteFailure(namespace, error))
     if (found === null) return nothing
+    this.#anyAnswered = true
     this.unseen.delete(namespace)
     this.left = requestAfter(this.left, found.steps)
     const isFull = sizeOf(requestAfter(part, found.steps)) === 0
@@ -101,11 +106,12 @@ class Looks {
   }
 
   #noteFailure(namespace: string, error: unknown): null {
-    this.failed.add(namespace)
+    this.failed = namespace
     this.unseen.add(namespace)
-    this.uses.delete(namespace)
-    if (sizeOf(this.left) === this.room) throw error
-    this.#parts.failed(namespace, error)
+    // Whoever was not looked into on that account has no claim to more: among them may be the next whose look fails.
+    for (const other of this.unseen) this.uses.delete(other)
+    if (!this.#anyAnswered) throw error
+    this.#parts.failed(error)
     return null
   }
 }

@@ -61,6 +61,8 @@ export interface Claim {
   readonly foreign: number
   /** Messages archived without a claim, by reason. */
   readonly setAside: { readonly malformed: number; readonly gone: number; readonly stale: number }
+  /** Why the look into a further queue failed: whether it claimed something is unknown (design D1). Absent: none failed. */
+  readonly unknown?: { readonly error: unknown }
 }
 
 export interface ClaimSource {

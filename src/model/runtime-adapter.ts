@@ -83,6 +83,8 @@ export interface AdapterHealth {
 
 export interface RuntimeAdapter extends Lifecycle {
   readonly name: RuntimeName
+  /** Its handlers run in other processes: what ends those does not end the host. */
+  readonly isOutside?: true
   /** Calls the runtime can hold at once; the flow never sends more. */
   readonly inFlightMax: number
   /** The same array until another table is announced, as of all tables here: the flow compares them by identity. */

@@ -38,7 +38,7 @@ export interface StepFailure extends Outcome {
   readonly backtrace: readonly string[]
   /** Goes to `error.context` of the stored result: one JSON object. */
   readonly context: JsonText
-  /** The host saw its process end by itself, and nothing else had ever run there. Absent where that is not so or nobody knows. */
+  /** The host saw its process end by itself, and it was the first call there. Absent where that is not so or nobody knows. */
   readonly endedItsProcess?: true
 }
 

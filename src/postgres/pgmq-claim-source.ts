@@ -2,7 +2,6 @@
 
 import { ClaimShares, type LookedInto } from '../model/claim-shares.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
-import { messageOf } from '../model/host-error.ts'
 import type { ClaimedStep } from '../model/step-request.ts'
 import { type ClaimFromPgmqOptions, type ClaimWindow, claimFromPgmq } from './queries/claim-from-pgmq.ts'
 import { readyNamespaces } from './queries/ready-namespaces.ts'
@@ -12,7 +11,6 @@ import type { Queryable } from './statement.ts'
 
 export interface PgmqClaimSourceOptions extends Omit<ClaimFromPgmqOptions, 'namespace'> {
   readonly namespaces: readonly string[]
-  warn?(message: string, details: Readonly<Record<string, unknown>>): void
 }
 
 /** What one claim has gathered from several queues. */
@@ -22,6 +20,7 @@ interface Gathered {
   foreign: number
   more: boolean
   leftBehind: boolean
+  unknown?: { readonly error: unknown }
 }
 
 export class PgmqClaimSource implements ClaimSource {
@@ -49,9 +48,9 @@ export class PgmqClaimSource implements ClaimSource {
     const setAside = { malformed: 0, gone: 0, stale: 0 }
     const all: Gathered = { steps: [], setAside, foreign: 0, more: false, leftBehind: false }
     const look = (namespace: string, room: ClaimRequest) => this.#look(namespace, room, all)
-    const sawAll = await this.#shares.claim(request, await this.#ready(), look, (namespace, error) =>
-      this.#options.warn?.('a queue could not be looked into', { namespace, error: messageOf(error) }),
-    )
+    const sawAll = await this.#shares.claim(request, await this.#ready(), look, (error) => {
+      all.unknown = { error }
+    })
     all.leftBehind ||= !sawAll
     return all
   }

@@ -1,6 +1,7 @@
 // When the death of the process that a step ran alone in is the step's own doing, and when it proves nothing.
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { LoneSteps } from '../../src/dispatch/lone-steps.ts'
+import type { HandlerDescriptor } from '../../src/model/handler.ts'
 import type { CancelReason } from '../../src/model/runtime-adapter.ts'
 import { hostFailure, type StepFailure } from '../../src/model/step-result.ts'
 import type { LostWorker } from '../../src/model/step-store.ts'
@@ -67,6 +68,23 @@ describe('a step that two workers died with', () => {
     expect(results[0]).toHaveProperty('message', expect.not.stringContaining('workers had died'))
   })
 
+  it('is tried again when the worker ends: whoever ends it may have ended its processes', async () => {
+    let end: () => void = () => {}
+    const adapter = new ScriptedAdapter(async () => {
+      await new Promise<void>((resolve) => {
+        end = resolve
+      })
+      return ended
+    })
+    const { executor, results, run } = executorOver(adapter)
+    const running = run(stepRequest(suspect), suspect)
+    await eventually('it runs', () => adapter.seen.length === 1)
+    executor.stopStarting()
+    end()
+    await running
+    expect(results).toMatchObject([{ errorType: 'handler_lost', retryable: true }])
+  })
+
   it.each(reasons)('stays failed when the worker is told to stop before the dead are known: %s', async (reason) => {
     let answer: (workers: readonly LostWorker[]) => void = () => {}
     let asked = 0
@@ -95,6 +113,28 @@ describe('a step that two workers died with', () => {
     })
     await rig.run(stepRequest(suspect), suspect)
     expect(rig.results).toMatchObject([{ errorType: 'worker_lost', retryable: false }])
+  })
+})
+
+describe('a process of its own that does not start', () => {
+  const broken = Object.assign(new ScriptedAdapter(async () => lost), {
+    start: () => Promise.reject(new Error('it exits at once')),
+  })
+  const lone = new LoneSteps(1_000, {
+    ...{ isolated: () => broken, arrived: () => {}, left: () => {} },
+    lostWith: async () => [],
+  })
+  const descriptor = broken.handlers()[0] as HandlerDescriptor
+
+  it('leaves the step to the processes of its language', async () => {
+    const shared = Object.assign(new ScriptedAdapter(async () => lost), { isOutside: true as const })
+    expect(await lone.isolate({ adapter: shared, descriptor }, async ({ adapter }) => adapter)).toBe(shared)
+  })
+
+  it('and does not bring it into the host', async () => {
+    const shared = new ScriptedAdapter(async () => lost)
+    const called = lone.isolate({ adapter: shared, descriptor }, async ({ adapter }) => adapter)
+    await expect(called).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
   })
 })
 

@@ -31,6 +31,8 @@ const noShedding = { enabled: false, capacityThresholdPercent: 80, warningThresh
 interface Script {
   readonly claims?: (request: ClaimRequest, waiting: ClaimedStep[]) => ClaimedStep[]
   readonly hydrate?: () => void
+  /** Why a further queue could not be looked into. */
+  readonly unknown?: () => Error | null
   readonly permits?: number
   readonly limits?: PermitLimits
   readonly shedding?: LoadSheddingOptions
@@ -79,7 +81,9 @@ function setUp(script: Script) {
         claim: async (request): Promise<Claim> => {
           requests.push(request)
           const steps = take(request, waiting)
+          const error = script.unknown?.() ?? null
           return {
+            ...(error === null ? {} : { unknown: { error } }),
             steps,
             more: false,
             leftBehind: waiting.length > 0,
@@ -119,6 +123,29 @@ describe('StepConsumer', () => {
     enqueue('a', 'b', 'c', 'd')
     await eventually('two run', () => names().length === 2)
     expect(requests.every((request) => request.free <= 2 && request.prefetch <= 1)).toBe(true)
+  })
+
+  it('begins what it has claimed where a further queue failed, looks for what may be its own, and claims again by itself', async () => {
+    let broken = true
+    const { consumer, enqueue, names, requests, seen } = setUp({
+      permits: 2,
+      unknown: () => (broken ? new Error('cut off') : null),
+      claims: (_, waiting) => waiting.splice(0, 1),
+    })
+    consumer.start()
+    // The look that finds nothing fails as a whole, and waits for a wake-up.
+    await eventually('a claim has failed', () => consumer.fault === 'cut off')
+    const unknown = seen.unknown
+    enqueue('a')
+    await eventually(
+      'the step runs, and another claim has failed',
+      () => names()[0] === 'a' && seen.unknown >= unknown + 2,
+    )
+    expect(consumer.fault).toBe('cut off')
+    broken = false
+    const before = requests.length
+    consumer.databaseAnswered()
+    await eventually('it is whole again', () => consumer.fault === null && requests.length > before)
   })
 
   it('starts a prefetched step when a permit comes back, and claims what was left behind', async () => {

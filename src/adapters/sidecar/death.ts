@@ -26,9 +26,12 @@ export function blamesHandlers({ endedBy }: Death): boolean {
 /** What a process is sent by an operator, a supervisor or the kernel; whatever ends it otherwise comes from what it runs. */
 const sentByOthers: readonly (NodeJS.Signals | null)[] = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT']
 
-/** True when what ran there alone is known to have ended it: neither the host, nor want of memory, nor a signal that others send. */
-export function endedItself({ endedBy, outOfMemory, signal }: Death): boolean {
-  return endedBy === null && !outOfMemory && !sentByOthers.includes(signal)
+/** The same signals as a shell's wrapper reports them. */
+const codesOfOthers: readonly (number | null)[] = [129, 130, 131, 137, 143]
+
+/** True when what ran there alone is known to have ended it: neither the host, nor the kernel for want of memory, nor a signal that others send. */
+export function endedItself({ endedBy, outOfMemory, signal, exitCode }: Death): boolean {
+  return endedBy === null && !outOfMemory && !sentByOthers.includes(signal) && !codesOfOthers.includes(exitCode)
 }
 
 /** `exited with code 7 after 120 ms …`: to stand behind the process's name. */

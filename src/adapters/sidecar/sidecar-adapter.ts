@@ -34,6 +34,7 @@ const movesMax = 3
 
 export class SidecarAdapter implements RuntimeAdapter {
   readonly name: SidecarOptions['runtime']
+  readonly isOutside = true
   readonly #options: SidecarOptions
   readonly #pool: SidecarPool
   readonly #queue = new CallQueue<SidecarProcess>()

@@ -62,6 +62,7 @@ describe('the sentence about a death', () => {
     ['an abort', { ...killed, signal: 'SIGABRT' }, true],
     ['a kill from outside', killed, false],
     ['a supervisor that stops everything', { ...killed, signal: 'SIGTERM' }, false],
+    ['the same, through the wrapper of a shell', { ...killed, signal: null, exitCode: 143 }, false],
     ['want of memory', { ...exited, outOfMemory: true }, false],
     ['an end by the host', { ...exited, endedBy: { reason: 'memory', because: 'it was large' } }, false],
     [
