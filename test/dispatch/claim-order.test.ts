@@ -6,23 +6,14 @@ import type { StepId } from '../../src/model/ids.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { claimFromPgmq, type LookedAt, type QueuePosition } from '../../src/postgres/queries/claim-from-pgmq.ts'
 import { enqueueMany } from './bulk-steps.ts'
-import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
-import { startWorker, storeOf } from './workers.ts'
+import { startOwner } from './workers.ts'
 
 let steps: StepDatabase
-/** Holds the lease that claims need; it claims nothing itself. */
 let owner: Worker
 beforeAll(async () => {
   steps = await openStepDatabase()
-  const claim = async (): Promise<Claim> => ({
-    ...{ steps: [], more: false, leftBehind: false, foreign: 0 },
-    setAside: { malformed: 0, gone: 0, stale: 0 },
-  })
-  // Once per lease it would give back what it does not hold.
-  const leaseMs = 600_000
-  const parts = { source: { claim }, leaseMs, store: storeOf(steps, leaseMs) }
-  owner = await startWorker(steps, new ScriptedAdapter(untilCancelled), parts)
+  owner = await startOwner(steps)
 })
 afterEach(async () => {
   const queues = `SELECT pgmq.purge_queue(queue_name) FROM pgmq.meta WHERE queue_name LIKE 'worker_%'`

@@ -9,7 +9,7 @@ import { enqueueMany, sendMany, stateCounts } from './bulk-steps.ts'
 import { ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, queue, type StepDatabase } from './step-database.ts'
 import { success } from './steps.ts'
-import { sourceOf, startWorker } from './workers.ts'
+import { noClaim, sourceOf, startWorker } from './workers.ts'
 
 let steps: StepDatabase
 let worker: Worker | null = null
@@ -84,7 +84,7 @@ describe('the head of a queue', () => {
   })
 
   it('is passed in as many claims as it has windows, when nothing else is done meanwhile', async () => {
-    worker = await startWorker(steps, adapterOf(), { source: { claim: async () => nothing } })
+    worker = await startWorker(steps, adapterOf(), { source: { claim: async () => noClaim } })
     const good = await behindUseless()
     const { claims, got } = await claimAll(worker.workerId, good.length)
     expect(got.toSorted()).toEqual(good.toSorted())
@@ -106,11 +106,6 @@ describe('the head of a queue', () => {
     expect(runs.toSorted()).toEqual(good.toSorted())
   })
 })
-
-const nothing = {
-  ...{ steps: [], more: false, leftBehind: false, foreign: 0 },
-  setAside: { malformed: 0, gone: 0, stale: 0 },
-}
 
 /** 200 useless messages of each kind, and 100 good ones. */
 async function behindUseless(): Promise<StepId[]> {

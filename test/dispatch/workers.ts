@@ -1,12 +1,13 @@
 // Workers on a test's database, with short leases and a way to die without a word.
 import { Worker, type WorkerParts } from '../../src/dispatch/worker.ts'
 import type { WorkerOptions } from '../../src/dispatch/worker-options.ts'
-import type { ClaimSource } from '../../src/model/claim-source.ts'
+import type { Claim, ClaimSource } from '../../src/model/claim-source.ts'
 import type { StoredSteps } from '../../src/model/domain-event.ts'
 import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
 import type { WakeUps } from '../../src/model/wake-ups.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
+import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import type { StepDatabase } from './step-database.ts'
 import { quietEvents } from './steps.ts'
 
@@ -42,6 +43,18 @@ export function sourceOf(
     foreignGraceMs,
     onClaim: 'archive',
   })
+}
+
+export const noClaim: Claim = {
+  ...{ steps: [], more: false, leftBehind: false, foreign: 0 },
+  setAside: { malformed: 0, gone: 0, stale: 0 },
+}
+
+/** Holds the lease that claims need, and claims nothing itself. The lease is long, for once in each it gives back what it does not hold. */
+export function startOwner(steps: WorkPlace): Promise<Worker> {
+  const leaseMs = 600_000
+  const parts = { source: { claim: async () => noClaim }, leaseMs, store: storeOf(steps, leaseMs) }
+  return startWorker(steps, new ScriptedAdapter(untilCancelled), parts)
 }
 
 export async function startWorker(

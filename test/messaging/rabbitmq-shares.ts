@@ -10,9 +10,9 @@ import type { StepId } from '../../src/model/ids.ts'
 import { stepQueueOf } from '../../src/model/message-judge.ts'
 import { PostgresMessageJudge } from '../../src/postgres/postgres-message-judge.ts'
 import { enqueueMany } from '../dispatch/bulk-steps.ts'
-import { ScriptedAdapter, untilCancelled } from '../dispatch/scripted-adapter.ts'
+import { ScriptedAdapter } from '../dispatch/scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from '../dispatch/step-database.ts'
-import { startWorker, storeOf } from '../dispatch/workers.ts'
+import { startOwner, startWorker } from '../dispatch/workers.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import type { TestBroker } from '../fixtures/rabbitmq.ts'
 import { TcpProxy } from '../fixtures/tcp-proxy.ts'
@@ -32,14 +32,7 @@ export function exerciseShares(broker: () => TestBroker): void {
       steps = await openStepDatabase()
       connection = await connect(broker().url)
       channel = await connection.createConfirmChannel()
-      const claim = async (): Promise<Claim> => ({
-        ...{ steps: [], more: false, leftBehind: false, foreign: 0 },
-        setAside: { malformed: 0, gone: 0, stale: 0 },
-      })
-      // Holds the lease that claims need. It claims nothing itself, and would give back once per lease what it does not hold.
-      const leaseMs = 600_000
-      const parts = { source: { claim }, leaseMs, store: storeOf(steps, leaseMs) }
-      owner = await startWorker(steps, new ScriptedAdapter(untilCancelled), parts)
+      owner = await startOwner(steps)
     })
     afterEach(async () => {
       for (const end of ends.splice(0).toReversed()) await end()

@@ -3,20 +3,15 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Worker } from '../../src/dispatch/worker.ts'
 import type { Claim, ClaimRequest } from '../../src/model/claim-source.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
-import { ScriptedAdapter, untilCancelled } from '../dispatch/scripted-adapter.ts'
-import { startWorker } from '../dispatch/workers.ts'
+import { startOwner } from '../dispatch/workers.ts'
 import { until } from './fake-worker.ts'
 import { type Bench, namespace, openBench, request, sketch } from './orchestration-bench.ts'
 
 let bench: Bench
-/** Holds the lease that claims need; it claims nothing itself. */
 let owner: Worker
 beforeAll(async () => {
   bench = await openBench([sketch('pair', { one: {}, two: { after: ['one'] } })])
-  const nothing: Claim = {
-    ...{ steps: [], more: false, leftBehind: false, foreign: 0, setAside: { malformed: 0, gone: 0, stale: 0 } },
-  }
-  owner = await startWorker(bench, new ScriptedAdapter(untilCancelled), { source: { claim: async () => nothing } })
+  owner = await startOwner(bench)
 })
 afterAll(async () => {
   await owner.stop()
