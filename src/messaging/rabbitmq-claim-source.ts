@@ -1,6 +1,6 @@
 // Claims from RabbitMQ: judges the messages that the broker has handed over, and acknowledges them once their steps are ours.
 
-import { ClaimShares, type LookedInto } from '../model/claim-shares.ts'
+import { ClaimShares, type LookedInto, nothing } from '../model/claim-shares.ts'
 import type { Claim, ClaimRequest, ClaimSource } from '../model/claim-source.ts'
 import { JudgedClaim } from '../model/judged-claim.ts'
 import { requestAfter } from '../model/lanes-after.ts'
@@ -17,8 +17,6 @@ export interface RabbitmqClaimSourceOptions {
   window(): number
   warn(message: string, details: Readonly<Record<string, unknown>>): void
 }
-
-const nothing: LookedInto = { steps: [], hasMore: false, nextWeighs: null }
 
 interface Source {
   readonly namespace: string

@@ -18,7 +18,7 @@ type Look = (namespace: string, request: ClaimRequest) => Promise<LookedInto>
 
 type Failed = (error: unknown) => void
 
-const nothing: LookedInto = { steps: [], hasMore: false, nextWeighs: null }
+export const nothing: LookedInto = { steps: [], hasMore: false, nextWeighs: null }
 const unknown: LookedInto = { steps: [], hasMore: true, nextWeighs: null }
 
 /** Whatever the transport: it says which namespaces have something, and looks into their queues. */
