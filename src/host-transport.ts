@@ -116,7 +116,6 @@ function rabbitmqTransport(options: TransportOptions): Transport {
     ...dispatch,
     namespaces,
     window: () => Math.min(prefetchMax, options.roomMax()),
-    warn,
   })
   const outbox = outboxOf(options, sender)
   const sweep = sweepOf(options, new RemoteResender(database, { sender, queues: null }))

@@ -15,7 +15,6 @@ export interface RabbitmqClaimSourceOptions {
   readonly foreignRetryMs: number
   /** Messages that one queue may have handed over at most: the worker's permits and its prefetch; asked with every claim. */
   window(): number
-  warn(message: string, details: Readonly<Record<string, unknown>>): void
 }
 
 interface Source {
