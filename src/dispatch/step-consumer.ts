@@ -17,6 +17,7 @@ import { PermitLine } from './permit-line.ts'
 import type { PollPaceOptions } from './poll-pace.ts'
 import { type HydratedStep, RowBatches } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
+import type { RuntimeRuns } from './runtime-runs.ts'
 import type { Semaphore } from './semaphore.ts'
 import type { StepExecutor } from './step-executor.ts'
 
@@ -36,6 +37,7 @@ export interface StepConsumerParts {
   readonly runnable: RunnableSteps
   readonly semaphore: Semaphore
   readonly executor: StepExecutor
+  readonly runs: RuntimeRuns
   readonly deadlines: DeadlineWheel
   readonly held: HeldSteps
   readonly events: DispatchEvents
@@ -218,7 +220,7 @@ export class StepConsumer {
 
   #begin(claim: Claim, hydrated: readonly HydratedStep[]): void {
     if (claim.foreign > 0) this.#parts.hidForeign()
-    this.#line.add(this.#batches.add(hydrated))
+    this.#line.add(this.#parts.runs.arranged(this.#batches.add(hydrated)))
     if (!this.#parts.mayWait()) this.#parts.giveBack(this.dropPrefetched(), 'another step runs alone on this worker')
     // Those that could fill the batches will not be claimed.
     const { free, prefetch } = this.#room()

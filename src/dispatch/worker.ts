@@ -32,6 +32,7 @@ import type { PermitView } from './permit-views.ts'
 import { pollPaceOf } from './poll-pace.ts'
 import { StepRecovery } from './recovery.ts'
 import { RunnableSteps } from './runnable-steps.ts'
+import { RuntimeRuns } from './runtime-runs.ts'
 import { RuntimeTurns } from './runtime-turns.ts'
 import { Semaphore } from './semaphore.ts'
 import { ServedNamespaces } from './served-namespaces.ts'
@@ -90,6 +91,7 @@ export class Worker implements Lifecycle {
   readonly #shedding: LoadShedding
   readonly #completer: StepCompleter
   readonly #executor: StepExecutor
+  readonly #runs = new RuntimeRuns(([first]) => (first && this.#runnable.useOf(first.step)?.language) ?? null)
   readonly #consumer: StepConsumer
   readonly #recovery: StepRecovery
   readonly #lease: Lease
@@ -158,6 +160,7 @@ export class Worker implements Lifecycle {
       finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => this.#returns.later([step], reason),
       holds: (step) => held.has(step),
+      ran: (ms) => this.#runs.ran(ms),
       mayStart: (step) => this.#lease.isCertain && this.#held.has(step),
     })
     this.#consumer = this.#makeConsumer(guarded.source, guarded.hydrating)
@@ -186,6 +189,7 @@ export class Worker implements Lifecycle {
         shedding: this.#shedding,
         giveBack: (steps, reason) => this.#returns.later(steps, reason),
         executor: this.#executor,
+        runs: this.#runs,
         deadlines: this.#deadlines,
         hasRoom: () => this.#completer.hasRoom && this.#lease.isCertain && !this.#lone.isTaken,
         mayWait: () => !this.#lone.isTaken,

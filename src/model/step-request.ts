@@ -16,6 +16,8 @@ export interface ClaimedStep extends StepMessage {
   readonly namespace: string
   /** The template's step: for batch workers not the name of the instance. */
   readonly templateStep: string
+  /** Of its task: the higher one goes first. */
+  readonly priority: number
   readonly token: ClaimToken
   readonly claimId: ClaimId
   /** Attempts before this claim: 0 on the first run. */

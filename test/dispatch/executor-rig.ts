@@ -65,6 +65,7 @@ export function executorOver(adapter: ScriptedAdapter, options: ExecutorRigOptio
       holds: () => true,
       finished: ({ result }) => void results.push(result),
       lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {}, lostWith }),
+      ran: () => {},
       mayStart: () => true,
       notStarted: (_step, reason) => givenBack.push(reason),
     },

@@ -117,6 +117,8 @@ it('claims the same steps in the same order as the full statement', async () => 
       mixed.noteMixed('shop', true)
       const [byLean, byFull] = [await undone(free, prefetch, new QueueHabits()), await undone(free, prefetch, mixed)]
       expect(byLean).toEqual(byFull)
+      const given = new Map<string, number>(ids.map((id, place) => [id, rows[place]?.priority ?? 0]))
+      for (const { stepId, priority } of byLean.steps) expect(priority).toBe(given.get(stepId))
       if (free > 0 && rows.length > 0) expect(byLean.steps.length).toBeGreaterThan(0)
     }),
     { numRuns: 40, seed: 11 },

@@ -8,6 +8,7 @@ import { LoadShedding, type LoadSheddingOptions } from '../../src/dispatch/load-
 import type { PermitLimits } from '../../src/dispatch/permit-views.ts'
 import type { BatchPlace, Handover } from '../../src/dispatch/row-batches.ts'
 import { RunnableSteps } from '../../src/dispatch/runnable-steps.ts'
+import { RuntimeRuns } from '../../src/dispatch/runtime-runs.ts'
 import { type Permit, Semaphore } from '../../src/dispatch/semaphore.ts'
 import { StepConsumer } from '../../src/dispatch/step-consumer.ts'
 import type { StepExecutor } from '../../src/dispatch/step-executor.ts'
@@ -65,6 +66,7 @@ function setUp(script: Script) {
       semaphore,
       deadlines,
       held,
+      runs: new RuntimeRuns(() => null),
       shedding: new LoadShedding(script.shedding ?? noShedding, quietEvents),
       mayWait: () => true,
       giveBack: (steps) => void seen.givenBack.push(...steps.map(({ stepId }) => stepId)),

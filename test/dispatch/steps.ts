@@ -22,6 +22,7 @@ export function claimedStep(name: string, more: Partial<ClaimedStep> = {}): Clai
     attemptsMax: 3,
     retryable: true,
     runnable: true,
+    priority: 0,
     recoveries: 0,
     ...more,
   }

@@ -60,7 +60,7 @@ export function exerciseShares(broker: () => TestBroker): void {
       const own = new RabbitmqConnection(options)
       const judge = new PostgresMessageJudge(steps.database, { foreignGraceMs: 60_000 })
       const sender = new RabbitmqSender(own, { queues: [] })
-      const served = { namespaces, foreignRetryMs: holdMs, window: () => window, warn: () => {} }
+      const served = { namespaces, foreignRetryMs: holdMs, window: () => window }
       const source = new RabbitmqClaimSource(own, judge, sender, served)
       await own.start()
       ends.push(async () => {

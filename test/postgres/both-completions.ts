@@ -115,7 +115,7 @@ function finished(ids: Ids, more: Partial<StepSuccess> = {}, runtime: string | n
     correlationId: ids.correlationId as CorrelationId,
     namedTaskId: ids.namedTaskId as NamedTaskId,
     ...{ namespace: 'ns', templateStep: 'only', claimId: randomUUID() as string as ClaimId },
-    ...{ attempts: 0, attemptsMax: 3, retryable: true, runnable: true, recoveries: 0 },
+    ...{ attempts: 0, attemptsMax: 3, retryable: true, runnable: true, recoveries: 0, priority: 0 },
   }
   const said = { result: '{"ok":true}' as JsonText, metadata: emptyObject, executionTimeMs: 7, outcome: null }
   return { step, runtime, request: null, result: { stepId: step.stepId, success: true, ...said, ...more } }

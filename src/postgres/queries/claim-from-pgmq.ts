@@ -49,6 +49,7 @@ export interface ClaimedRow {
   correlation_id: CorrelationId
   named_task_uuid: NamedTaskId
   template_step: string
+  priority: number
   token: ClaimToken
   attempts: number
   max_attempts: number
@@ -257,6 +258,7 @@ export function claimedStep(
     namedTaskId: row.named_task_uuid,
     namespace: options.namespace,
     templateStep: row.template_step,
+    priority: row.priority,
     token: row.token,
     claimId: request.claimId,
     attempts: row.attempts,

@@ -28,7 +28,7 @@ const recoveries = `
  */
 export function claimedColumns(parts: { readonly ancestors: boolean }): string {
   const limits = { ancestorsMax, bytesMax: `${documentBytesMax} - (${ownBytes})` }
-  return `s.workflow_step_uuid AS step_uuid, s.task_uuid, k.correlation_id, k.named_task_uuid, c.template_step, c.step_name,
+  return `s.workflow_step_uuid AS step_uuid, s.task_uuid, k.correlation_id, k.named_task_uuid, c.template_step, c.step_name, k.priority,
        c.token, coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable, nt.xmin::text AS template_version,
        CASE WHEN ${noneTooLarge} THEN ${taskDocument} END AS task,
        CASE WHEN ${noneTooLarge} THEN ${stepDocument({
