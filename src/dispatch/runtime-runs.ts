@@ -1,4 +1,4 @@
-// Puts steps of one runtime side by side in the line for permits, so that one hand-over to it carries several.
+// Puts steps of one runtime side by side in the line for permits, so that it is written to and woken for several at once.
 
 import type { RuntimeName } from '../model/handler.ts'
 import type { Handover } from './row-batches.ts'
@@ -6,12 +6,13 @@ import type { Handover } from './row-batches.ts'
 /** No step is overtaken by more others than this in one claim. */
 const windowSteps = 128
 /**
- * Above this the wake-ups of runtimes cost little beside the handlers, and runtimes that each have something to compute are worth more: side by
- * side steps of one runtime would leave the processors of the others idle.
+ * From here on the wake-ups of runtimes cost little beside the handlers, and runtimes that each have something to compute are worth more: steps of
+ * one runtime side by side would leave the processors of the others idle. Some runtimes measure whole milliseconds, rounded down.
  */
-const shortCallMs = 1
-/** How much the last call counts in the average. */
-const lastCallWeight = 1 / 32
+const shortStepMs = 1
+/** How much the last step counts in the average, and how long it counts at most: one that takes long says nothing of the others. */
+const lastStepWeight = 1 / 32
+const lastStepMsMax = 30
 
 export class RuntimeRuns {
   readonly #runtimeOf: (handover: Handover) => RuntimeName | null
@@ -23,14 +24,15 @@ export class RuntimeRuns {
     this.#runtimeOf = runtimeOf
   }
 
-  /** A handler took so long. */
-  ran(ms: number): void {
-    this.#averageMs = this.#averageMs === null ? ms : this.#averageMs + (ms - this.#averageMs) * lastCallWeight
+  /** A handler took so long for so many steps. */
+  ran(callMs: number, steps: number): void {
+    const last = Math.min(callMs / steps, lastStepMsMax)
+    this.#averageMs = this.#averageMs === null ? last : this.#averageMs + (last - this.#averageMs) * lastStepWeight
   }
 
-  /** In another order while calls are short, but steps of one runtime keep theirs, and nobody goes before a higher priority. */
+  /** In another order while handlers are short, but steps of one runtime keep theirs, and nobody goes before a higher priority. */
   arranged(handovers: readonly Handover[]): readonly Handover[] {
-    if (this.#averageMs === null || this.#averageMs > shortCallMs) return handovers
+    if (this.#averageMs === null || this.#averageMs >= shortStepMs) return handovers
     return windowsOf(handovers).flatMap((window) => this.#inRuns(window))
   }
 
@@ -52,7 +54,7 @@ function windowsOf(handovers: readonly Handover[]): readonly (readonly Handover[
   let window: Handover[] = []
   let [steps, priority] = [0, 0]
   for (const handover of handovers) {
-    const its = handover[0]?.step.priority ?? 0
+    const its = Math.max(...handover.map(({ step }) => step.priority))
     if (window.length === 0 || its !== priority || steps + handover.length > windowSteps) {
       window = []
       windows.push(window)

@@ -15,7 +15,7 @@ import type { Load, LoadShedding } from './load-shedding.ts'
 import { OpenClaim } from './open-claim.ts'
 import { PermitLine } from './permit-line.ts'
 import type { PollPaceOptions } from './poll-pace.ts'
-import { type HydratedStep, RowBatches } from './row-batches.ts'
+import { type Handover, type HydratedStep, RowBatches } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
 import type { RuntimeRuns } from './runtime-runs.ts'
 import type { Semaphore } from './semaphore.ts'
@@ -220,11 +220,16 @@ export class StepConsumer {
 
   #begin(claim: Claim, hydrated: readonly HydratedStep[]): void {
     if (claim.foreign > 0) this.#parts.hidForeign()
-    this.#line.add(this.#parts.runs.arranged(this.#batches.add(hydrated)))
+    this.#line.add(this.#arranged(this.#batches.add(hydrated)))
     if (!this.#parts.mayWait()) this.#parts.giveBack(this.dropPrefetched(), 'another step runs alone on this worker')
     // Those that could fill the batches will not be claimed.
     const { free, prefetch } = this.#room()
     if (free + prefetch <= 0) this.#line.add(this.#batches.flush())
+  }
+
+  /** Where steps have limits or weights, the claim has put them in order by what there is room for. */
+  #arranged(handovers: readonly Handover[]): readonly Handover[] {
+    return this.#parts.semaphore.isDivided ? handovers : this.#parts.runs.arranged(handovers)
   }
 
   /** Counts until what is returned is called, with the steps that have begun; `stop` waits for it. */

@@ -40,8 +40,8 @@ export interface StepExecutorParts {
   readonly lone: LoneSteps
   /** The inputs of steps that run on, with their checkpoints. Rejects with a HostError. */
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
-  /** A handler took so long, as its runtime measured. */
-  ran(ms: number): void
+  /** A call took so long by its runtime's clock; each step of a batch says how long all of it took. */
+  ran(callMs: number, steps: number): void
   /** Takes the result of a step that ran. */
   finished(finished: FinishedStep): void
   /** False: the step is not this worker's any more. */
@@ -326,7 +326,7 @@ export class StepExecutor {
     if (answer instanceof HostError) return this.#notStarted(members, answer.message)
     // Whoever ends the worker may have ended its processes, too.
     const results = this.#goesOn ? await this.#parts.lone.judge(call, answer) : answer
-    for (const { executionTimeMs } of results) this.#parts.ran(executionTimeMs)
+    this.#parts.ran(results[0]?.executionTimeMs ?? 0, members.length)
     if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
       await this.#readTemplates()
     return members.flatMap((member, index) =>

@@ -160,7 +160,7 @@ export class Worker implements Lifecycle {
       finished: (finished) => this.#completer.accept(finished),
       notStarted: (step, reason) => this.#returns.later([step], reason),
       holds: (step) => held.has(step),
-      ran: (ms) => this.#runs.ran(ms),
+      ran: (callMs, steps) => this.#runs.ran(callMs, steps),
       mayStart: (step) => this.#lease.isCertain && this.#held.has(step),
     })
     this.#consumer = this.#makeConsumer(guarded.source, guarded.hydrating)

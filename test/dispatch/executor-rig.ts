@@ -43,6 +43,7 @@ export function executorOver(adapter: ScriptedAdapter, options: ExecutorRigOptio
   const results: StepResult[] = []
   const givenBack: string[] = []
   const hydrated: string[] = []
+  const ran: string[] = []
   const deadlines = new DeadlineWheel()
   wheels.push(deadlines)
   const directory = new HandlerDirectory([adapter], { namespaceRuntimes: {} })
@@ -65,7 +66,7 @@ export function executorOver(adapter: ScriptedAdapter, options: ExecutorRigOptio
       holds: () => true,
       finished: ({ result }) => void results.push(result),
       lone: new LoneSteps(1_000, { isolated: () => null, arrived: () => {}, left: () => {}, lostWith }),
-      ran: () => {},
+      ran: (callMs, count) => void ran.push(`${callMs} ms for ${count}`),
       mayStart: () => true,
       notStarted: (_step, reason) => givenBack.push(reason),
     },
@@ -77,5 +78,5 @@ export function executorOver(adapter: ScriptedAdapter, options: ExecutorRigOptio
     await executor.run([{ step, request }], permit)
     expect(semaphore.free).toBe(1)
   }
-  return { executor, deadlines, results, givenBack, hydrated, logs, stored, store, run }
+  return { executor, deadlines, results, givenBack, hydrated, ran, logs, stored, store, run }
 }

@@ -13,14 +13,14 @@ const runtimes = new Map<string, RuntimeName>([
 
 const nameOf = ([first]: Handover) => first?.step.stepId ?? ''
 
-/** Steps are named by their runtime's first letter and a number; `more` is of all of them. */
+/** Steps are named by their runtime's first letter and a number. */
 function handovers(names: readonly string[], priority = 0): Handover[] {
   return names.map((name) => [{ step: claimedStep(name, { priority }), request: null }])
 }
 
 function runsAfter(...callsMs: readonly number[]) {
   const runs = new RuntimeRuns((handover) => runtimes.get(nameOf(handover).charAt(0)) ?? null)
-  for (const ms of callsMs) runs.ran(ms)
+  for (const ms of callsMs) runs.ran(ms, 1)
   return { runs, arrange: (given: readonly Handover[]) => runs.arranged(given).map(nameOf) }
 }
 
@@ -31,23 +31,38 @@ describe('RuntimeRuns', () => {
     expect(runsAfter(0).arrange(handovers(mixed))).toEqual(['r1', 'r2', 'p1', 'p2', 't1', 't2'])
   })
 
-  it('keeps the order while nothing has run, and while handlers take long', () => {
+  it('keeps the order while nothing has run, and while handlers take a millisecond or longer', () => {
     expect(runsAfter().arrange(handovers(mixed))).toEqual(mixed)
+    expect(runsAfter(1).arrange(handovers(mixed))).toEqual(mixed)
     expect(runsAfter(50).arrange(handovers(mixed))).toEqual(mixed)
   })
 
   it('goes by what handlers took of late, not by a single one', () => {
-    const { runs, arrange } = runsAfter(...Array.from({ length: 200 }, () => 0), 20)
+    const { runs, arrange } = runsAfter(...Array.from({ length: 200 }, () => 0), 3_600_000)
     expect(arrange(handovers(mixed))[1]).toBe('r2')
-    for (let calls = 0; calls < 200; calls += 1) runs.ran(5)
+    for (let calls = 0; calls < 200; calls += 1) runs.ran(5, 1)
     expect(arrange(handovers(mixed))).toEqual(mixed)
-    for (let calls = 0; calls < 200; calls += 1) runs.ran(0)
+    for (let calls = 0; calls < 200; calls += 1) runs.ran(0, 1)
+    expect(arrange(handovers(mixed))[1]).toBe('r2')
+  })
+
+  it('goes by what each step of a batch took', () => {
+    const { runs, arrange } = runsAfter()
+    runs.ran(20, 100)
     expect(arrange(handovers(mixed))[1]).toBe('r2')
   })
 
   it('lets nobody go before a higher priority', () => {
     const given = [...handovers(['r1', 'p1'], 9), ...handovers(['r2', 'p2', 'r3'], 1)]
     expect(runsAfter(0).arrange(given)).toEqual(['r1', 'p1', 'r2', 'r3', 'p2'])
+  })
+
+  it('sees the highest priority of a batch', () => {
+    const batch = ['p1', 'p2'].map((name, place) => ({
+      step: claimedStep(name, { priority: 9 * place }),
+      request: null,
+    }))
+    expect(runsAfter(0).arrange([...handovers(['r1']), batch, ...handovers(['r2'])])).toEqual(['r1', 'p1', 'r2'])
   })
 
   it('lets nobody be overtaken by more than 128 others', () => {

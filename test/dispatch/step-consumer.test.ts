@@ -51,6 +51,7 @@ function setUp(script: Script) {
   wheels.push(deadlines)
   const seen = { unknown: 0, room: true, givenBack: [] as string[] }
   const held = new HeldSteps()
+  const runs = new RuntimeRuns(([first]) => (first?.step.stepId.startsWith('r') ? 'ruby' : 'python'))
   const directory = new HandlerDirectory([], { namespaceRuntimes: {} })
   const runnable = new RunnableSteps({ load: async () => [] }, directory, {
     namespaces: [],
@@ -66,7 +67,7 @@ function setUp(script: Script) {
       semaphore,
       deadlines,
       held,
-      runs: new RuntimeRuns(() => null),
+      runs,
       shedding: new LoadShedding(script.shedding ?? noShedding, quietEvents),
       mayWait: () => true,
       giveBack: (steps) => void seen.givenBack.push(...steps.map(({ stepId }) => stepId)),
@@ -115,7 +116,7 @@ function setUp(script: Script) {
   }
   const finishOne = () => running.shift()?.permit.release()
   const names = () => running.map(({ steps }) => steps.map(({ stepId }) => stepId).join(' '))
-  return { consumer, enqueue, finishOne, names, requests, seen, held, semaphore }
+  return { consumer, enqueue, finishOne, names, requests, seen, held, semaphore, runs }
 }
 
 describe('StepConsumer', () => {
@@ -160,6 +161,25 @@ describe('StepConsumer', () => {
     finishOne()
     await eventually('the one left behind runs', () => names()[0] === 'c')
   })
+
+  it.each<{ becomes: PermitLimits; order: readonly string[] }>([
+    { becomes: { permitsMax: 1 }, order: ['r1', 'r2', 'p1', 'p2'] },
+    { becomes: { permitsMax: 1, languages: { ruby: 1 } }, order: ['r1', 'p1', 'r2', 'p2'] },
+  ])(
+    'starts short steps of one runtime after each other, unless there are limits: $becomes',
+    async ({ becomes, order }) => {
+      const hydrate = () => rig.semaphore.resize(becomes)
+      const rig = setUp({ permits: 1, prefetchMax: 3, hydrate })
+      rig.runs.ran(0, 1)
+      rig.consumer.start()
+      rig.enqueue('r1', 'p1', 'r2', 'p2')
+      for (const name of order) {
+        await eventually(`${name} runs`, () => rig.names().length === 1)
+        expect(rig.names()).toEqual([name])
+        rig.finishOne()
+      }
+    },
+  )
 
   it('gathers steps without a permit, as prefetched ones, and hands a batch over under one', async () => {
     const place = { key: 'rows', limits: { sizeMax: 3, waitMaxMs: 60_000 } }

@@ -29,13 +29,14 @@ describe('StepExecutor', () => {
       stepId === 'b' ? hostFailure(stepId, 'handler_error', 'b failed') : success(claimedStep(stepId))
     const adapter = new ScriptedAdapter(script)
     adapter.announced = [handlerDescriptor('work', { batch: { sizeMax: 10, waitMaxMs: 10 } })]
-    const { executor, results } = executorOver(adapter)
+    const { executor, results, ran } = executorOver(adapter)
     const members = ['a', 'b', 'c']
       .map((name) => claimedStep(name))
       .map((step) => ({ step, request: stepRequest(step) }))
     await executor.run(members, { release: () => {} })
     expect(adapter.calls).toMatchObject([{ mode: 'batch', requests: [{}, {}, {}] }])
     expect(results.map(({ stepId, success: good }) => `${stepId} ${good}`)).toEqual(['a true', 'b false', 'c true'])
+    expect(ran).toEqual(['1 ms for 3'])
     expect(executor.running).toBe(0)
   })
 

@@ -39,9 +39,6 @@ interface RunningCall {
 /** How a thread came to its end. `abandoned`: it still runs, in native code that nothing can interrupt. */
 export type ThreadEnd = 'exited' | 'abandoned'
 
-/** V8's default, which the host sets lower for itself (`bin/stephost`): handlers may allocate as much as they like. */
-const youngGenerationMb = 48
-
 export class HandlerThread {
   readonly #options: ThreadOptions
   readonly #worker: Worker
@@ -68,7 +65,7 @@ export class HandlerThread {
       stdin: false,
       stdout: true,
       stderr: true,
-      resourceLimits: { maxOldGenerationSizeMb: options.memoryMaxMb, maxYoungGenerationSizeMb: youngGenerationMb },
+      resourceLimits: { maxOldGenerationSizeMb: options.memoryMaxMb },
     })
     const outbox = new ThreadOutbox(this.#worker)
     this.#channel = new Channel({
