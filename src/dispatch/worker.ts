@@ -152,8 +152,7 @@ export class Worker implements Lifecycle {
       stored: () => this.#roomFreed(),
     })
     this.#executor = new StepExecutor(options, {
-      ...{ directory, events, runnable: this.#runnable },
-      ...{ deadlines: this.#deadlines, logs: this.#logs },
+      ...{ directory, events, runnable: this.#runnable, deadlines: this.#deadlines, logs: this.#logs },
       checkpoints: new StepCheckpoints(store, options.resultLimits),
       hydrate: (steps) => store.hydrate(steps),
       ...{ turns, lone: this.#lone },
