@@ -32,7 +32,7 @@ export class HandlerDirectory {
   readonly #options: HandlerDirectoryOptions
   /** For as long as every runtime announces the tables that they were made from. */
   readonly #answers = new Map<string, ResolvedHandler | null>()
-  #announced: readonly unknown[] = []
+  #announced: readonly { readonly handlers: unknown; readonly resolvers: unknown }[] = []
   #anyTakesBatches = false
 
   constructor(adapters: readonly RuntimeAdapter[], options: HandlerDirectoryOptions) {
@@ -71,12 +71,20 @@ export class HandlerDirectory {
 
   /** Every step asks, and the tables hardly ever change: runtimes announce the same arrays until they announce something else. */
   #keepUp(): void {
-    const announced = this.#adapters.flatMap((adapter) => [adapter.handlers(), adapter.resolvers()])
-    if (announced.length === this.#announced.length && announced.every((table, i) => table === this.#announced[i]))
-      return
-    this.#announced = announced
+    if (this.#isUpToDate()) return
+    this.#announced = this.#adapters.map((adapter) => ({
+      handlers: adapter.handlers(),
+      resolvers: adapter.resolvers(),
+    }))
     this.#answers.clear()
     this.#anyTakesBatches = this.handlers().some(({ batch }) => batch !== null)
+  }
+
+  #isUpToDate(): boolean {
+    return this.#adapters.every((adapter, index) => {
+      const known = this.#announced[index]
+      return known?.handlers === adapter.handlers() && known.resolvers === adapter.resolvers()
+    })
   }
 
   #resolve(use: CallableUse): ResolvedHandler | null {

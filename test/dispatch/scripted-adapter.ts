@@ -1,5 +1,5 @@
 // A runtime inside the test: each call waits until the test says how it ends, and its limits change as a pool's do.
-import type { HandlerDescriptor, ResolverDescriptor } from '../../src/model/handler.ts'
+import type { HandlerDescriptor, ResolverDescriptor, RuntimeName } from '../../src/model/handler.ts'
 import type { CallId } from '../../src/model/ids.ts'
 import type {
   AdapterHealth,
@@ -15,7 +15,7 @@ import { hostFailure, type StepResult } from '../../src/model/step-result.ts'
 type Script = (request: StepRequest, cancelled: Promise<CancelReason>, events: CallEvents) => Promise<StepResult>
 
 export class ScriptedAdapter implements RuntimeAdapter {
-  readonly name = 'python'
+  readonly name: RuntimeName
   inFlightMax = 100
   status: AdapterHealth['status'] = 'healthy'
   announced: readonly HandlerDescriptor[] = [handlerDescriptor('work')]
@@ -25,8 +25,9 @@ export class ScriptedAdapter implements RuntimeAdapter {
   readonly #script: Script
   readonly #cancels = new Map<CallId, (reason: CancelReason) => void>()
 
-  constructor(script: Script) {
+  constructor(script: Script, name: RuntimeName = 'python') {
     this.#script = script
+    this.name = name
   }
 
   async start(): Promise<void> {}

@@ -59,7 +59,7 @@ export function startOwner(steps: WorkPlace): Promise<Worker> {
 
 export async function startWorker(
   steps: WorkPlace,
-  adapter: RuntimeAdapter,
+  adapters: RuntimeAdapter | readonly RuntimeAdapter[],
   options: TestWorkerOptions = {},
 ): Promise<Worker> {
   const { store = storeOf(steps), storedSteps = null, ...more } = options
@@ -100,7 +100,7 @@ export async function startWorker(
     {
       source: { claim: (request) => source.claim(request), serve: (names) => source.serve?.(names) },
       store,
-      adapters: [adapter],
+      adapters: [adapters].flat(),
       wakeUps,
       events,
       storedSteps,

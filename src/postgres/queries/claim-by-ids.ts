@@ -5,7 +5,7 @@ import { lightStepWaits } from '../../model/lanes-after.ts'
 import type { JudgedMessages, SeenMessage, Verdict } from '../../model/message-judge.ts'
 import type { Queryable } from '../statement.ts'
 import { laneRows, nextWeight } from './choose-in-lanes.ts'
-import { type ClaimedRow, claimedStep, isInLanes } from './claim-from-pgmq.ts'
+import { type ClaimedRow, claimedSteps, isInLanes } from './claim-from-pgmq.ts'
 import { judge, take, takeInLanes } from './claim-statement.ts'
 import { allClaimedColumns, claimedRows } from './claimed-columns.ts'
 
@@ -47,7 +47,8 @@ export async function claimByIds(
   })
   const verdicts = given.messages.map((): Verdict => 'left')
   for (const { place, verdict } of rows) verdicts[place - 1] = verdict
-  const steps = rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, given)]))
+  const { namespace } = given
+  const steps = claimedSteps(rows, request, ({ runnable, recoveries }) => ({ namespace, runnable, recoveries }))
   const waits = lightStepWaits(request, steps, verdicts.includes('left'))
   return { steps, verdicts, nextWeighs: isInLanes(request) ? (rows[0]?.next_weight ?? null) : waits }
 }

@@ -143,12 +143,10 @@ async function leanClaim(
     database,
     tried.flatMap(({ step_uuid }) => step_uuid ?? []),
   )
-  const whole = rows.map((row) => ({
-    ...row,
-    runnable: true,
-    recoveries: recoveries.get(row.step_uuid as StepId) ?? 0,
+  const steps = claimedSteps(rows, request, ({ step_uuid }) => ({
+    ...{ namespace, runnable: true },
+    recoveries: recoveries.get(step_uuid as StepId) ?? 0,
   }))
-  const steps = claimedSteps(whole, request, options)
   if (steps.length > 0) {
     const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
     habits.noteParents(namespace, !noParents)
@@ -180,7 +178,8 @@ async function fullClaim(
     ],
   })
   const counts = rows[0]
-  const steps = claimedSteps(rows, request, options)
+  const { namespace } = options
+  const steps = claimedSteps(rows, request, ({ runnable, recoveries }) => ({ namespace, runnable, recoveries }))
   const leftBehind = (counts?.left_behind ?? 0) > 0
   return {
     steps,
@@ -199,12 +198,15 @@ function claimValues({ workerId, claimId, free, prefetch, runnable }: ClaimReque
   return [workerId, claimId, free, prefetch, window, tasks, templateSteps]
 }
 
-export function claimedSteps(
-  rows: readonly ClaimedRow[],
+/** What a row does not say by itself. */
+type BesideRow = Pick<ClaimedStep, 'namespace' | 'runnable' | 'recoveries'>
+
+export function claimedSteps<Row extends RunnableRow>(
+  rows: readonly Row[],
   request: ClaimRequest,
-  options: { readonly namespace: string },
+  beside: (row: Row) => BesideRow,
 ): ClaimedStep[] {
-  return rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, options)]))
+  return rows.flatMap((row) => (row.step_uuid === null ? [] : [claimedStep(row, row.step_uuid, request, beside(row))]))
 }
 
 /** Messages that one claim looks at: those that it may want to put in order, and enough beyond its own for other claimers to take some of them. */
@@ -245,18 +247,18 @@ function statementOf(
   return { name, text: claimInLanesStatement(queue, onClaim, behind !== null) }
 }
 
-export function claimedStep(
-  row: ClaimedRow,
+function claimedStep(
+  row: RunnableRow,
   stepId: StepId,
   request: ClaimRequest,
-  options: { readonly namespace: string },
+  { namespace, runnable, recoveries }: BesideRow,
 ): ClaimedStep {
   return {
     stepId,
     taskId: row.task_uuid,
     correlationId: row.correlation_id,
     namedTaskId: row.named_task_uuid,
-    namespace: options.namespace,
+    namespace,
     templateStep: row.template_step,
     priority: row.priority,
     token: row.token,
@@ -264,13 +266,13 @@ export function claimedStep(
     attempts: row.attempts,
     attemptsMax: row.max_attempts,
     retryable: row.retryable,
-    runnable: row.runnable,
-    recoveries: row.recoveries,
+    runnable,
+    recoveries,
     documents: documentsOf(row),
   }
 }
 
-function documentsOf(row: ClaimedRow) {
+function documentsOf(row: RunnableRow) {
   const { template_version: templateVersion, step_name: stepName, task, workflow_step: workflowStep } = row
   const { dependency_results: dependencyResults } = row
   if (task === null || workflowStep === null || dependencyResults === null) return null

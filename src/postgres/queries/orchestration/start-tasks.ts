@@ -2,6 +2,7 @@
 
 import type { ClaimRequest } from '../../../model/claim-source.ts'
 import type { StartedSteps, TaskMove } from '../../../model/orchestration-store.ts'
+import type { ClaimedStep } from '../../../model/step-request.ts'
 import { lastOf, type OpenTransaction } from '../../statement.ts'
 import { claimedSteps, type RunnableRow } from '../claim-from-pgmq.ts'
 import {
@@ -39,8 +40,8 @@ export async function startTasks(
   const moving = [...walkValues(moves, options), ...stepColumns(moves)]
   try {
     const rows = await transaction.finish<Row>({ name, text, values: [...moving, workerId, claimId, tasks, steps] })
-    const started = rows.map((row) => ({ ...row, runnable: true, recoveries: 0 }))
-    return startedSteps(claimedSteps(started, request, { namespace }), rows[0]?.queued ?? 0)
+    const claimed = claimedSteps(rows, request, () => ({ namespace, runnable: true, recoveries: 0 }))
+    return startedSteps(claimed, rows[0]?.queued ?? 0)
   } catch (error) {
     // The queue may be gone; the next try looks.
     options.queuesSeen.delete(namespace)
@@ -48,7 +49,7 @@ export async function startTasks(
   }
 }
 
-function startedSteps(steps: ReturnType<typeof claimedSteps>, queued: number): StartedSteps {
+function startedSteps(steps: readonly ClaimedStep[], queued: number): StartedSteps {
   const setAside = { malformed: 0, gone: 0, stale: 0 }
   return {
     enqueued: steps.length + queued,
