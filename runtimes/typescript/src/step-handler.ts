@@ -20,11 +20,29 @@ export interface StepHandlerClass {
   readonly batch: BatchDeclaration | null
 }
 
+/** Which step a handler runs is between this file and the class. */
+let notes: {
+  write(handler: StepHandler, context: StepContext): void
+  read(handler: object): StepContext | null
+}
+
 /**
  * Extend it, name it with `static handlerName` (what a template writes under `handler.callable`) and implement `call`.
  * Source: handler-api §1.3.
  */
 export abstract class StepHandler {
+  /** In the handler itself: what a WeakMap holds outlives each collection of the young generation, and here that would be all documents of each step. */
+  #context: StepContext | null = null
+
+  static {
+    notes = {
+      write: (handler, context) => {
+        handler.#context = context
+      },
+      read: (handler) => (#context in handler ? handler.#context : null),
+    }
+  }
+
   static handlerName = ''
   static handlerVersion = '1.0.0'
   /**
@@ -86,16 +104,14 @@ export abstract class StepHandler {
   }
 }
 
-const contexts = new WeakMap<object, StepContext>()
-
 /** The runtime's: says which step a handler runs. */
-export function noteContext(handler: object, context: StepContext): void {
-  contexts.set(handler, context)
+export function noteContext(handler: StepHandler, context: StepContext): void {
+  notes.write(handler, context)
 }
 
 /** null: the handler runs without a host. */
 export function contextOf(handler: object): StepContext | null {
-  return contexts.get(handler) ?? null
+  return notes.read(handler)
 }
 
 /** Whether a function holds its thread until it returns, as far as its form tells. */
