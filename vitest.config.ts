@@ -21,8 +21,11 @@ const sameOnEveryNode = [
   'test/postgres/embedded/{account,binaries}.test.ts',
   // What cargo builds, what a new project looks like, and figures; the addon and native processes are tested on both.
   'test/cli/{bench,bench-peers,bench-waits,init,native-crates,new}.test.ts',
+  // What goes on in a handler's process, in PostgreSQL or between hosts; that hosts, sidecars and steps start, run and end is tested on both.
+  'test/e2e/{busy-handler,native-poison,outage-health,second-hosts}.test.ts',
+  'test/cli/{checkpoint-yield,row-batches,transports}.test.ts',
   // Whose step it is and what is stored of it; how a worker waits, calls, ends and is cut off is tested on both.
-  'test/dispatch/{changed-template,claim-order,claimed-documents,dead-workers,outage-*,queue-head,recovery,result-*,template-fit}.test.ts',
+  'test/dispatch/{changed-template,claim-order,claimed-documents,dead-workers,found-namespaces,outage-*,permit-limits,queue-head,recovery,result-*,template-fit}.test.ts',
 ]
 const leftOut = process.env['STEPHOST_TESTS'] === 'of-the-runtime' ? sameOnEveryNode : []
 

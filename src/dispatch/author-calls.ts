@@ -1,14 +1,13 @@
 // Calls of authors' code that is no handler: publishers and subscribers wait for their turn in a runtime as steps do.
 
-import { randomUUID } from 'node:crypto'
 import type { AuthorCall, AuthorCode } from '../model/domain-event.ts'
 import type { PublisherDescriptor, SubscriberDescriptor } from '../model/handler.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
-import type { CallId } from '../model/ids.ts'
 import { emptyObject, type JsonLimits } from '../model/json-text.ts'
 import type { CallEvents, HandlerCall, RuntimeAdapter } from '../model/runtime-adapter.ts'
 import type { StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepResult } from '../model/step-result.ts'
+import { CallIds } from './call-ids.ts'
 import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
@@ -30,6 +29,7 @@ export interface AuthorCallsOptions {
 export class AuthorCalls implements AuthorCode {
   readonly #options: AuthorCallsOptions
   readonly #parts: AuthorCallsParts
+  readonly #callIds = new CallIds()
 
   constructor(options: AuthorCallsOptions, parts: AuthorCallsParts) {
     this.#options = options
@@ -57,7 +57,7 @@ export class AuthorCalls implements AuthorCode {
     }
     const deadlineAt = performance.now() + this.#options.callTimeoutMs
     const handler = { callable: target.name, method: null, resolver: null }
-    const id = randomUUID() as string as CallId
+    const id = this.#callIds.next()
     try {
       const requests = [{ ...(mode === 'deliver' ? bare(request) : request), handler }]
       return await this.#execute(adapter, { id, requests, deadlineAt, mode, event })

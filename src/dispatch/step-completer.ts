@@ -165,7 +165,8 @@ export class StepCompleter {
 
 /** What waits in memory: the result, and what the handler was given where somebody wants to hear of it. */
 function bytesOf({ result, request }: FinishedStep): number {
-  const own = [result.metadata, result.success ? result.result : result.context]
-  const given = request === null ? [] : [request.task, request.workflowStep, request.dependencyResults]
-  return [...own, ...given].reduce((bytes, text) => bytes + Buffer.byteLength(text), 0)
+  const own = Buffer.byteLength(result.metadata) + Buffer.byteLength(result.success ? result.result : result.context)
+  if (request === null) return own
+  const { task, workflowStep, dependencyResults } = request
+  return own + [task, workflowStep, dependencyResults].reduce((bytes, text) => bytes + Buffer.byteLength(text), 0)
 }

@@ -1,6 +1,5 @@
 // Runs one claimed step to its result. The file to read first: no SQL, no process, and the one place where a permit comes back.
 
-import { randomUUID } from 'node:crypto'
 import type { RuntimeName } from '../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { CallId, StepId } from '../model/ids.ts'
@@ -10,6 +9,7 @@ import { type ClaimedStep, declaresEvents, type StepRequest } from '../model/ste
 import { hostFailure, type StepResult } from '../model/step-result.ts'
 import type { FinishedStep } from '../model/step-store.ts'
 import { dependencyProblem, outcomeProblem } from '../model/template-fit.ts'
+import { CallIds } from './call-ids.ts'
 import { checkedResult } from './checked-result.ts'
 import type { DeadlineWheel } from './deadline.ts'
 import type { DispatchEvents } from './dispatch-events.ts'
@@ -89,6 +89,7 @@ export class StepExecutor {
   #options: StepExecutorOptions
   readonly #parts: StepExecutorParts
   readonly #running = new Map<CallId, RunningCall>()
+  readonly #callIds = new CallIds()
   #unsettled = 0
   #goesOn = true
 
@@ -307,7 +308,7 @@ export class StepExecutor {
 
   /** Members of a batch have the same limit. Resolves with those that are not done yet. */
   async #call(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
-    const id = randomUUID() as string as CallId
+    const id = this.#callIds.next()
     const call: RunningCall = { members, handler, startedAt: null, cancelled: null }
     const timeoutMs = members[0]?.request.timeoutMs ?? this.#options.handlerTimeoutMs
     const sentAt = performance.now()
@@ -317,11 +318,10 @@ export class StepExecutor {
     this.#running.set(id, call)
     for (const { step } of members) this.#parts.logs.open(step.stepId)
     const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
-    const answer = await this.#execute(call, { id, requests, deadlineAt, mode, event: null }).finally(() => {
-      // It is over: what comes from here on, be it its deadline or a shutdown, is not why it failed.
-      deadline.clear()
-      this.#running.delete(id)
-    })
+    const answer = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
+    // It is over: what comes from here on, be it its deadline or a shutdown, is not why it failed.
+    deadline.clear()
+    this.#running.delete(id)
     const ranMs = performance.now() - (call.startedAt ?? sentAt)
     if (answer instanceof HostError) return this.#notStarted(members, answer.message)
     // Whoever ends the worker may have ended its processes, too.
@@ -361,7 +361,7 @@ export class StepExecutor {
     return stepNames === null ? null : outcomeProblem(handler.descriptor, result.outcome, stepNames)
   }
 
-  /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
+  /** Never rejects. A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
   async #execute(running: RunningCall, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
     const { adapter } = running.handler
     try {

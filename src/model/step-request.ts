@@ -28,8 +28,11 @@ export interface ClaimedStep extends StepMessage {
   readonly runnable: boolean
   /** From how many dead workers it was taken back. */
   readonly recoveries: number
-  /** What the claim read of the step and its task; absent or null: they are read when the step is hydrated. */
-  readonly documents?: StepDocuments | null
+  /**
+   * What the claim read of the step and its task; absent or null: they are read when the step is hydrated. Hydration takes them away, for the step
+   * itself is held until its result is stored.
+   */
+  documents?: StepDocuments | null
 }
 
 /** Of a step, as they were before the claim. */

@@ -55,6 +55,8 @@ it('comes with the claim for a step without parents', async () => {
   const step = await claim()
   expect(step.documents?.task).toContain('9223372036854775807')
   const [withClaim, onItsOwn] = await bothWays(step)
+  // The step is held until its result is stored; its documents are not.
+  expect(step.documents).toBeNull()
   expect(seen(withClaim)).toEqual(seen(onItsOwn))
   expect(JSON.parse(withClaim.task)).toMatchObject({
     ...{ task_name: 'one_step', task_version: '1.0.0', namespace_name: 'shop' },
@@ -157,8 +159,9 @@ describe('the results of ancestors', () => {
     const given = { namespace: 'shop', queue: 'worker_shop_queue', messages }
     const { steps: claimed, verdicts } = await judge.judge(await request(), given)
     expect(verdicts).toEqual(['claimed'])
+    const brought = claimed[0]?.documents?.dependencyResults
     const [withClaim, onItsOwn] = await bothWays(claimed[0] as ClaimedStep)
-    expect(claimed[0]?.documents?.dependencyResults).toBe(onItsOwn.dependencyResults)
+    expect(brought).toBe(onItsOwn.dependencyResults)
     expect(seen(withClaim)).toEqual(seen(onItsOwn))
     await steps.scalar(`SELECT pgmq.purge_queue('worker_shop_queue')`)
   })

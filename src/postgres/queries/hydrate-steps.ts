@@ -40,6 +40,7 @@ export async function hydrateSteps(
   for (const { step, documents } of hydrated) {
     const request = requestOf(step, documents, definitions)
     if (request !== null) requests.set(step.stepId, request)
+    step.documents = null
   }
   return requests
 }
