@@ -10,7 +10,7 @@ const conformance = ['test/conformance/**/*.test.ts']
 
 /**
  * What `STEPHOST_TESTS=of-the-runtime` leaves out, for the run of bin/test on a second Node: these tests are about SQL, about decisions in
- * plain values, about the broker, and about faults of machines. All that they use of Node (processes, threads, the addon, sockets, timers,
+ * plain values, about the broker, about several hosts, and about faults of machines. All that they use of Node (processes, threads, the addon, sockets, timers,
  * files, HTTP) is what the others test, which run on both. A new file is run on both unless it is named here.
  */
 const sameOnEveryNode = [
@@ -19,7 +19,7 @@ const sameOnEveryNode = [
   'test/postgres/{complete-step,pgmq,register-templates,rejected-messages,stored-results,tasker-*}.test.ts',
   // Accounts and directories of the system; how the embedded server is started, shared and stopped is tested on both.
   'test/postgres/embedded/{account,binaries}.test.ts',
-  // What cargo builds, what a new project looks like, and figures; the addon and native processes are tested on both.
+  // What cargo builds, what a new project looks like, and figures; the addon and other native processes are tested on both.
   'test/cli/{bench,bench-peers,bench-waits,init,native-crates,new}.test.ts',
   // What goes on in a handler's process, in PostgreSQL or between hosts; that hosts, sidecars and steps start, run and end is tested on both.
   'test/e2e/{busy-handler,native-poison,outage-health,second-hosts}.test.ts',

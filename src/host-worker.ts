@@ -18,7 +18,7 @@ import type { Database } from './postgres/database.ts'
 import { PgmqEventQueue } from './postgres/pgmq-event-queue.ts'
 import { PostgresStepStore } from './postgres/postgres-step-store.ts'
 
-const completionBatchMax = 200
+const completionBatchMax = 400
 
 export interface WorkerSurroundings {
   readonly config: Config

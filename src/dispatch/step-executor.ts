@@ -177,7 +177,7 @@ export class StepExecutor {
       if (!ack.stored) {
         const message = `The checkpoint that the handler yielded was not stored: ${ack.message ?? 'no reason given'}`
         this.#finish({ step, request }, hostFailure(step.stepId, 'checkpoint_error', message), null)
-      } else if (this.#goesOn) stored.push({ ...step, documents: null })
+      } else if (this.#goesOn) stored.push(step)
       else this.#parts.notStarted(step, 'the worker ends, and the step goes on elsewhere from its checkpoint')
     }
     if (stored.length === 0) return []

@@ -44,7 +44,7 @@ export interface LostWorker {
 }
 
 export interface StepStore {
-  /** One round trip for all; a step whose template has no such step any more is missing from the answer. */
+  /** One round trip for all; takes the documents away that came with the claim. A step whose template has no such step any more is missing from the answer. */
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
   /** One statement for all. Rejects with a HostError when it is unknown whether anything was stored: call again. */
   complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]>

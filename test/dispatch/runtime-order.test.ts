@@ -36,13 +36,21 @@ async function runsOf(executionTimeMs: number): Promise<readonly RuntimeName[]> 
   await enqueue('other')
   let isOpen = true
   const source = sourceOf(steps)
+  let underWay = 0
   const gate = {
-    claim: async (request: Parameters<typeof source.claim>[0]) => (isOpen ? source.claim(request) : noClaim),
+    claim: async (request: Parameters<typeof source.claim>[0]) => {
+      if (!isOpen) return noClaim
+      underWay += 1
+      return source.claim(request).finally(() => {
+        underWay -= 1
+      })
+    },
   }
   const worker = await startWorker(steps, adapters, { source: gate, concurrentHandlersMax: 1, prefetchMax: 20 })
   try {
     await eventually('both ran once', () => ran.length === 2)
     isOpen = false
+    await eventually('no claim is under way', () => underWay === 0)
     for (let pair = 0; pair < 5; pair += 1) for (const callable of ['work', 'other']) await enqueue(callable)
     isOpen = true
     await eventually('all ran', () => ran.length === 12)

@@ -20,11 +20,14 @@ export interface StepHandlerClass {
   readonly batch: BatchDeclaration | null
 }
 
-/** Which step a handler runs is between this file and the class. */
+/** The class lends the functions below its private field. */
 let notes: {
   write(handler: StepHandler, context: StepContext): void
   read(handler: object): StepContext | null
 }
+
+/** Of handlers whose constructor returns something else, such as a Proxy. */
+const strangers = new WeakMap<object, StepContext>()
 
 /**
  * Extend it, name it with `static handlerName` (what a template writes under `handler.callable`) and implement `call`.
@@ -37,9 +40,10 @@ export abstract class StepHandler {
   static {
     notes = {
       write: (handler, context) => {
-        handler.#context = context
+        if (#context in handler) handler.#context = context
+        else strangers.set(handler, context)
       },
-      read: (handler) => (#context in handler ? handler.#context : null),
+      read: (handler) => (#context in handler ? handler.#context : (strangers.get(handler) ?? null)),
     }
   }
 

@@ -8,6 +8,7 @@ import { PriceOrder } from '../../../runtimes/typescript/examples/price-order.ts
 import { ProcessRows } from '../../../runtimes/typescript/examples/process-rows.ts'
 import { reserveStock } from '../../../runtimes/typescript/examples/reserve-stock.ts'
 import { RouteApproval } from '../../../runtimes/typescript/examples/route-approval.ts'
+import { contextOf, StepHandler } from '../../../runtimes/typescript/src/step-handler.ts'
 import {
   buildContext,
   runBatch,
@@ -45,6 +46,24 @@ describe('runHandler', () => {
     expect(await runHandler(reserveStock, { context: { warehouse: 'north' }, dependencies })).toSucceedWith({
       reserved_cents: 5,
     })
+  })
+
+  it('tells a handler which step it runs, also one that stands behind a Proxy', async () => {
+    class Asks extends StepHandler {
+      call() {
+        return this.success({ url: contextOf(this)?.getConfig('url') })
+      }
+    }
+    class Behind extends Asks {
+      constructor() {
+        super()
+        // biome-ignore lint/correctness/noConstructorReturn: authors may do so to trace their handlers.
+        return new Proxy(this, {})
+      }
+    }
+    for (const handler of [Asks, Behind]) {
+      expect(await runHandler(handler, { config: { url: 'http://x' } })).toSucceedWith({ url: 'http://x' })
+    }
   })
 
   it('sees decisions, checkpoints and batches of rows', async () => {
