@@ -1,11 +1,11 @@
 // A worker of two runtimes hands steps of one over together while handlers are short, and keeps the claim's order where they are not.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RuntimeName } from '../../src/model/handler.ts'
-import type { JsonText } from '../../src/model/json-text.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { enqueueMany } from './bulk-steps.ts'
 import { handlerDescriptor, ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
+import { success } from './steps.ts'
 import { noClaim, sourceOf, startWorker } from './workers.ts'
 
 let steps: StepDatabase
@@ -18,10 +18,9 @@ afterAll(async () => {
 
 /** Its handler is said to have taken so long. */
 function adapterOf(runtime: RuntimeName, callable: string, executionTimeMs: number, ran: RuntimeName[]) {
-  const adapter = new ScriptedAdapter(async ({ stepId }) => {
+  const adapter = new ScriptedAdapter(async (request) => {
     ran.push(runtime)
-    const [result, metadata] = ['1', '{}'] as JsonText[]
-    return { stepId, executionTimeMs, metadata, success: true, result, outcome: null } as never
+    return { ...success(request), executionTimeMs }
   }, runtime)
   adapter.announced = [handlerDescriptor(callable, { runtime, file: callable })]
   return adapter
