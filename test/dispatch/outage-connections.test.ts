@@ -33,7 +33,7 @@ async function start(options: Parameters<typeof startOutageWorker>[1] = {}): Pro
   return worker
 }
 
-describe('the answer of a claim or a completion is cut off', () => {
+describe('the answer of a claim, a completion or a registration is cut off', () => {
   it('of a claim: the step comes back with its attempt, and runs once', async () => {
     const [step] = await enqueueMany(steps, 1)
     if (step === undefined) throw new Error('no step')
@@ -69,6 +69,20 @@ describe('the answer of a claim or a completion is cut off', () => {
     expect(await steps.scalar(told, [step])).toBe(1)
     expect(worker.circuits.reports()[1]).toMatchObject({ failures: 1, lastFailure: expect.stringContaining('broke') })
     expect(worker.worker.counters.dropped.refused).toBe(0)
+  })
+
+  it('of the registration after a death: the worker registers under one more id, and goes on', async () => {
+    const { worker } = await start()
+    const first = worker.workerId
+    const cut = proxy.cutAnswer({ request: 'register-worker', answer: 'INSERT 0 1' })
+    const declare = 'UPDATE stephost.workers SET declared_dead_at = clock_timestamp() WHERE worker_uuid = $1'
+    await steps.database.query({ text: declare, values: [first] })
+    await cut
+    const lost = worker.workerId
+    const registered = 'SELECT count(*)::int FROM stephost.workers WHERE worker_uuid = $1'
+    expect([lost === first, await steps.scalar(registered, [lost])]).toEqual([false, 1])
+    await allStored(steps, await enqueueMany(steps, 1))
+    expect([first, lost]).not.toContain(worker.workerId)
   })
 })
 
