@@ -124,6 +124,45 @@ describe('a dead peer', () => {
     await database.stop()
   })
 
+  it('is given up once, however many statements waited for it', async () => {
+    const database = new Database({
+      ...{ url, applicationName: 'silent', connectionsMax: 2, acquireTimeoutMs: 2_000 },
+      statementTimeoutMs: 1_500,
+    })
+    await database.start()
+    const lost = (answerTimeoutMs: number) =>
+      expect(database.query({ text: 'SELECT pg_sleep(30)', answerTimeoutMs })).rejects.toMatchObject({
+        code: 'DATABASE_ANSWER_LOST',
+      })
+    const [sooner, later] = [lost(50), lost(1_000)]
+    const backend = () => database.query({ text: 'SELECT pg_backend_pid()' })
+    await sooner
+    const renewed = await backend()
+    await later
+    expect(await backend()).toEqual(renewed)
+    await database.stop()
+  })
+
+  it('does not break an end that waits for its statement', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const database = new Database({
+      ...{ url, applicationName: 'ending', connectionsMax: 1, acquireTimeoutMs: 2_000 },
+      ...{ statementTimeoutMs: 200, answerGraceMs: 100 },
+    })
+    await database.start()
+    proxy.silence()
+    const query = database.query({ text: 'SELECT 1' }).catch((error: unknown) => error)
+    await eventually('it is under way', () => database.poolUse?.active === 1)
+    await database.stop()
+    expect(await query).toMatchObject({ code: 'DATABASE_ANSWER_LOST' })
+    // Node tells of a rejection once the promises of the turn are done.
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
+  })
+
   it('is given up sooner by a statement that says so', async () => {
     const database = new Database({
       url,
