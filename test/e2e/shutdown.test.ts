@@ -52,7 +52,7 @@ async function blackHole(): Promise<{ host: string; port: number }> {
 }
 
 describe('a worker process', () => {
-  it('that is to end tells a handler that goes on to stop, kills it, stores that, and ends with 0: nothing is left', async () => {
+  it('that is to end tells a handler that goes on to stop, kills it, stores that, and ends with 0: nothing is left, though its terminal closes meanwhile', async () => {
     project = await openGatedProject('drain_grace_ms = 300\n')
     project.start('orchestrator')
     const worker = project.start('worker', { log: 'info' })
@@ -60,6 +60,8 @@ describe('a worker process', () => {
     const taskId = await project.submit()
     const sidecar = await project.handlerStarted()
     worker.kill('SIGTERM')
+    await eventually('it drains', () => said().includes('no more steps are claimed'))
+    worker.kill('SIGHUP')
     expect(await ends(worker)).toBe(0)
     expect(isAlive(sidecar)).toBe(false)
     for (const phase of ['no more steps are claimed', 'told to stop', 'handlers did not stop', 'nothing is left']) {
