@@ -14,10 +14,15 @@ export interface ConfigReloadOptions {
 /** Editors write in several steps. */
 const quietMs = 100
 
+/** Once closed it reads nothing again, but SIGHUP stays caught until the process is gone: one more would end it in the midst of its drain. */
 export function followConfig({ file, reload, hungUp }: ConfigReloadOptions): { close(): Promise<void> } {
   const hasTerminal = [0, 2].some((descriptor) => isatty(descriptor))
-  const onSignal = () => (hasTerminal && !terminalIsThere() ? hungUp() : reload())
-  process.on('SIGHUP', onSignal)
+  let closed = false
+  process.on('SIGHUP', () => {
+    if (closed) return
+    if (hasTerminal && !terminalIsThere()) hungUp()
+    else reload()
+  })
   let quiet: NodeJS.Timeout | null = null
   const watcher = file === null ? null : watch(file, { ignoreInitial: true })
   watcher?.on('all', () => {
@@ -28,7 +33,7 @@ export function followConfig({ file, reload, hungUp }: ConfigReloadOptions): { c
   watcher?.on('error', () => {})
   return {
     close: async () => {
-      process.off('SIGHUP', onSignal)
+      closed = true
       if (quiet !== null) clearTimeout(quiet)
       await watcher?.close()
     },

@@ -3,7 +3,7 @@ import { Host, type HostOptions } from '../host.ts'
 import type { CommandContext } from './command-context.ts'
 import { followConfig } from './config-reload.ts'
 import { exitCodes } from './failure.ts'
-import { stopSignals } from './signals.ts'
+import { type StopSignals, stopSignals } from './signals.ts'
 
 /** Of the steps that are left, those that the log names. */
 const namedStepsMax = 20
@@ -13,7 +13,7 @@ const lingerMaxMs = 500
 /**
  * Starts the parts, announces them, and stops them on a signal: the first drains, the second forces.
  * `database` opens what the parts work on; it is stopped last. Exit code 0 when nothing is left, 1 when steps are left to the recovery by
- * other workers, 130 or 143 when the end was forced. The process ends within `dispatch.shutdown_max_ms`, whatever hangs.
+ * other workers, 3 when a defect ended it, 130 or 143 when the end was forced. The process ends within `dispatch.shutdown_max_ms`, whatever hangs.
  */
 export async function serve(
   context: CommandContext,
@@ -33,7 +33,12 @@ export async function serve(
       host?.forceStop()
     },
   })
-  const endCode = () => forcedCode ?? ((host?.ownedSteps ?? []).length > 0 ? exitCodes.workFailed : exitCodes.done)
+  const isDefect = stopOnDefect(context, signals)
+  const endCode = () => {
+    if (forcedCode !== null) return forcedCode
+    if (isDefect()) return exitCodes.environment
+    return (host?.ownedSteps ?? []).length > 0 ? exitCodes.workFailed : exitCodes.done
+  }
   let limit: NodeJS.Timeout | undefined
   try {
     const database = await options.database()
@@ -67,6 +72,21 @@ export async function serve(
     // Signals stay caught until the process is gone: one more would end it without its exit code.
     if (host?.isStuck === true) setTimeout(() => process.exit(endCode()), lingerMaxMs).unref()
   }
+}
+
+/**
+ * A promise that rejects with nobody waiting is a defect, and Node would end the process there and then. The rest of it is sound, so
+ * it drains instead, as after a signal. Caught until the process is gone. An exception outside any promise still ends it: what it left half done is unknown.
+ */
+function stopOnDefect({ log }: CommandContext, { stopping }: StopSignals): () => boolean {
+  let defects = 0
+  process.on('unhandledRejection', (reason) => {
+    defects += 1
+    log.error({ err: reason }, 'a defect of stephost: a fault that no part of it waited for; the host stops')
+    // In the midst of a stop a signal would force it.
+    if (defects === 1 && !stopping.aborted) process.kill(process.pid, 'SIGTERM')
+  })
+  return () => defects > 0
 }
 
 function followReloads({ config, readConfig }: CommandContext, host: Host, watches: boolean) {

@@ -2,7 +2,10 @@
 
 import type { LogRecord } from '../model/runtime-adapter.ts'
 
-/** Why a result was not stored as it came. */
+/**
+ * Why a result was not stored as it came. `refused`: the database says that the claim is over. `lease_lost`: this worker knew it before, because
+ * it was declared dead or the step was taken back by a cancelled task or an operator. `stopped`: the worker ended before it could store it.
+ */
 export type DroppedReason = 'refused' | 'lease_lost' | 'stopped'
 
 export interface DispatchEvents {

@@ -97,7 +97,7 @@ export class Lease implements Lifecycle {
       if (!this.#running) return
       try {
         if (this.#registered) await this.#heartbeat()
-        else await this.#register()
+        else await this.#registerAgain()
       } catch (error) {
         // A gap: this worker must not judge others until it has seen a whole lease without one.
         this.#steadySinceMs = performance.now()
@@ -142,6 +142,12 @@ export class Lease implements Lifecycle {
     this.#workerId = newWorkerId()
     this.#parts.lost()
     await this.#register()
+  }
+
+  /** Under one more id: the try before may have been committed without an answer. Its row then holds no steps, and others declare it dead. */
+  #registerAgain(): Promise<void> {
+    this.#workerId = newWorkerId()
+    return this.#register()
   }
 
   async #register(): Promise<void> {

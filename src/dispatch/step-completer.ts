@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CircuitOpenError } from '../model/circuit-breaker.ts'
 import type { StoredSteps } from '../model/domain-event.ts'
 import { messageOf } from '../model/host-error.ts'
-import type { WorkerId } from '../model/ids.ts'
+import type { StepId, WorkerId } from '../model/ids.ts'
 import { hostFailure } from '../model/step-result.ts'
 import type { CompletionAnswer, FinishedStep, StepStore } from '../model/step-store.ts'
 import type { DispatchCounters, DispatchEvents } from './dispatch-events.ts'
@@ -111,11 +111,14 @@ export class StepCompleter {
     }
   }
 
-  /** At least one result, however large it is. */
+  /** At least one result, however large it is, and one of each step: that of a claim that was lost may wait here with that of the next claim. */
   #nextBatch(): readonly FinishedStep[] {
     const candidates = this.#waiting.slice(0, this.#options.batchMax)
+    const stepIds = new Set<StepId>()
     let characters = 0
-    const end = candidates.findIndex(({ result }, index) => {
+    const end = candidates.findIndex(({ step: { stepId }, result }, index) => {
+      if (stepIds.has(stepId)) return true
+      stepIds.add(stepId)
       characters += result.metadata.length + (result.success ? result.result.length : result.context.length)
       return index > 0 && characters > batchCharactersMax
     })

@@ -32,6 +32,7 @@ export interface HandlerCall {
   readonly event: JsonText | null
 }
 
+/** `lease_lost`: the claim is over, because the worker was declared dead or the step was taken back by a cancelled task or an operator. */
 export type CancelReason = 'timeout' | 'shutdown' | 'lease_lost'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

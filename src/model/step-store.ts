@@ -46,7 +46,7 @@ export interface LostWorker {
 export interface StepStore {
   /** One round trip for all; takes the documents away that came with the claim. A step whose template has no such step any more is missing from the answer. */
   hydrate(steps: readonly ClaimedStep[]): Promise<ReadonlyMap<StepId, StepRequest>>
-  /** One statement for all. Rejects with a HostError when it is unknown whether anything was stored: call again. */
+  /** One statement for all; answers name the step, so there is one result of each. Rejects with a HostError when it is unknown whether anything was stored: call again. */
   complete(workerId: WorkerId, finished: readonly FinishedStep[]): Promise<readonly CompletionAnswer[]>
   /**
    * Stores how far a step has come, while the claim is still its owner's. `data` is an object `{cursor, items_processed, accumulated_results?}`

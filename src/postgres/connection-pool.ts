@@ -46,6 +46,7 @@ export interface SlowAcquire {
 interface Generation {
   readonly pool: pg.Pool
   readonly sockets: Set<Socket>
+  readonly clients: WeakSet<pg.PoolClient>
 }
 
 const farewellMs = 1_000
@@ -57,6 +58,7 @@ export class ConnectionPool {
   readonly #onSlowAcquire: (slow: SlowAcquire) => void
   readonly #retired = new Set<Promise<void>>()
   #current: Generation
+  #ending = false
   #acquires = 0
   #slowAcquires = 0
   #acquireErrors = 0
@@ -87,13 +89,19 @@ export class ConnectionPool {
     }
   }
 
-  /** A connection has fallen silent: the idle ones may be as dead, and each would cost a statement to find out. Busy ones finish. */
-  renew(): void {
+  /**
+   * A connection has fallen silent: the idle ones may be as dead, and each would cost a statement to find out. Busy ones finish; those of them
+   * that are silent too say nothing of the connections that were opened since.
+   */
+  renew(silent: pg.PoolClient): void {
     const old = this.#current
+    if (this.#ending || !old.clients.has(silent)) return
     this.#current = this.#open()
     const ended = this.#end(old)
+      // Nobody waits for it by then, and what is to close is closed in any case.
+      .catch(() => {})
+      .finally(() => this.#retired.delete(ended))
     this.#retired.add(ended)
-    void ended.finally(() => this.#retired.delete(ended))
   }
 
   use(): PoolUse {
@@ -112,6 +120,7 @@ export class ConnectionPool {
 
   /** Waits for the statements under way. */
   async end(): Promise<void> {
+    this.#ending = true
     await Promise.all([this.#end(this.#current), ...this.#retired])
   }
 
@@ -126,6 +135,7 @@ export class ConnectionPool {
   #open(): Generation {
     const limits = this.#limits
     const sockets = new Set<Socket>()
+    const clients = new WeakSet<pg.PoolClient>()
     const pool = new pg.Pool({
       ...this.#settings.config,
       stream: () => {
@@ -145,8 +155,8 @@ export class ConnectionPool {
     })
     // Without listeners the loss of a connection would end the process. The pool drops it; the next statement tells.
     pool.on('error', () => {})
-    pool.on('connect', (client) => client.on('error', () => {}))
-    return { pool, sockets }
+    pool.on('connect', (client) => clients.add(client.on('error', () => {})))
+    return { pool, sockets, clients }
   }
 
   #took(waitedMs: number): void {

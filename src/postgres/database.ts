@@ -156,7 +156,7 @@ export class Database implements Queryable, Lifecycle {
     } catch (error) {
       // A connection that may be dead, or still busy with the statement that timed out, is closed, not reused.
       broken = isHostError(error, 'DATABASE_UNREACHABLE', 'DATABASE_ANSWER_LOST') || sqlStateOf(error) === readOnlyState
-      if (isSilence(error)) pool.renew()
+      if (isSilence(error)) pool.renew(client)
       throw error
     } finally {
       client.release(broken)

@@ -41,6 +41,12 @@ interface Subscription {
   readonly wake: () => void
 }
 
+interface Channel {
+  readonly subscriptions: Set<Subscription>
+  /** Rejects when PostgreSQL refuses the channel, for all who wait for it. */
+  readonly told: Promise<void>
+}
+
 const reconnectDelayBaseMs = 100
 const channelBytesMax = 63
 
@@ -48,7 +54,7 @@ export class Listener implements WakeUps, Lifecycle {
   readonly #settings: ConnectionSettings
   readonly #options: Required<Omit<ListenerOptions, 'url' | 'applicationName' | 'send'>>
   readonly #probe: SelfProbe | null
-  readonly #channels = new Map<string, Set<Subscription>>()
+  readonly #channels = new Map<string, Channel>()
   readonly #watchers = new Set<() => void>()
   #life: AbortController | null = null
   #session: ListenSession | null = null
@@ -122,7 +128,7 @@ export class Listener implements WakeUps, Lifecycle {
 
   /**
    * See `WakeUps`. While the connection is down the channel is only noted, and listened to after the reconnect.
-   * Rejects with DATABASE_FAULT when PostgreSQL refuses the channel.
+   * Rejects with DATABASE_FAULT when PostgreSQL refuses the channel; then nothing is left of it, for each reconnect would be refused too.
    */
   async listen(channel: string, wake: () => void): Promise<() => Promise<void>> {
     // PostgreSQL would cut the name to 63 bytes in some places and refuse it in others.
@@ -130,14 +136,28 @@ export class Listener implements WakeUps, Lifecycle {
       throw new HostError('DATABASE_FAULT', `"${channel}" cannot be a channel: it needs 1 to ${channelBytesMax} bytes`)
     }
     const subscription: Subscription = { wake }
-    const subscriptions = this.#channels.get(channel) ?? new Set()
-    this.#channels.set(channel, subscriptions.add(subscription))
-    if (subscriptions.size === 1) await this.#tell(`LISTEN ${pg.escapeIdentifier(channel)}`)
-    return async () => {
-      if (!subscriptions.delete(subscription) || subscriptions.size > 0) return
-      this.#channels.delete(channel)
-      await this.#tell(`UNLISTEN ${pg.escapeIdentifier(channel)}`)
+    const { subscriptions, told } = this.#channels.get(channel) ?? this.#add(channel)
+    subscriptions.add(subscription)
+    /** False: others listen still, or this one had left before. */
+    const leave = () => {
+      if (!subscriptions.delete(subscription) || subscriptions.size > 0) return false
+      return this.#channels.delete(channel)
     }
+    try {
+      await told
+    } catch (fault) {
+      leave()
+      throw fault
+    }
+    return async () => {
+      if (leave()) await this.#tell(`UNLISTEN ${pg.escapeIdentifier(channel)}`)
+    }
+  }
+
+  #add(channel: string): Channel {
+    const added = { subscriptions: new Set<Subscription>(), told: this.#tell(`LISTEN ${pg.escapeIdentifier(channel)}`) }
+    this.#channels.set(channel, added)
+    return added
   }
 
   /** A statement that fails because the connection is gone is made good by the reconnect, which listens to all channels. */
@@ -186,7 +206,7 @@ export class Listener implements WakeUps, Lifecycle {
       return
     }
     this.#lastNotificationAtMs = Date.now()
-    for (const { wake } of this.#channels.get(channel) ?? []) wake()
+    for (const { wake } of this.#channels.get(channel)?.subscriptions ?? []) wake()
   }
 
   /** False: the session is lost. */
@@ -254,7 +274,7 @@ export class Listener implements WakeUps, Lifecycle {
         if (!(await this.#proves(session))) continue
         this.#reconnects += 1
         // Whatever was sent meanwhile is lost; everybody looks for himself.
-        for (const subscriptions of this.#channels.values()) for (const { wake } of subscriptions) wake()
+        for (const { subscriptions } of this.#channels.values()) for (const { wake } of subscriptions) wake()
         return session
       } catch (error) {
         if (signal.aborted) return null

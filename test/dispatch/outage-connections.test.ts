@@ -33,7 +33,7 @@ async function start(options: Parameters<typeof startOutageWorker>[1] = {}): Pro
   return worker
 }
 
-describe('the answer of a claim or a completion is cut off', () => {
+describe('the answer of a claim, a completion or a registration is cut off', () => {
   it('of a claim: the step comes back with its attempt, and runs once', async () => {
     const [step] = await enqueueMany(steps, 1)
     if (step === undefined) throw new Error('no step')
@@ -69,6 +69,20 @@ describe('the answer of a claim or a completion is cut off', () => {
     expect(await steps.scalar(told, [step])).toBe(1)
     expect(worker.circuits.reports()[1]).toMatchObject({ failures: 1, lastFailure: expect.stringContaining('broke') })
     expect(worker.worker.counters.dropped.refused).toBe(0)
+  })
+
+  it('of the registration after a death: the worker registers under one more id, and goes on', async () => {
+    const { worker } = await start()
+    const first = worker.workerId
+    const cut = proxy.cutAnswer({ request: 'register-worker', answer: 'INSERT 0 1' })
+    const declare = 'UPDATE stephost.workers SET declared_dead_at = clock_timestamp() WHERE worker_uuid = $1'
+    await steps.database.query({ text: declare, values: [first] })
+    await cut
+    const lost = worker.workerId
+    const registered = 'SELECT count(*)::int FROM stephost.workers WHERE worker_uuid = $1'
+    expect([lost === first, await steps.scalar(registered, [lost])]).toEqual([false, 1])
+    await allStored(steps, await enqueueMany(steps, 1))
+    expect([first, lost]).not.toContain(worker.workerId)
   })
 })
 
@@ -108,6 +122,45 @@ describe('a dead peer', () => {
     expect(lost).toMatchObject({ code: 'DATABASE_ANSWER_LOST' })
     expect(await answers()).toHaveLength(4)
     await database.stop()
+  })
+
+  it('is given up once, however many statements waited for it', async () => {
+    const database = new Database({
+      ...{ url, applicationName: 'silent', connectionsMax: 2, acquireTimeoutMs: 2_000 },
+      statementTimeoutMs: 1_500,
+    })
+    await database.start()
+    const lost = (answerTimeoutMs: number) =>
+      expect(database.query({ text: 'SELECT pg_sleep(30)', answerTimeoutMs })).rejects.toMatchObject({
+        code: 'DATABASE_ANSWER_LOST',
+      })
+    const [sooner, later] = [lost(50), lost(1_000)]
+    const backend = () => database.query({ text: 'SELECT pg_backend_pid()' })
+    await sooner
+    const renewed = await backend()
+    await later
+    expect(await backend()).toEqual(renewed)
+    await database.stop()
+  })
+
+  it('does not break an end that waits for its statement', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    const database = new Database({
+      ...{ url, applicationName: 'ending', connectionsMax: 1, acquireTimeoutMs: 2_000 },
+      ...{ statementTimeoutMs: 200, answerGraceMs: 100 },
+    })
+    await database.start()
+    proxy.silence()
+    const query = database.query({ text: 'SELECT 1' }).catch((error: unknown) => error)
+    await eventually('it is under way', () => database.poolUse?.active === 1)
+    await database.stop()
+    expect(await query).toMatchObject({ code: 'DATABASE_ANSWER_LOST' })
+    // Node tells of a rejection once the promises of the turn are done.
+    await new Promise(setImmediate)
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
   })
 
   it('is given up sooner by a statement that says so', async () => {

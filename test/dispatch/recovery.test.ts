@@ -148,6 +148,37 @@ describe('recovery', () => {
     expect((await steps.row(step)).attempts).toBe(2)
   })
 
+  it('tells a late result from that of the next claim, when PostgreSQL was away and both waited', async () => {
+    let [away, tries] = [true, 0]
+    class AwayStore extends PostgresStepStore {
+      override async complete(...[workerId, finished]: Parameters<PostgresStepStore['complete']>) {
+        tries += 1
+        if (away) throw new HostError('DATABASE_UNREACHABLE', 'away')
+        return super.complete(workerId, finished)
+      }
+    }
+    const stored: FinishedStep[] = []
+    const storedSteps = { stored: (finished: FinishedStep) => void stored.push(finished), drained: async () => {} }
+    const adapter = new ScriptedAdapter(succeed)
+    const store = new AwayStore(steps.database, { leaseMs: 2_000 })
+    const worker = await start(adapter, { store, storedSteps })
+    const first = await steps.enqueue()
+    await eventually('the first result is on its way', () => tries > 0)
+    const second = await steps.enqueue()
+    await eventually('the second one waits', () => adapter.seen.length === 2 && worker.running === 0)
+    const declare = 'UPDATE stephost.workers SET declared_dead_at = now() WHERE worker_uuid = $1'
+    await steps.database.query({ text: declare, values: [worker.workerId] })
+    await eventually('both ran again', () => adapter.seen.length === 4 && worker.running === 0)
+    away = false
+    await eventually('all are settled', () => worker.counters.completed + worker.counters.dropped.refused === 4)
+    expect(worker.counters).toMatchObject({ completed: 2, dropped: { refused: 2 } })
+    expect(stored.map(({ step }) => step.stepId).toSorted()).toEqual([first, second].toSorted())
+    for (const { step } of stored) {
+      const kept = `SELECT metadata ->> 'claim_token' FROM tasker.workflow_step_transitions WHERE workflow_step_uuid = $1 AND most_recent`
+      expect(await steps.scalar(kept, [step.stepId])).toBe(step.token)
+    }
+  })
+
   it('runs no step on from its checkpoint that was claimed in a life before', async () => {
     const step = await steps.enqueue()
     let hydrations = 0

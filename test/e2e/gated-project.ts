@@ -53,6 +53,8 @@ export interface StartOptions {
   readonly log: LogLevel
   /** Another way to the same database. */
   readonly databaseUrl?: string
+  /** Further variables. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface GatedProject {
@@ -105,6 +107,7 @@ export async function openGatedProject(dispatch = ''): Promise<GatedProject> {
             TASKER_ORCHESTRATION_WEB_BIND_ADDRESS: address,
             TASKER_ORCHESTRATION_GRPC_BIND_ADDRESS: '127.0.0.1:0',
             LOG_LEVEL: options?.log ?? 'fatal',
+            ...options?.environment,
           },
           stdio: ['ignore', 'ignore', options === undefined ? 'inherit' : 'pipe'],
         },

@@ -1,7 +1,9 @@
 // A worker process that is to end or was paused: a handler that does not stop, a PostgreSQL that has fallen silent, and what the exit code says.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { eventually } from '../fixtures/eventually.ts'
 import { TcpProxy } from '../fixtures/tcp-proxy.ts'
@@ -52,7 +54,7 @@ async function blackHole(): Promise<{ host: string; port: number }> {
 }
 
 describe('a worker process', () => {
-  it('that is to end tells a handler that goes on to stop, kills it, stores that, and ends with 0: nothing is left', async () => {
+  it('that is to end tells a handler that goes on to stop, kills it, stores that, and ends with 0: nothing is left, though its terminal closes meanwhile', async () => {
     project = await openGatedProject('drain_grace_ms = 300\n')
     project.start('orchestrator')
     const worker = project.start('worker', { log: 'info' })
@@ -60,6 +62,8 @@ describe('a worker process', () => {
     const taskId = await project.submit()
     const sidecar = await project.handlerStarted()
     worker.kill('SIGTERM')
+    await eventually('it drains', () => said().includes('no more steps are claimed'))
+    worker.kill('SIGHUP')
     expect(await ends(worker)).toBe(0)
     expect(isAlive(sidecar)).toBe(false)
     for (const phase of ['no more steps are claimed', 'told to stop', 'handlers did not stop', 'nothing is left']) {
@@ -92,6 +96,21 @@ describe('a worker process', () => {
     project.start('worker')
     await completes(taskId)
     expect((await project.steps(taskId)).map(([, attempts]) => attempts)).toEqual([1, 2, 1])
+  }, 120_000)
+
+  it('in which a promise fails that nobody waits for says so, ends as after a signal, and with 3', async () => {
+    project = await openGatedProject('drain_grace_ms = 300\n')
+    const defect = join(project.root, '..', 'defect.mjs')
+    writeFileSync(defect, `process.on('SIGUSR2', () => void Promise.reject(new Error('nobody waits for this')))`)
+    project.start('orchestrator')
+    const worker = project.start('worker', { log: 'info', environment: { NODE_OPTIONS: `--import=${defect}` } })
+    const said = listenTo(worker)
+    await project.submit()
+    const sidecar = await project.handlerStarted()
+    worker.kill('SIGUSR2')
+    expect(await ends(worker)).toBe(3)
+    expect(isAlive(sidecar)).toBe(false)
+    for (const line of ['nobody waits for this', 'told to stop', 'nothing is left']) expect(said()).toContain(line)
   }, 120_000)
 
   it('that was paused for longer than its lease judges nobody and lets go of what others took', async () => {

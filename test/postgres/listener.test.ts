@@ -96,6 +96,25 @@ describe('Listener', () => {
     await eventually('it was woken by a notification', () => two.calls === 2)
   })
 
+  it('forgets a channel that PostgreSQL refuses, so that it can be tried again and the reconnect is not refused', async () => {
+    const western = await createTestDatabase({ empty: true, encoding: 'LATIN1' })
+    const server = new Database({ url: western.url, applicationName: 'x', connectionsMax: 1, acquireTimeoutMs: 5_000 })
+    const narrow = new Listener({ url: western.url, applicationName: 'narrow' })
+    try {
+      await Promise.all([server.start(), narrow.start()])
+      const refused = () => expect(narrow.listen('\u6f22', () => {})).rejects.toMatchObject({ code: 'DATABASE_FAULT' })
+      await Promise.all([refused(), refused()])
+      await refused()
+      await server.query({
+        text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'narrow'`,
+      })
+      await eventually('it reconnected', () => narrow.health().reconnects === 1)
+    } finally {
+      await Promise.all([server.stop(), narrow.stop()])
+      await western.drop()
+    }
+  })
+
   it('notices a connection that has fallen silent', async () => {
     const server = new URL(place.url)
     const proxy = new TcpProxy({ host: server.hostname, port: Number(server.port) })

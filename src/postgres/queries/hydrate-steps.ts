@@ -19,7 +19,10 @@ interface HydratedRow {
 
 const noDependencies = '{}' as JsonText
 
-/** Steps whose template lost them, or whose definition names no callable, are missing from the answer. */
+/**
+ * Steps whose template lost them, or whose definition names no callable, are missing from the answer. The documents that came with a claim are
+ * taken from their steps (`documents` is null afterwards), which are held for longer than those are needed.
+ */
 export async function hydrateSteps(
   database: Queryable,
   steps: readonly ClaimedStep[],
