@@ -165,6 +165,17 @@ describe('a slow task', () => {
     expect(await stateOf(busy)).toBe('steps_in_process')
   })
 
+  it('is spared beyond the general lifetime while a living worker runs a step of it, but not beyond its own', async () => {
+    const row = { state: 'steps_in_process', ageMinutes: 24 * 60 + 1, steps: { one: { state: 'in_progress' } } }
+    const [busy, orphaned] = [await insert(row), await insert(row)]
+    const limited = await insert({ ...row, ...lifecycle({ max_duration_minutes: 24 * 60 }) })
+    for (const task of [busy, limited]) await claimedBy(task.steps['one'], 0)
+    await claimedBy(orphaned.steps['one'], 120)
+    const found = (await detect()).map(({ taskId }) => taskId)
+    expect(found.toSorted()).toEqual([orphaned.taskId, limited.taskId].toSorted())
+    expect([await stateOf(busy), await stateOf(limited)]).toEqual(['steps_in_process', 'error'])
+  })
+
   it('is spared while a retry is still to come', async () => {
     const waiting = (lastAttemptAgoS: number) => ({
       ...{ state: 'waiting_for_dependencies', stateAgoMinutes: 70 },
