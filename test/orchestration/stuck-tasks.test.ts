@@ -1,6 +1,7 @@
 // Tasks that are stuck are found by the limits of their template or of the configuration, fail, and become dead letters.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { taskMoves, taskStates } from '../../src/model/task-state.ts'
 import { BackgroundWork, type StalenessSettings } from '../../src/orchestration/background-work.ts'
 import { backgroundStore } from '../../src/postgres/queries/orchestration/background-store.ts'
 import { type InsertedTask, insertTask, insertTransition, type TaskRow } from '../fixtures/tasker-rows.ts'
@@ -120,6 +121,18 @@ describe('a stuck task', () => {
     }
     const found = (await detect()).map(({ taskId }) => taskId)
     expect(found.toSorted()).toEqual([...open, short].map(({ taskId }) => taskId).toSorted())
+  })
+
+  it('ends by the moves that the table calls Fail, and by all of them', async () => {
+    for (const state of taskStates) await insert({ state, ageMinutes: 24 * 60 + 1, stateAgoMinutes: 24 * 60 + 1 })
+    await detect()
+    const written = await bench.rows(
+      `SELECT from_state, metadata ->> 'event' AS event, to_state FROM tasker.task_transitions WHERE from_state IS NOT NULL`,
+    )
+    const fails = taskMoves.filter(([, event]) => event === 'Fail')
+    expect(written.map((row) => Object.values(row).join(' ')).toSorted()).toEqual(
+      fails.map((move) => move.join(' ')).toSorted(),
+    )
   })
 
   it('is judged by the limits of its template before those of the configuration', async () => {
