@@ -242,6 +242,8 @@ export interface OrchestrationTransaction {
   outcomes(stepIds: readonly StepId[]): Promise<readonly StepOutcome[]>
   /** Resolves with the steps that really moved: each was still in its `from` state. */
   moveSteps(moves: readonly StepMove[]): Promise<readonly StepId[]>
+  /** Those of these steps that wait for a retry which is due now. The tasks must be locked. */
+  stillDue(stepIds: readonly StepId[]): Promise<readonly StepId[]>
   taskCounts(taskIds: readonly TaskId[]): Promise<readonly TaskCounts[]>
   /** For tasks that are too large to be counted after each result; `finished` are steps of theirs. */
   taskPulses(taskIds: readonly TaskId[], finished: readonly StepId[]): Promise<readonly TaskPulse[]>

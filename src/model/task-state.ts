@@ -58,11 +58,12 @@ export const finishedStepStates: ReadonlySet<StepState> = new Set<StepState>([
 export type Move<State extends string> = readonly [from: State, event: string, to: State]
 
 const openTaskStates = taskStates.filter((state) => !finishedTaskStates.has(state))
+const unsettledTaskStates = taskStates.filter((state) => !settledTaskStates.has(state))
 const openStepStates = stepStates.filter((state) => !finishedStepStates.has(state))
 
 /**
- * Every legal move of a task. Source: orchestration-semantics §2.2, without its legacy events. Ours are the last three: a task that an operator
- * helped goes on, from `blocked_by_failures` and from `error`.
+ * Every legal move of a task. Source: orchestration-semantics §2.2, without its legacy events. `Fail` ends a task that is stuck (§8.2), and is written
+ * by the search for those alone. Ours are the last three: a task that an operator helped goes on, from `blocked_by_failures` and from `error`.
  */
 export const taskMoves: readonly Move<TaskState>[] = [
   ['pending', 'Start', 'initializing'],
@@ -82,6 +83,7 @@ export const taskMoves: readonly Move<TaskState>[] = [
   ['blocked_by_failures', 'GiveUp', 'error'],
   ['blocked_by_failures', 'ManualResolution', 'resolved_manually'],
   ...openTaskStates.map((from): Move<TaskState> => [from, 'Cancel', 'cancelled']),
+  ...unsettledTaskStates.map((from): Move<TaskState> => [from, 'Fail', 'error']),
   ['blocked_by_failures', 'ReadyStepsFound', 'enqueuing_steps'],
   ['blocked_by_failures', 'StepCompleted', 'evaluating_results'],
   ['error', 'Reset', 'pending'],

@@ -11,12 +11,13 @@ export async function wakeRetries(store: OrchestrationStore): Promise<number | n
   const due = await store.dueRetries({ max: retriesMax })
   if (due.steps.length === 0) return due.nextMs
   const taskIds = [...new Set(due.steps.map((step) => step.taskId))]
-  await store.transaction(async (transaction) => {
+  const woken = await store.transaction(async (transaction) => {
     await transaction.lockTasks(taskIds)
-    // Compare-and-set: what another orchestrator woke meanwhile does not move again.
+    // Another orchestrator may have woken a step meanwhile, and it may have failed and wait anew: its state alone does not tell.
+    const stepIds = await transaction.stillDue(due.steps.map((step) => step.stepId))
     await transaction.moveSteps(
-      due.steps.map((step) => ({
-        stepId: step.stepId,
+      stepIds.map((stepId) => ({
+        stepId,
         from: 'waiting_for_retry',
         to: 'pending',
         event: stepEvent('Retry'),
@@ -25,6 +26,8 @@ export async function wakeRetries(store: OrchestrationStore): Promise<number | n
       })),
     )
     await settleTasks(transaction, taskIds)
+    return stepIds.length
   })
-  return due.steps.length === retriesMax ? 0 : due.nextMs
+  // What waits anew is not in the time that was read.
+  return due.steps.length === retriesMax || woken < due.steps.length ? 0 : due.nextMs
 }

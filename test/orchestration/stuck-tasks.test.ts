@@ -1,6 +1,7 @@
 // Tasks that are stuck are found by the limits of their template or of the configuration, fail, and become dead letters.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { taskMoves, taskStates } from '../../src/model/task-state.ts'
 import { BackgroundWork, type StalenessSettings } from '../../src/orchestration/background-work.ts'
 import { backgroundStore } from '../../src/postgres/queries/orchestration/background-store.ts'
 import { type InsertedTask, insertTask, insertTransition, type TaskRow } from '../fixtures/tasker-rows.ts'
@@ -122,6 +123,18 @@ describe('a stuck task', () => {
     expect(found.toSorted()).toEqual([...open, short].map(({ taskId }) => taskId).toSorted())
   })
 
+  it('ends by the moves that the table calls Fail, and by all of them', async () => {
+    for (const state of taskStates) await insert({ state, ageMinutes: 24 * 60 + 1, stateAgoMinutes: 24 * 60 + 1 })
+    await detect()
+    const written = await bench.rows(
+      `SELECT from_state, metadata ->> 'event' AS event, to_state FROM tasker.task_transitions WHERE from_state IS NOT NULL`,
+    )
+    const fails = taskMoves.filter(([, event]) => event === 'Fail')
+    expect(written.map((row) => Object.values(row).join(' ')).toSorted()).toEqual(
+      fails.map((move) => move.join(' ')).toSorted(),
+    )
+  })
+
   it('is judged by the limits of its template before those of the configuration', async () => {
     const own = (minutes: unknown) => ({
       state: 'steps_in_process',
@@ -163,6 +176,17 @@ describe('a slow task', () => {
     await claimedBy(orphaned.steps['one'], 120)
     expect((await detect()).map(({ taskId }) => taskId)).toEqual([orphaned.taskId, limited.taskId])
     expect(await stateOf(busy)).toBe('steps_in_process')
+  })
+
+  it('is spared beyond the general lifetime while a living worker runs a step of it, but not beyond its own', async () => {
+    const row = { state: 'steps_in_process', ageMinutes: 24 * 60 + 1, steps: { one: { state: 'in_progress' } } }
+    const [busy, orphaned] = [await insert(row), await insert(row)]
+    const limited = await insert({ ...row, ...lifecycle({ max_duration_minutes: 24 * 60 }) })
+    for (const task of [busy, limited]) await claimedBy(task.steps['one'], 0)
+    await claimedBy(orphaned.steps['one'], 120)
+    const found = (await detect()).map(({ taskId }) => taskId)
+    expect(found.toSorted()).toEqual([orphaned.taskId, limited.taskId].toSorted())
+    expect([await stateOf(busy), await stateOf(limited)]).toEqual(['steps_in_process', 'error'])
   })
 
   it('is spared while a retry is still to come', async () => {

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { backoffDefaults } from '../../src/orchestration/backoff.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
+import { wakeRetries } from '../../src/orchestration/retry-waker.ts'
 import { type FakeOutcome, type FakeStep, until } from './fake-worker.ts'
 import { type Bench, openBench, request, sketch } from './orchestration-bench.ts'
 
@@ -59,6 +60,20 @@ async function claimedAgainAt(step: FakeStep): Promise<number> {
   return Number(row?.['at'])
 }
 
+/** Another orchestrator wakes it, and its second attempt fails. */
+async function failAgain(step: FakeStep): Promise<void> {
+  orchestrator = bench.orchestrator({ backoff: { ...backoffDefaults, maxS: 7_200, jitterEnabled: false } })
+  await orchestrator.start()
+  let again: FakeStep | undefined
+  await until(async () => {
+    again = (await bench.worker.claim()).find(({ stepId }) => stepId === step.stepId)
+    return again !== undefined
+  })
+  await bench.worker.complete(again ?? step, { success: false, retryable: true, retryAfter: '3600' })
+  await until(async () => (await stored(step)).state === 'waiting_for_retry')
+  await orchestrator.stop()
+}
+
 const httpDate = (ms: number) => new Date(ms).toUTCString()
 /** Dates of HTTP have whole seconds. */
 const wholeSecond = (ms: number) => Math.ceil(ms / 1000) * 1000
@@ -90,6 +105,29 @@ describe('a failed step', () => {
     const date = wholeSecond(Date.now() + 500)
     const step = await failedOnce('plain', { retryAfter: httpDate(date) })
     expect(await claimedAgainAt(step)).toBeGreaterThanOrEqual(date)
+  })
+
+  it('is not woken by who saw it due before another woke it, and it failed and waits anew', async () => {
+    const step = await failedOnce('plain', { retryAfter: '3600' })
+    await orchestrator.stop()
+    await bench.rows(
+      `UPDATE tasker.workflow_steps SET last_attempted_at = last_attempted_at - interval '2 hours' WHERE workflow_step_uuid = $1`,
+      step.stepId,
+    )
+    const nextMs = await wakeRetries({
+      ...bench.store,
+      dueRetries: async (options) => {
+        const due = await bench.store.dueRetries(options)
+        expect(due.steps.map(({ stepId }) => stepId)).toContain(step.stepId)
+        await failAgain(step)
+        return due
+      },
+    })
+    expect(await stored(step)).toMatchObject({ state: 'waiting_for_retry' })
+    // Whoever looks again learns when it is due now.
+    expect(nextMs).toBe(0)
+    const { steps } = await bench.store.dueRetries({ max: 10 })
+    expect(steps.map(({ stepId }) => stepId)).not.toContain(step.stepId)
   })
 
   it('waits no longer than max_backoff_ms of its template, and runs again then', async () => {

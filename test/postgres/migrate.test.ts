@@ -5,7 +5,15 @@ import { migrate } from '../../src/postgres/migrate.ts'
 import { requireSchema, schemaState } from '../../src/postgres/schema-state.ts'
 import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
 
-const stephostTables = ['archived_rows', 'migrations', 'orchestrators', 'rejected_messages', 'sweeps', 'workers']
+const stephostTables = [
+  'archived_rows',
+  'migrations',
+  'orchestrators',
+  'rejected_messages',
+  'reopened_tasks',
+  'sweeps',
+  'workers',
+]
 
 async function tablesOf(database: Database, schema: string): Promise<string[]> {
   const text = 'SELECT tablename::text AS name FROM pg_tables WHERE schemaname = $1 ORDER BY 1'
@@ -73,6 +81,7 @@ describe('migrate', () => {
           '0009_stephost_sweeps.sql',
           '0010_stephost_archived_rows.sql',
           '0012_stephost_complete_step.sql',
+          '0015_stephost_reopened_tasks.sql',
         ],
         tasker: 'foreign',
         pgmq: 'foreign',
@@ -100,6 +109,7 @@ describe('migrate', () => {
           '0009_stephost_sweeps.sql',
           '0010_stephost_archived_rows.sql',
           '0012_stephost_complete_step.sql',
+          '0015_stephost_reopened_tasks.sql',
         ],
         tasker: 'foreign',
       })

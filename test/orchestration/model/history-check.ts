@@ -35,7 +35,10 @@ const stepMoves = new Set([
   ]),
 ])
 
-/** Source: orchestration-semantics §2.2; ours are the ways out of `blocked_by_failures` and `error` for a task that an operator helped. */
+/**
+ * Source: orchestration-semantics §2.2; ours are the ways out of `blocked_by_failures` and `error` for a task that an operator helped. The ends of
+ * stuck tasks are left out: no schedule searches for them, so a task must not go that way.
+ */
 const taskMoves: Readonly<Record<string, readonly string[]>> = {
   pending: ['initializing', 'cancelled'],
   initializing: ['enqueuing_steps', 'complete', 'waiting_for_dependencies', 'cancelled'],

@@ -64,16 +64,18 @@ async function scheduleFailures(): Promise<readonly string[]> {
       await made.start()
     }
     let ran = 0
-    const failures = await runSchedules({
+    const { failures, summary, excess } = await runSchedules({
       ...{ places, firstSeed, schedules, shrink: values.shrink, abort: interrupt.signal },
       onSchedule: (_seed, failure) => {
         ran += 1
         if (failure !== null) console.log(failure)
         if (ran % 500 === 0) console.log(`${ran} schedules in ${seconds()} s`)
       },
+      onRepeat: (text) => console.log(text),
     })
-    console.log(`${ran - failures.length} of ${ran} schedules passed in ${seconds()} s`)
-    return failures
+    console.log(`${ran - failures.length} of ${ran} schedules passed in ${seconds()} s; ${summary}`)
+    if (excess !== null) console.log(`error: ${excess}`)
+    return excess === null ? failures : [...failures, excess]
   } finally {
     await Promise.all(places.map((place) => place.stop()))
   }

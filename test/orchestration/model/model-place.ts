@@ -4,14 +4,17 @@ import { Database } from '../../../src/postgres/database.ts'
 import { Listener } from '../../../src/postgres/listener.ts'
 import { orchestrationStore } from '../../../src/postgres/queries/orchestration/orchestration-store.ts'
 import { numberTransitions } from './history.ts'
+import { LockWatch } from './lock-watch.ts'
 import { namespace } from './plan.ts'
 import type { Schedule } from './schedule.ts'
 import { type ScheduleReport, ScheduleRun } from './schedule-run.ts'
 
 /** Enough for every loop of two orchestrators to be in a transaction of its own. */
 const connectionsMax = 6
+export const acquireTimeoutMs = 30_000
 
 export class ModelPlace implements Lifecycle {
+  readonly locks: LockWatch
   readonly #url: string
   readonly #database: Database
   readonly #listener: Listener
@@ -20,6 +23,7 @@ export class ModelPlace implements Lifecycle {
   /** `url`: of a migrated database that nobody else uses. */
   constructor(url: string) {
     this.#url = url
+    this.locks = new LockWatch(url)
     this.#database = databaseOf(url, connectionsMax)
     this.#listener = new Listener({ url, applicationName: 'model' })
   }
@@ -34,6 +38,7 @@ export class ModelPlace implements Lifecycle {
     }
     await this.#database.start()
     await this.#listener.start()
+    await this.locks.start()
   }
 
   async run(schedule: Schedule): Promise<Omit<ScheduleReport, 'buried'>> {
@@ -48,6 +53,7 @@ export class ModelPlace implements Lifecycle {
 
   async stop(): Promise<void> {
     await Promise.all(this.#burials)
+    await this.locks.stop()
     await this.#listener.stop()
     await this.#database.stop()
   }
@@ -55,7 +61,7 @@ export class ModelPlace implements Lifecycle {
 
 function databaseOf(url: string, connections: number): Database {
   return new Database({
-    ...{ url, applicationName: 'model', connectionsMax: connections, acquireTimeoutMs: 30_000 },
+    ...{ url, applicationName: 'model', connectionsMax: connections, acquireTimeoutMs },
     // As a host does.
     byKey: true,
   })

@@ -198,7 +198,13 @@ const cleared = [
   ...['workflow_steps', 'tasks', 'named_tasks_named_steps', 'named_tasks', 'named_steps'],
 ].map((table) => `tasker.${table}`)
 const clearText = [
-  ...[...cleared, 'stephost.workers', 'stephost.orchestrators', 'stephost.rejected_messages'],
+  ...[
+    ...cleared,
+    'stephost.workers',
+    'stephost.orchestrators',
+    'stephost.rejected_messages',
+    'stephost.reopened_tasks',
+  ],
   ...Object.values(queueNames).flatMap((queue) => [`pgmq.q_${queue}`, `pgmq.a_${queue}`]),
 ]
   .map((table) => `DELETE FROM ${table}`)

@@ -23,7 +23,9 @@ afterAll(async () => {
 
 describe('schedules', () => {
   it(`keep every rule: seeds ${firstSeed} to ${firstSeed + schedules - 1}`, async () => {
-    const failures = await runSchedules({ places, firstSeed, schedules, shrink: false })
-    expect(failures.join('\n\n')).toBe('')
+    const onRepeat = (text: string) => process.stdout.write(`${text}\n`)
+    const { failures, summary, excess } = await runSchedules({ places, firstSeed, schedules, shrink: false, onRepeat })
+    process.stdout.write(`${summary}\n`)
+    expect([...failures, ...(excess === null ? [] : [excess])].join('\n\n')).toBe('')
   }, 600_000)
 })

@@ -22,7 +22,17 @@ export async function dueRetries(database: Queryable, options: { max: number }):
   }
 }
 
-const waitingText = `
+/** The tasks must be locked in this transaction. Those among the steps that are due all the same. */
+export async function stillDue(transaction: Queryable, stepIds: readonly StepId[]): Promise<readonly StepId[]> {
+  const rows = await transaction.query<{ step_uuid: StepId }>({
+    name: 'still-due-retries',
+    text: `SELECT step_uuid FROM (${waiting('AND waiting.workflow_step_uuid = ANY ($1::uuid[])')}) w WHERE wait_ms <= 0`,
+    values: [stepIds],
+  })
+  return rows.map((row) => row.step_uuid)
+}
+
+const waiting = (narrower: string) => `
 SELECT s.workflow_step_uuid AS step_uuid, s.task_uuid,
        coalesce(extract(epoch FROM r.next_retry_at - now()) * 1000, 0)::float8 AS wait_ms
   FROM tasker.workflow_step_transitions waiting
@@ -30,6 +40,8 @@ SELECT s.workflow_step_uuid AS step_uuid, s.task_uuid,
   JOIN tasker.task_transitions tt ON tt.task_uuid = s.task_uuid AND tt.most_recent
   ${stepReadiness}
  WHERE waiting.most_recent AND waiting.to_state = 'waiting_for_retry' AND r.retry_eligible
-   AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures')
- ORDER BY wait_ms, s.workflow_step_uuid
+   AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures') ${narrower}`
+
+const waitingText = `${waiting('')}
+ ORDER BY wait_ms, step_uuid
  LIMIT $1::int`

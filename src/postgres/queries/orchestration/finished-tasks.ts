@@ -103,6 +103,8 @@ WITH steps AS MATERIALIZED (
   DELETE FROM tasker.task_transitions t WHERE t.task_uuid = ANY ($1::uuid[]) RETURNING t.task_uuid, 'task_transitions' AS table_name, to_jsonb(t) AS row
 ), letters AS (
   DELETE FROM tasker.tasks_dlq d WHERE d.task_uuid = ANY ($1::uuid[]) RETURNING d.task_uuid, 'tasks_dlq' AS table_name, to_jsonb(d) AS row
+), openings AS (
+  DELETE FROM stephost.reopened_tasks o WHERE o.task_uuid = ANY ($1::uuid[])
 ), gone AS (
   DELETE FROM tasker.tasks k WHERE k.task_uuid = ANY ($1::uuid[]) RETURNING k.task_uuid, 'tasks' AS table_name, to_jsonb(k) AS row
 ), removed AS MATERIALIZED (

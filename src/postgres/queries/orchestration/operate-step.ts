@@ -6,6 +6,7 @@ import type { StepState } from '../../../model/task-state.ts'
 import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
 import { nowOnce, stepEventMetadata } from '../step-event.ts'
+import { noteReopened } from './reopened-tasks.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
@@ -43,6 +44,14 @@ export async function operateStep(
   })
   return { moved: row?.moved ?? false, problem: row?.problem ?? null }
 }
+
+/** Its task had failed; on a task that runs an operator only lends a hand. */
+const takenUp = `
+SELECT h.task_uuid
+  FROM entered e
+  JOIN held h ON h.step_uuid = e.workflow_step_uuid
+  JOIN tasker.task_transitions t ON t.task_uuid = h.task_uuid AND t.most_recent
+ WHERE t.to_state IN ('error', 'blocked_by_failures')`
 
 // A reset gives the attempts back and forgets the wait; what the step left behind stays to be read. The audit has a row for each of these
 // actions, beside those of results, with the transition that says who and why. Source of the envelope: orchestration-semantics §2.11.
@@ -102,6 +111,7 @@ WITH given AS MATERIALIZED (
     FROM entered e JOIN held h ON h.step_uuid = e.workflow_step_uuid
    WHERE s.workflow_step_uuid = e.workflow_step_uuid
   RETURNING s.workflow_step_uuid
+), reopened AS (${noteReopened(takenUp)}
 ), told AS MATERIALIZED (
   SELECT pg_notify('${takenBackChannel}', '') FROM entered WHERE $2::text = 'in_progress'
 )

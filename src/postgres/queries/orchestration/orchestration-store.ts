@@ -14,7 +14,7 @@ import { batchSiblings, cancelSteps } from './cancel-steps.ts'
 import { createSteps } from './create-steps.ts'
 import { TaskWriter } from './create-task.ts'
 import { changeDlqEntry } from './dead-letters.ts'
-import { dueRetries } from './due-retries.ts'
+import { dueRetries, stillDue } from './due-retries.ts'
 import { outcomeDocuments, stepPlace, taskSteps } from './expansion-reads.ts'
 import { loadTemplate, loadTemplates, templateKeys } from './load-template.ts'
 import { moveSteps } from './move-steps.ts'
@@ -84,6 +84,7 @@ function orchestrationTransaction(q: OpenTransaction, options: MoveOptions): Orc
     lockTasks: (taskIds) => lockTasks(q, taskIds),
     outcomes: (stepIds) => stepOutcomes(q, stepIds),
     moveSteps: (moves) => moveSteps(q, moves),
+    stillDue: (stepIds) => stillDue(q, stepIds),
     taskCounts: (taskIds) => taskCounts(q, taskIds),
     taskPulses: (taskIds, finished) => taskPulses(q, taskIds, finished),
     batchSiblings: (stepIds) => batchSiblings(q, stepIds),

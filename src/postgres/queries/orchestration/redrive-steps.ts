@@ -7,6 +7,7 @@ import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
 import { stepEventMetadata } from '../step-event.ts'
 import { sendOutbox } from './outbox.ts'
+import { noteReopened } from './reopened-tasks.ts'
 import { heldByLivingWorker } from './stale-tasks.ts'
 
 /** null: there is no such entry. */
@@ -75,6 +76,7 @@ WITH held AS MATERIALIZED (
      AND (s.workflow_step_uuid IN (SELECT step_uuid FROM held)
           OR (s.attempts > 0 AND EXISTS (SELECT FROM tasker.workflow_step_transitions w
                                           WHERE w.workflow_step_uuid = s.workflow_step_uuid AND w.most_recent AND w.to_state = 'pending')))
+), reopened AS (${noteReopened('SELECT $1::uuid AS task_uuid')}
 ), told_workers AS MATERIALIZED (
   SELECT pg_notify('${takenBackChannel}', '') FROM held WHERE state = 'in_progress' LIMIT 1
 ), outbox AS MATERIALIZED (

@@ -84,18 +84,21 @@ EXISTS (
           OR (w.to_state = 'waiting_for_retry'
               AND step.last_attempted_at + make_interval(secs => step.backoff_request_seconds) > now()::timestamp)))`
 
-// The limits that a template names hold whatever its tasks do; the general one of a state spares those that are at work. In the states that an
-// orchestrator passes through, and where only a crash leaves a task, the limit is that of `steps_in_process`.
+// The limits that a template names hold whatever its tasks do; the general ones, that of the lifetime too, spare those that are at work. In the
+// states that an orchestrator passes through, and where only a crash leaves a task, the limit is that of `steps_in_process`. Who redrives a task
+// or helps a failed one wants it to run, so both times begin anew then.
 const stale = `
 candidates AS (
   SELECT k.task_uuid, k.named_task_uuid, k.priority, k.context, k.correlation_id, k.requested_at, k.created_at, ns.name AS namespace, nt.name,
-         t.task_transition_uuid, t.to_state AS state, t.sort_key, ${minutesSince('t.created_at')} AS in_state_minutes,
-         ${minutesSince('k.created_at')} AS age_minutes, t.created_at AS since,
+         t.task_transition_uuid, t.to_state AS state, t.sort_key, t.created_at AS since,
+         ${minutesSince('greatest(t.created_at, o.reopened_at::timestamp)')} AS in_state_minutes,
+         ${minutesSince('greatest(k.created_at, o.reopened_at::timestamp)')} AS open_minutes, ${minutesSince('k.created_at')} AS age_minutes,
          CASE WHEN jsonb_typeof(nt.configuration -> 'lifecycle') = 'object' THEN nt.configuration -> 'lifecycle' END AS lifecycle
     FROM tasker.task_transitions t
     JOIN tasker.tasks k ON k.task_uuid = t.task_uuid AND NOT k.complete
     JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
     JOIN tasker.task_namespaces ns ON ns.task_namespace_uuid = nt.task_namespace_uuid
+    LEFT JOIN stephost.reopened_tasks o ON o.task_uuid = k.task_uuid
    WHERE t.most_recent AND t.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually') AND t.to_state <> 'blocked_by_failures'
      AND ($6::uuid[] IS NULL OR t.task_uuid = ANY ($6::uuid[]))
      AND NOT EXISTS (SELECT FROM tasker.tasks_dlq d WHERE d.task_uuid = k.task_uuid AND d.resolution_status = 'pending')
@@ -103,16 +106,17 @@ candidates AS (
   SELECT c.*, ${ownMinutes(`('max_' || c.state || '_minutes')`)} AS own_minutes,
          CASE c.state WHEN 'waiting_for_dependencies' THEN $1::int WHEN 'waiting_for_retry' THEN $2::int WHEN 'pending' THEN NULL
                       ELSE $3::int END AS general_minutes,
-         coalesce(${ownMinutes(`'max_duration_minutes'`)}, $4::int) AS lifetime_minutes,
+         ${ownMinutes(`'max_duration_minutes'`)} AS own_lifetime_minutes,
          (c.lifecycle ->> 'auto_fail_on_timeout') IS DISTINCT FROM 'false' AS fails,
          (c.lifecycle ->> 'auto_dlq_on_timeout') IS DISTINCT FROM 'false' AS enters
     FROM candidates c
 ), stale AS MATERIALIZED (
-  SELECT c.*, coalesce(c.own_minutes, c.general_minutes) AS threshold_minutes
+  SELECT c.*, coalesce(c.own_minutes, c.general_minutes) AS threshold_minutes, coalesce(c.own_lifetime_minutes, $4::int) AS lifetime_minutes
     FROM measured c
    WHERE (c.fails OR c.enters)
-     AND (c.in_state_minutes >= c.own_minutes OR c.age_minutes > c.lifetime_minutes
-          OR (c.own_minutes IS NULL AND c.in_state_minutes >= c.general_minutes AND NOT ${atWork}))
+     AND (c.in_state_minutes >= c.own_minutes OR c.open_minutes > c.own_lifetime_minutes
+          OR (((c.own_minutes IS NULL AND c.in_state_minutes >= c.general_minutes)
+               OR (c.own_lifetime_minutes IS NULL AND c.open_minutes > $4::int)) AND NOT ${atWork}))
    ORDER BY c.since, c.task_uuid
    LIMIT $5::int
 )`
@@ -155,7 +159,8 @@ WITH ${stale}, closed AS (
            'requested_at', s.requested_at, 'created_at', s.created_at, 'open_steps', ${openSteps}),
          jsonb_build_object(
            'detection_method', 'automatic_staleness', 'time_in_state_minutes', s.in_state_minutes,
-           'threshold_minutes', s.threshold_minutes, 'task_age_minutes', s.age_minutes, 'lifetime_minutes', s.lifetime_minutes)
+           'threshold_minutes', s.threshold_minutes, 'task_age_minutes', s.age_minutes, 'open_minutes', s.open_minutes,
+           'lifetime_minutes', s.lifetime_minutes)
     FROM stale s
    WHERE s.enters AND (NOT s.fails OR EXISTS (SELECT FROM closed c WHERE c.task_uuid = s.task_uuid))
   ON CONFLICT (task_uuid) WHERE resolution_status = 'pending' DO NOTHING
