@@ -1,17 +1,22 @@
 // One queue of RabbitMQ that cannot be declared: it is told of, and the messages and namespaces of all others go on.
 import { randomUUID } from 'node:crypto'
 import { type Channel, type ChannelModel, connect } from 'amqplib'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Outbox } from '../../src/messaging/outbox.ts'
+import { RabbitmqClaimSource } from '../../src/messaging/rabbitmq-claim-source.ts'
 import { RabbitmqConnection } from '../../src/messaging/rabbitmq-connection.ts'
 import { RabbitmqSender } from '../../src/messaging/rabbitmq-sender.ts'
 import { stepQueueOf } from '../../src/model/message-judge.ts'
 import { resultQueue, type StepMessage } from '../../src/model/step-message.ts'
+import { PostgresMessageJudge } from '../../src/postgres/postgres-message-judge.ts'
 import { RemoteResender } from '../../src/postgres/remote-resender.ts'
 import { enqueueMany } from '../dispatch/bulk-steps.ts'
+import { ScriptedAdapter } from '../dispatch/scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from '../dispatch/step-database.ts'
+import { startWorker } from '../dispatch/workers.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import type { TestBroker } from '../fixtures/rabbitmq.ts'
+import { succeed } from './transport-conformance.ts'
 
 type Warning = { readonly message: string } & Readonly<Record<string, unknown>>
 
@@ -28,6 +33,9 @@ export function exerciseQueueFaults(broker: () => TestBroker): void {
       steps = await openStepDatabase()
       theirs = await connect(broker().url)
       channel = await theirs.createChannel()
+    })
+    beforeEach(async () => {
+      await channel.deleteQueue(brokenQueue)
       await channel.assertQueue(brokenQueue, { durable: true })
     })
     afterEach(async () => {
@@ -56,6 +64,29 @@ export function exerciseQueueFaults(broker: () => TestBroker): void {
       const box = new Outbox({ sender: await sender(), waitingMax: 1_000, refusedPauseMs, warn })
       ends.push(() => box.close(1_000))
       return { box, warnings }
+    }
+
+    /** A worker of the namespace `sound`; `serves` resolves when it has run another step of it. */
+    async function served() {
+      const own = new RabbitmqConnection({ url: broker().url, heartbeatS: 10, applicationName: 'test', warn: () => {} })
+      const judge = new PostgresMessageJudge(steps.database, { foreignGraceMs: 60_000 })
+      const options = { namespaces: ['sound'], foreignRetryMs: 100, window: () => 10 }
+      const source = new RabbitmqClaimSource(own, judge, new RabbitmqSender(own, { queues: [] }), options)
+      await own.start()
+      const adapter = new ScriptedAdapter(succeed)
+      const parts = { namespaces: ['sound', 'broken'], mode: 'EventDrivenOnly', source, wakeUps: source } as const
+      const worker = await startWorker(steps, adapter, parts)
+      ends.push(async () => {
+        await worker.stop()
+        await own.stop()
+        await channel.deleteQueue(stepQueueOf('sound'))
+      })
+      const serves = async () => {
+        const [step] = await enqueueMany(steps, 1, { namespace: 'sound', send: false })
+        channel.sendToQueue(stepQueueOf('sound'), Buffer.from(JSON.stringify({ step_uuid: step })))
+        await eventually('the step runs', () => adapter.seen.some(({ stepId }) => stepId === step))
+      }
+      return { own, source, worker, serves }
     }
 
     async function taken(queue: string): Promise<readonly string[]> {
@@ -127,6 +158,42 @@ export function exerciseQueueFaults(broker: () => TestBroker): void {
       expect(noted).toEqual([{ step: found }])
       await channel.deleteQueue(stepQueueOf('sound'))
     })
+
+    it('makes claims say so for as long as it is so, also after a reconnect, while other namespaces are served', async () => {
+      const { own, source, worker, serves } = await served()
+      await serves()
+      source.serve(['sound', 'broken'])
+      const says = () => worker.claimFault?.includes(`queue ${brokenQueue} with other arguments`) === true
+      const isTold = () => eventually('claims say so', says)
+      for (let nth = 0; nth < 2; nth += 1) {
+        await serves()
+        await isTold()
+      }
+      own.giveUp(new Error('the test broke it'))
+      await eventually('it is back', () => own.fault === null)
+      await serves()
+      await isTold()
+      expect((await channel.checkQueue(stepQueueOf('sound'))).consumerCount).toBe(1)
+      await channel.deleteQueue(brokenQueue)
+      await eventually('it is served', async () => {
+        await serves()
+        return worker.claimFault === null
+      })
+      expect((await channel.checkQueue(brokenQueue)).consumerCount).toBe(1)
+    }, 60_000)
+
+    it('keeps no other namespace unserved when it went wrong while it was served', async () => {
+      const { own, source, worker, serves } = await served()
+      await channel.deleteQueue(brokenQueue)
+      source.serve(['sound', 'broken'])
+      await serves()
+      expect(worker.claimFault).toBeNull()
+      await channel.deleteQueue(brokenQueue)
+      await channel.assertQueue(brokenQueue, { durable: true })
+      await eventually('it is back', () => own.fault === null)
+      await serves()
+      await eventually('claims say so', () => worker.claimFault?.includes(brokenQueue) === true)
+    }, 60_000)
   })
 }
 
