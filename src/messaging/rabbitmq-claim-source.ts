@@ -22,12 +22,22 @@ interface Source {
   readonly consumer: RabbitmqConsumer
 }
 
+interface Unserved {
+  readonly error: unknown
+  readonly tryAgainAt: number
+}
+
+/** Between two attempts at a queue that failed: claims may come faster. */
+const serveAgainMs = 1_000
+
 export class RabbitmqClaimSource implements ClaimSource, WakeUps {
   readonly #connection: RabbitmqConnection
   readonly #judge: MessageJudge
   readonly #options: RabbitmqClaimSourceOptions
   readonly #sender: RabbitmqSender
   #sources: readonly Source[] = []
+  /** Namespaces whose queues could not be declared or read when that was last tried. */
+  readonly #unserved = new Map<string, Unserved>()
   #namespaces: readonly string[]
   readonly #listeners = new Set<{ readonly wake: () => void }>()
   readonly #shares = new ClaimShares()
@@ -45,7 +55,11 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
     this.#options = options
     this.#sender = sender
     this.#namespaces = options.namespaces
-    for (const namespace of options.namespaces) void this.#serve(namespace)
+    for (const namespace of options.namespaces) {
+      const consumer = this.#consumerOf(namespace)
+      this.#sources = [...this.#sources, { namespace, consumer }]
+      void connection.add(consumer)
+    }
     // The claim that follows says why nothing comes, or finds what came meanwhile.
     connection.watch(() => this.#wake())
   }
@@ -84,12 +98,13 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
 
   async claim(request: ClaimRequest): Promise<Claim> {
     this.#connection.current()
-    await this.#follow()
+    const unserved = await this.#follow()
     const letGo = this.#sources.map(({ consumer }) => consumer.keep())
     try {
       // All of them before any is looked at: who had to give its messages back meanwhile has a share as well.
       if (this.#listeners.size > 0) await Promise.all(this.#sources.map(({ consumer }) => consumer.open()))
-      return await this.#claimShares(request)
+      // Who failed now is told of behind what the others have: alone, if they have nothing.
+      return { ...unserved, ...(await this.#claimShares(request)) }
     } finally {
       for (const release of letGo) release()
     }
@@ -107,14 +122,34 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
     return { ...claim.claim(), ...unknown }
   }
 
-  /** The queues of namespaces that have come since. */
-  async #follow(): Promise<void> {
-    const known = this.#sources.map(({ namespace }) => namespace)
-    for (const namespace of this.#namespaces) if (!known.includes(namespace)) await this.#serve(namespace)
+  /** The queues of namespaces that have come since, and of those that could not be served. Answers why some still cannot. */
+  async #follow(): Promise<Pick<Claim, 'unknown'>> {
+    for (const namespace of this.#unserved.keys())
+      if (!this.#namespaces.includes(namespace)) this.#unserved.delete(namespace)
+    for (const namespace of this.#namespaces) {
+      const isServed = this.#sources.some((source) => source.namespace === namespace && source.consumer.isServed)
+      if (!isServed) await this.#serve(namespace)
+    }
+    for (const { error } of this.#unserved.values()) return { unknown: { error } }
+    return {}
   }
 
   async #serve(namespace: string): Promise<void> {
-    const consumer = new RabbitmqConsumer({
+    if (performance.now() < (this.#unserved.get(namespace)?.tryAgainAt ?? 0)) return
+    const known = this.#sources.find((source) => source.namespace === namespace)
+    const consumer = known?.consumer ?? this.#consumerOf(namespace)
+    try {
+      await this.#connection.add(consumer)
+    } catch (error) {
+      this.#unserved.set(namespace, { error, tryAgainAt: performance.now() + serveAgainMs })
+      return
+    }
+    this.#unserved.delete(namespace)
+    if (known === undefined) this.#sources = [...this.#sources, { namespace, consumer }]
+  }
+
+  #consumerOf(namespace: string): RabbitmqConsumer {
+    return new RabbitmqConsumer({
       queue: stepQueueOf(namespace),
       target: this.#connection.target,
       window: this.#options.window,
@@ -123,8 +158,6 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
       broken: (error) => this.#connection.giveUp(error),
       putLast: (queue, content) => this.#sender.publish(queue, content),
     })
-    this.#sources = [...this.#sources, { namespace, consumer }]
-    await this.#connection.add(consumer)
   }
 
   async #look(namespace: string, request: ClaimRequest, claim: JudgedClaim): Promise<LookedInto> {

@@ -19,7 +19,7 @@ export interface RabbitmqConnectionOptions {
 
 /** What lives on the connection and has to be made anew with each one. */
 export interface ConnectionUser {
-  /** Rejects when it cannot work on this connection: the connection is then given up. */
+  /** Rejects when it cannot work on this connection. At the start nothing goes on without it; after a reconnect the others do. */
   connected(connection: ChannelModel): Promise<void>
   lost(): void
 }
@@ -45,11 +45,26 @@ export class RabbitmqConnection implements Lifecycle {
     this.target = brokerTarget(options.url)
   }
 
-  /** Users are served in the order in which they were added. One that comes while the connection is open is served at once, or the call rejects. */
+  /**
+   * Users are served in the order in which they were added. One that comes after the start, or again because it could not work, is served at once;
+   * or the call rejects, and one that is new is not kept.
+   */
   async add(user: ConnectionUser): Promise<void> {
-    this.#users.push(user)
-    if (this.#connection === null) return
-    await user.connected(this.#connection).catch((error) => Promise.reject(brokerFault(error, this.target)))
+    if (this.#life === null) {
+      this.#users.push(user)
+      return
+    }
+    const connection = this.current()
+    await user.connected(connection).catch((error) => {
+      user.lost()
+      throw brokerFault(error, this.target)
+    })
+    if (this.#connection !== connection) {
+      user.lost()
+      this.current()
+      throw unreachable(this.target, 'the connection was lost')
+    }
+    if (!this.#users.includes(user)) this.#users.push(user)
   }
 
   /** Why messages do not flow right now; null when they do. */
@@ -64,9 +79,9 @@ export class RabbitmqConnection implements Lifecycle {
     return () => this.#watchers.delete(changed)
   }
 
-  /** Throws BROKER_UNREACHABLE while the connection is lost. */
+  /** Throws BROKER_UNREACHABLE while the connection is lost, and until its users are served again. */
   current(): ChannelModel {
-    if (this.#connection !== null) return this.#connection
+    if (this.#connection !== null && this.#fault === null) return this.#connection
     throw this.#fault ?? unreachable(this.target, 'the connection is closed')
   }
 
@@ -75,7 +90,7 @@ export class RabbitmqConnection implements Lifecycle {
     if (this.#life !== null) return
     this.#life = new AbortController()
     try {
-      await this.#connect()
+      await this.#connect({ isStart: true })
     } catch (error) {
       this.#life = null
       throw error
@@ -102,7 +117,7 @@ export class RabbitmqConnection implements Lifecycle {
     connection.close().catch(() => undefined)
   }
 
-  async #connect(): Promise<void> {
+  async #connect({ isStart }: { readonly isStart: boolean }): Promise<void> {
     const socket = new AbortController()
     const impatience = setTimeout(() => socket.abort(), this.#answerTimeoutMs)
     let connection: ChannelModel
@@ -129,7 +144,12 @@ export class RabbitmqConnection implements Lifecycle {
     this.#connection = connection
     this.#socket = socket
     try {
-      for (const user of this.#users) await user.connected(connection)
+      for (const user of [...this.#users]) {
+        await user.connected(connection).catch((error: unknown) => {
+          if (isStart || this.#connection !== connection) throw error
+          this.#leaveOut(user, brokerFault(error, this.target))
+        })
+      }
     } catch (error) {
       const fault = brokerFault(error, this.target)
       this.#forget()
@@ -140,6 +160,16 @@ export class RabbitmqConnection implements Lifecycle {
     if (this.#connection !== connection) throw this.#fault ?? unreachable(this.target, 'the connection was closed')
     this.#fault = null
     for (const changed of this.#watchers) changed()
+  }
+
+  /** One that cannot work keeps nobody else from it. It may be added again, and is asked again with the next connection. */
+  #leaveOut(user: ConnectionUser, fault: HostError): void {
+    if (fault.code === 'BROKER_UNREACHABLE') throw fault
+    user.lost()
+    this.#options.warn('a queue of RabbitMQ cannot be used on the new connection', {
+      error: fault.message,
+      hint: fault.hint,
+    })
   }
 
   /** Called for every sign of a loss; only the first one of a connection counts. */
@@ -166,7 +196,7 @@ export class RabbitmqConnection implements Lifecycle {
       const pauseMs = pauseMaxMs * (0.5 + Math.random() / 2)
       await delay(pauseMs, undefined, { signal: this.#life.signal }).catch(() => undefined)
       if (this.#life === null) return
-      await this.#connect().catch((error: unknown) => {
+      await this.#connect({ isStart: false }).catch((error: unknown) => {
         this.#fault = brokerFault(error, this.target)
       })
     }

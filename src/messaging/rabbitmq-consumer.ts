@@ -51,18 +51,26 @@ export class RabbitmqConsumer implements ConnectionUser {
     return this.#options.queue
   }
 
+  /** On the present connection. */
+  get isServed(): boolean {
+    return this.#channel !== null
+  }
+
   async connected(connection: ChannelModel): Promise<void> {
     await declareQueue(connection, this.queue)
     const channel = await connection.createChannel()
+    let isServed = false
     const broken = (error: unknown) => {
       if (this.#channel !== channel) return
       this.lost()
-      this.#options.broken(error)
+      // Before that it is the caller who hears of it: a queue that may not be read must not end the connection again and again.
+      if (isServed) this.#options.broken(error)
     }
     channel.on('error', broken)
     channel.on('close', () => broken(new Error(`the channel of ${this.queue} was closed`)))
     this.#channel = channel
     if (this.#wanted) await this.#inTurn(() => this.#consume())
+    isServed = true
   }
 
   /** The broker hands everything that was not acknowledged to somebody else. */

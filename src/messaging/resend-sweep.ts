@@ -47,7 +47,11 @@ export class ResendSweep implements Lifecycle {
     const { resender, warn, ...age } = this.#options
     try {
       const resent: Resent | null = await resender.resend(age)
-      if (resent !== null && resent.steps + resent.results > 0) warn('lost messages were sent again', { ...resent })
+      if (resent === null) return
+      const { refusals, ...sent } = resent
+      if (sent.steps + sent.results > 0) warn('lost messages were sent again', { ...sent })
+      for (const [queue, { message: error, hint }] of refusals)
+        warn('a queue refuses messages that got lost; they are looked for again', { queue, error, hint })
     } catch (error) {
       warn('the search for lost messages failed; it is repeated', { error: messageOf(error) })
     }

@@ -1,5 +1,6 @@
 // The message of a step: three ids on their way to a worker's queue, or back to orchestration.
 
+import type { HostError } from './host-error.ts'
 import type { CorrelationId, StepId, TaskId } from './ids.ts'
 
 export interface StepMessage {
@@ -17,9 +18,19 @@ export function stepMessageBody({ taskId, stepId, correlationId }: StepMessage):
   return JSON.stringify({ task_uuid: taskId, step_uuid: stepId, correlation_id: correlationId })
 }
 
+/** Its queue does not take it; those of other queues are not concerned. */
+export interface RefusedMessage {
+  /** One of those that were given. */
+  readonly message: StepMessage
+  readonly error: HostError
+}
+
 export interface MessageSender {
-  /** Resolves when the transport has them all. Rejects with a HostError: perhaps some were sent; call again, because claims make duplicates harmless. */
-  send(messages: readonly StepMessage[]): Promise<void>
+  /**
+   * Resolves with those that were refused, when the transport has all others. Rejects with a HostError when the transport itself fails: perhaps
+   * some were sent; call again, because claims make duplicates harmless.
+   */
+  send(messages: readonly StepMessage[]): Promise<readonly RefusedMessage[]>
 }
 
 /** Takes messages whose cause is committed, and sends them when it can. */

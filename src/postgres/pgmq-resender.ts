@@ -19,7 +19,7 @@ export class PgmqResender implements Resender {
     return this.#database.transaction(async (transaction) => {
       if (!(await tryDueSweep(transaction, 'resend', age.everyMs * 0.8))) return null
       const steps = await resendSteps(transaction, { olderThanMs: age.olderThanMs, max: perSweepMax })
-      return { steps, results: 0 }
+      return { steps, results: 0, refusals: new Map() }
     })
   }
 }

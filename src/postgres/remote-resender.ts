@@ -1,8 +1,9 @@
 // The resend where the queues are elsewhere: asks the steps' database what waits too long, and sends again what has no message.
 
+import type { HostError } from '../model/host-error.ts'
 import type { ClaimToken } from '../model/ids.ts'
 import type { Resender, Resent } from '../model/resend.ts'
-import { type MessageSender, resultQueue, type StepMessage } from '../model/step-message.ts'
+import { type MessageSender, type RefusedMessage, resultQueue, type StepMessage } from '../model/step-message.ts'
 import type { Database } from './database.ts'
 import { tryDueSweep } from './queries/due-sweep.ts'
 import { noteResent, overdueMessages } from './queries/overdue-messages.ts'
@@ -16,6 +17,13 @@ export interface RemoteResenderOptions {
    * after `resendAgainMs`: a claim makes the second message harmless, but not a growing queue of them.
    */
   readonly queues: Queryable | null
+}
+
+interface ResentPage {
+  readonly sent: readonly StepMessage[]
+  readonly refused: readonly RefusedMessage[]
+  /** Where the next page begins; null: there is none. */
+  readonly last: ClaimToken | null
 }
 
 const pageMax = 1000
@@ -36,11 +44,13 @@ export class RemoteResender implements Resender {
   resend(age: { readonly olderThanMs: number; readonly everyMs: number }): Promise<Resent | null> {
     return this.#database.transaction(async (transaction) => {
       if (!(await tryDueSweep(transaction, 'resend', age.everyMs * 0.8))) return null
-      let resent: Resent = { steps: 0, results: 0 }
+      const refusals = new Map<string, HostError>()
+      let resent: Resent = { steps: 0, results: 0, refusals }
       for (let page = 0; page < pagesPerSweepMax; page += 1) {
-        const { sent, last } = await this.#resendPage(transaction, age.olderThanMs)
+        const { sent, refused, last } = await this.#resendPage(transaction, age.olderThanMs)
         const results = sent.filter(({ queue }) => queue === resultQueue).length
-        resent = { steps: resent.steps + sent.length - results, results: resent.results + results }
+        resent = { steps: resent.steps + sent.length - results, results: resent.results + results, refusals }
+        for (const { message, error } of refused) refusals.set(message.queue, error)
         this.#after = last
         if (last === null) break
       }
@@ -48,11 +58,7 @@ export class RemoteResender implements Resender {
     })
   }
 
-  /** `last`: where the next page begins; null: there is none. */
-  async #resendPage(
-    transaction: Queryable,
-    olderThanMs: number,
-  ): Promise<{ sent: readonly StepMessage[]; last: ClaimToken | null }> {
+  async #resendPage(transaction: Queryable, olderThanMs: number): Promise<ResentPage> {
     const { sender, queues } = this.#options
     const notResentWithinMs = queues === null ? resendAgainMs : null
     const overdue = await overdueMessages(transaction, {
@@ -61,15 +67,18 @@ export class RemoteResender implements Resender {
       after: this.#after,
     })
     const last = overdue.length === pageMax ? (overdue.at(-1)?.transition ?? null) : null
-    if (overdue.length === 0) return { sent: [], last }
+    if (overdue.length === 0) return { sent: [], refused: [], last }
     const lonely = queues === null ? overdue : await withoutMessages(queues, overdue)
-    if (lonely.length > 0) await sender.send(lonely)
-    if (queues === null)
+    const refused = lonely.length > 0 ? await sender.send(lonely) : []
+    const left = new Set(refused.map(({ message }) => message))
+    if (queues === null) {
+      const told = overdue.filter((message) => !left.has(message))
       await noteResent(
         transaction,
-        overdue.map(({ transition }) => transition),
+        told.map(({ transition }) => transition),
       )
-    return { sent: lonely, last }
+    }
+    return { sent: lonely.filter((message) => !left.has(message)), refused, last }
   }
 }
 

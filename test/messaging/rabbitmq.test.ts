@@ -14,6 +14,7 @@ import { createTestDatabase } from '../fixtures/database.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { startBroker, type TestBroker } from '../fixtures/rabbitmq.ts'
 import { serveStep } from '../fixtures/tasker-server.ts'
+import { exerciseQueueFaults } from './rabbitmq-queue-faults.ts'
 import { exerciseShares } from './rabbitmq-shares.ts'
 import { exerciseTransport, gate, succeed } from './transport-conformance.ts'
 import { type Queues, TransportRig } from './transport-rig.ts'
@@ -91,6 +92,7 @@ async function declareAsTasker(channel: Channel, name: string): Promise<void> {
 
 exerciseTransport({ name: 'RabbitMQ', open: () => TransportRig.open(brokerQueues), sendsInside: false })
 exerciseShares(() => broker)
+exerciseQueueFaults(() => broker)
 
 describe('RabbitMQ', () => {
   let rig: TransportRig
