@@ -189,8 +189,9 @@ export class SidecarPool {
 
   async #reload(): Promise<ReloadOutcome> {
     if (this.#stopping) return { live: false, problem: 'the runtime is stopping' }
-    const fresh = this.#spawnOther(this.#options)
+    let fresh: SidecarProcess | null = null
     try {
+      fresh = this.#spawnOther(this.#options)
       const hello = await fresh.ready()
       const problem = this.#announcement.refusal(hello)
       if (problem !== null) return this.#refuse(fresh, problem)
@@ -206,9 +207,9 @@ export class SidecarPool {
     }
   }
 
-  async #refuse(fresh: SidecarProcess, problem: string): Promise<ReloadOutcome> {
+  async #refuse(fresh: SidecarProcess | null, problem: string): Promise<ReloadOutcome> {
     this.#reloadProblem = problem
-    await fresh.shutDown(this.#options.cancelGraceMs)
+    await fresh?.shutDown(this.#options.cancelGraceMs)
     return { live: false, problem }
   }
 
