@@ -1,15 +1,22 @@
 // Gives calls to threads: the least loaded takes the next one, a synchronous handler gets a thread for itself (design D8).
 
-import { HostError } from '../../model/host-error.ts'
+import { HostError, isHostError } from '../../model/host-error.ts'
 import type { CallId } from '../../model/ids.ts'
 import type { CallEvents, CancelReason, HandlerCall } from '../../model/runtime-adapter.ts'
 import type { StepResult } from '../../model/step-result.ts'
 import type { HandlerThread } from './handler-thread.ts'
 import type { ThreadSlot } from './thread-slot.ts'
 
-interface WaitingCall {
+interface PooledCall {
   readonly call: HandlerCall
   readonly events: CallEvents
+  isCancelled: boolean
+  /** How often its thread ended before it had started. */
+  moves: number
+}
+
+interface WaitingCall {
+  readonly pooled: PooledCall
   resolve(results: Promise<readonly StepResult[]>): void
   reject(error: HostError): void
 }
@@ -20,12 +27,16 @@ interface Place {
   readonly exclusive: boolean
 }
 
+/** How often a call may lose its thread before it starts; then its step goes back to the queue. */
+const movesMax = 3
+
 export class ThreadPool {
   readonly #slots: readonly ThreadSlot[]
   readonly #inFlightMaxPerThread: number
   readonly #waiting: WaitingCall[] = []
-  readonly #placed = new Map<CallId, HandlerThread>()
+  readonly #placed = new Map<CallId, { readonly pooled: PooledCall; readonly thread: HandlerThread }>()
   readonly #idleWaiters: (() => void)[] = []
+  #closedBy: HostError | null = null
 
   constructor(slots: readonly ThreadSlot[], options: { readonly inFlightMaxPerThread: number }) {
     this.#slots = slots
@@ -40,20 +51,24 @@ export class ThreadPool {
     return this.#slots.filter((slot) => slot.thread !== null).length
   }
 
-  /** Waits for a thread when none is free. Rejects with HostError when the call never reached one. */
+  /** Waits for a thread when none is free. Rejects with HostError when the call never started in one. */
   execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     if (this.#waiting.length + this.#placed.size >= this.inFlightMax) {
       return Promise.reject(new HostError('RUNTIME_BUSY', `The TypeScript runtime holds ${this.inFlightMax} calls.`))
     }
+    const pooled = { call, events, isCancelled: false, moves: 0 }
     const place = this.#waiting.length === 0 ? this.#placeFor(call) : null
-    if (place !== null) return this.#run(call, events, place)
-    return new Promise((resolve, reject) => this.#waiting.push({ call, events, resolve, reject }))
+    if (place !== null) return this.#run(pooled, place)
+    return new Promise((resolve, reject) => this.#waiting.push({ pooled, resolve, reject }))
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
-    const thread = this.#placed.get(callId)
-    thread?.cancel(callId, reason)
-    const index = this.#waiting.findIndex(({ call }) => call.id === callId)
+    const placed = this.#placed.get(callId)
+    if (placed !== undefined) {
+      placed.pooled.isCancelled = true
+      placed.thread.cancel(callId, reason)
+    }
+    const index = this.#waiting.findIndex(({ pooled }) => pooled.call.id === callId)
     if (index < 0) return
     const [waiting] = this.#waiting.splice(index, 1)
     const message = `No TypeScript thread became free before the call was cancelled (${reason}).`
@@ -71,11 +86,17 @@ export class ThreadPool {
   /** Strictly in order of arrival: a call that needs an idle thread is not overtaken for ever by those that do not. */
   placeWaiting(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const place = this.#placeFor(next.call)
+      const place = this.#placeFor(next.pooled.call)
       if (place === null) return
       this.#waiting.shift()
-      next.resolve(this.#run(next.call, next.events, place))
+      next.resolve(this.#run(next.pooled, place))
     }
+  }
+
+  /** No call waits or moves any more. */
+  close(error: HostError): void {
+    this.#closedBy = error
+    this.rejectWaiting(error)
   }
 
   /** Calls that wait are told so; those inside a thread settle with the thread. */
@@ -97,16 +118,16 @@ export class ThreadPool {
     return best
   }
 
-  async #run(
-    call: HandlerCall,
-    events: CallEvents,
-    { slot, thread, exclusive }: Place,
-  ): Promise<readonly StepResult[]> {
+  async #run(pooled: PooledCall, { slot, thread, exclusive }: Place): Promise<readonly StepResult[]> {
+    const { call, events } = pooled
     slot.load += 1
     slot.exclusive = exclusive
-    this.#placed.set(call.id, thread)
+    this.#placed.set(call.id, { pooled, thread })
     try {
       return await thread.execute(call, events)
+    } catch (error) {
+      if (thread.serving || !isHostError(error)) throw error
+      return this.#move(pooled, error)
     } finally {
       this.#placed.delete(call.id)
       slot.load -= 1
@@ -114,6 +135,17 @@ export class ThreadPool {
       this.placeWaiting()
       this.#resumeIfIdle()
     }
+  }
+
+  /** Its thread ended before it had started: another may have it, before all others, and its attempt is not spent (design D9). */
+  #move(pooled: PooledCall, error: HostError): Promise<readonly StepResult[]> {
+    pooled.moves += 1
+    if (this.#closedBy !== null) return Promise.reject(this.#closedBy)
+    if (pooled.isCancelled || pooled.moves > movesMax) return Promise.reject(error)
+    // Behind those that moved with it, so that they keep their order.
+    const others = this.#waiting.findIndex((waiting) => waiting.pooled.moves === 0)
+    const at = others < 0 ? this.#waiting.length : others
+    return new Promise((resolve, reject) => this.#waiting.splice(at, 0, { pooled, resolve, reject }))
   }
 
   #resumeIfIdle(): void {

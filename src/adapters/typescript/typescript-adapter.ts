@@ -110,7 +110,7 @@ export class TypeScriptAdapter implements RuntimeAdapter {
     }
   }
 
-  /** Calls that are still running settle as `handler_lost`. */
+  /** Calls that are still running settle as `handler_lost`, those that have not started reject. */
   async stop(): Promise<void> {
     const generation = this.#generation
     this.#generation = null
