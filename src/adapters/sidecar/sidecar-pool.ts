@@ -8,7 +8,7 @@ import type {
   SubscriberDescriptor,
 } from '../../model/handler.ts'
 import { messageOf } from '../../model/host-error.ts'
-import type { AdapterHealth, ReloadOutcome } from '../../model/runtime-adapter.ts'
+import type { AdapterHealth, HandlerCall, ReloadOutcome } from '../../model/runtime-adapter.ts'
 import { Announcement } from '../../protocol/announcement.ts'
 import { Recycling } from './recycling.ts'
 import type { SidecarOptions } from './sidecar-options.ts'
@@ -62,6 +62,11 @@ export class SidecarPool {
 
   get handlers(): readonly HandlerDescriptor[] {
     return this.#announcement.handlers
+  }
+
+  /** See `Announcement.promises`. */
+  promises(call: HandlerCall): boolean {
+    return this.#announcement.promises(call)
   }
 
   get publishers(): readonly PublisherDescriptor[] {

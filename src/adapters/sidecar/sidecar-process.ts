@@ -9,6 +9,7 @@ import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import { decodePayload } from '../../protocol/codec.ts'
 import { FrameDecoder } from '../../protocol/frames.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
+import { handlerNames } from '../../protocol/step-envelope.ts'
 import { WireError } from '../../protocol/wire-error.ts'
 import { blamesHandlers, type Death, deathSentence, type EndReason } from './death.ts'
 import { FramePipe } from './frame-pipe.ts'
@@ -140,7 +141,7 @@ export class SidecarProcess {
     })
     try {
       this.#hello = await this.channel.hello()
-      this.#names = new Set(this.#hello.handlers.flatMap(({ callable, aliases }) => [callable, ...aliases]))
+      this.#names = handlerNames(this.#hello)
       this.#watch?.begin({ threaded: this.#hello.watch })
       return this.#hello
     } catch (error) {

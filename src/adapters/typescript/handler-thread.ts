@@ -8,6 +8,7 @@ import type { CallEvents, CancelReason, HandlerCall, LogRecord, MonotonicMs } fr
 import { hostFailure, type StepResult } from '../../model/step-result.ts'
 import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
+import { handlerNames } from '../../protocol/step-envelope.ts'
 import { startedCalls, synchronousCallables } from './thread-messages.ts'
 import { ThreadOutbox } from './thread-outbox.ts'
 
@@ -49,6 +50,7 @@ export class HandlerThread {
   readonly #exited: Promise<void>
   /** null until the thread said hello. */
   #synchronous: ReadonlySet<string> | null = null
+  #names: ReadonlySet<string> = new Set()
   #failure: string | null = null
   #resolveOver: (end: ThreadEnd) => void = () => {}
   /** Resolves once the thread serves nobody any more. */
@@ -102,7 +104,9 @@ export class HandlerThread {
       this.#channel.fail(new HostError('RUNTIME_UNAVAILABLE', message))
     }, startTimeoutMs)
     try {
-      return await this.#channel.hello()
+      const hello = await this.#channel.hello()
+      this.#names = handlerNames(hello)
+      return hello
     } finally {
       clearTimeout(timer)
     }
@@ -111,6 +115,11 @@ export class HandlerThread {
   /** Whether it takes calls: false from the moment its end is decided. */
   get serving(): boolean {
     return this.#channel.closedBy === null
+  }
+
+  /** Whether its hello named the callable, by any of its names. */
+  knows(callable: string): boolean {
+    return this.#names.has(callable)
   }
 
   /** Whether the handler holds its thread while it runs. */

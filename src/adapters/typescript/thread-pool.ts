@@ -10,6 +10,8 @@ import type { ThreadSlot } from './thread-slot.ts'
 interface PooledCall {
   readonly call: HandlerCall
   readonly events: CallEvents
+  /** Its handler was announced when it came: a thread that does not know it must not have it. */
+  readonly isAnnounced: boolean
   isCancelled: boolean
   /** How often its thread ended before it had started. */
   moves: number
@@ -52,11 +54,15 @@ export class ThreadPool {
   }
 
   /** Waits for a thread when none is free. Rejects with HostError when the call never started in one. */
-  execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
+  execute(
+    call: HandlerCall,
+    events: CallEvents,
+    { isAnnounced }: { readonly isAnnounced: boolean },
+  ): Promise<readonly StepResult[]> {
     if (this.#waiting.length + this.#placed.size >= this.inFlightMax) {
       return Promise.reject(new HostError('RUNTIME_BUSY', `The TypeScript runtime holds ${this.inFlightMax} calls.`))
     }
-    const pooled = { call, events, isCancelled: false, moves: 0 }
+    const pooled = { call, events, isAnnounced, isCancelled: false, moves: 0 }
     const place = this.#waiting.length === 0 ? this.#placeFor(call) : null
     if (place !== null) return this.#run(pooled, place)
     return new Promise((resolve, reject) => this.#waiting.push({ pooled, resolve, reject }))
@@ -106,11 +112,17 @@ export class ThreadPool {
   }
 
   #placeFor(call: HandlerCall): Place | null {
-    const callable = call.requests[0]?.handler.callable ?? ''
+    const callable = callableOf(call)
     let best: Place | null = null
+    let isKnown = false
     for (const slot of this.#slots) {
       const { thread } = slot
-      if (thread === null || slot.exclusive) continue
+      if (thread === null) continue
+      // A thread that was replaced after a refused reload has loaded the files that were refused.
+      const knows = thread.knows(callable)
+      if (knows && !isKnown) best = null
+      isKnown ||= knows
+      if (knows !== isKnown || slot.exclusive) continue
       const exclusive = thread.isSynchronous(callable)
       if (slot.load >= (exclusive ? 1 : this.#inFlightMaxPerThread)) continue
       if (best === null || slot.load < best.slot.load) best = { slot, thread, exclusive }
@@ -124,6 +136,7 @@ export class ThreadPool {
     slot.exclusive = exclusive
     this.#placed.set(call.id, { pooled, thread })
     try {
+      if (pooled.isAnnounced && !thread.knows(callableOf(call))) throw unknown(callableOf(call))
       return await thread.execute(call, events)
     } catch (error) {
       if (thread.serving || !isHostError(error)) throw error
@@ -151,4 +164,14 @@ export class ThreadPool {
   #resumeIfIdle(): void {
     if (this.#waiting.length + this.#placed.size === 0) for (const resume of this.#idleWaiters.splice(0)) resume()
   }
+}
+
+function callableOf(call: HandlerCall): string {
+  return call.requests[0]?.handler.callable ?? ''
+}
+
+/** `handler_not_found` would be permanent, and its file may only be broken for now. */
+function unknown(callable: string): HostError {
+  const problem = `No thread of the TypeScript runtime has ${callable} any more; its file may not load.`
+  return new HostError('RUNTIME_UNAVAILABLE', problem)
 }

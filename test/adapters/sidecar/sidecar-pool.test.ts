@@ -148,6 +148,16 @@ describe('reload', () => {
     for (let call = 0; call < 6; call += 1) expect(await run(ruby, 'works')).toMatchObject(works)
   })
 
+  it('after such a crash of the only process gives back what waits for a handler that it does not know any more', async () => {
+    writeFileSync(state, '1.0.0')
+    const ruby = await started({}, 'versions', state)
+    writeFileSync(state, 'broken')
+    await ruby.reload()
+    await run(ruby, 'killed-mid-call')
+    await expect(run(ruby, 'works')).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    await eventually('what serves is announced', () => ruby.handlers().length === 0)
+  })
+
   it('is refused when no process can be spawned, and the next one is tried all the same', async () => {
     const command = [process.execPath, guest, 'good']
     let missing = false

@@ -118,3 +118,35 @@ describe('a call that lies unread in a thread that is ended', () => {
     expect(await marks()).toBe(2)
   })
 })
+
+describe('a thread that is replaced after a refused reload', () => {
+  it('gets no call of a handler that it does not know, and where none knows it the call is given back', async () => {
+    const file = join(root, 'other.ts')
+    await writeFile(
+      file,
+      `import { defineHandler } from 'stephost'
+       export const other = defineHandler('t.other', {}, async () => ({ done: true }))`,
+    )
+    await started({ threads: 2 })
+    await writeFile(file, 'export const = 1')
+    expect(await adapter.reload()).toMatchObject({ live: false })
+    const replaceOne = async (context: object) => {
+      const spinning = begin('t.busy', context)
+      await marked(1)
+      adapter.cancel(spinning.call.id, 'timeout')
+      await spinning.result
+      await eventually('both run', () => !adapter.health().message?.includes('threads run'))
+      await rm(mark)
+    }
+    await replaceOne({ ms: 60_000, file: mark })
+    // The first place gets a call when both are idle, so the thread that knows it is the second one.
+    for (const { result } of Array.from({ length: 4 }, () => begin('t.other'))) expect(await result).toMatchObject(done)
+    const held = begin('t.busy', { ms: 1_000, file: mark })
+    await marked(1)
+    await rm(mark)
+    await replaceOne({ ms: 60_000, file: mark })
+    await held.result
+    await expect(begin('t.other').result).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    expect(await begin('t.unheard').result).toMatchObject({ success: false, retryable: false })
+  })
+})
