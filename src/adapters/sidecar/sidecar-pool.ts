@@ -247,7 +247,7 @@ export class SidecarPool {
   #look(): void {
     const now = performance.now()
     for (const process of this.#others) process.look()
-    for (const slot of this.#slots) slot.starting?.look()
+    for (const slot of this.#slots) for (const process of slot.starting) process.look()
     const spare = this.#serving().length > 1
     for (const slot of this.#slots) {
       const process = slot.serving
