@@ -16,6 +16,7 @@ import type { HostLog } from './host-health.ts'
 import { findPython, missingEnvironment } from './host-interpreters.ts'
 import { HandlerReload, type RefusedReload } from './host-reload.ts'
 import type { HandlerDescriptor, LoadFailure, RuntimeName } from './model/handler.ts'
+import { messageOf } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { LogRecord, RuntimeAdapter } from './model/runtime-adapter.ts'
 
@@ -119,9 +120,14 @@ export class HostLanguages implements Lifecycle {
   /** Crates are built before they are loaded; without cargo only built libraries can change. */
   async #prepare(runtime: RuntimeName): Promise<string | null> {
     if (runtime !== 'rust' || !hasCargo()) return null
-    const crates = findHandlerCrates(this.#options.handlerRoots)
-    const failed = (await this.#crates.build(crates)).find(({ built }) => !built)
-    return failed === undefined ? null : `${failed.file} does not build`
+    try {
+      const crates = findHandlerCrates(this.#options.handlerRoots)
+      const failed = (await this.#crates.build(crates)).find(({ built }) => !built)
+      return failed === undefined ? null : `${failed.file} does not build`
+    } catch (error) {
+      // A directory that was moved away, or is just being removed.
+      return messageOf(error)
+    }
   }
 
   #tellPackages(): void {

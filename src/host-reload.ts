@@ -6,7 +6,7 @@ import { isTemplateFile, type NameRule, runtimeOfFile } from './host-handler-fil
 import type { HostLog } from './host-health.ts'
 import { HandlerWatcher } from './host-watcher.ts'
 import { type RuntimeName, runtimeNames } from './model/handler.ts'
-import type { HostError } from './model/host-error.ts'
+import { type HostError, messageOf } from './model/host-error.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { RuntimeAdapter } from './model/runtime-adapter.ts'
 
@@ -106,12 +106,28 @@ export class HandlerReload implements Lifecycle {
   async #loadWhileDue(runtime: RuntimeName): Promise<void> {
     while (this.#due.delete(runtime) && !this.#stopped) {
       const adapter = this.#opened?.adapters.find(({ name }) => name === runtime)
-      const problem = adapter === undefined ? await this.#join(runtime) : await this.#reload(adapter)
-      if (this.#stopped) return
-      if (problem === null) this.#refused.delete(runtime)
-      else if (adapter !== undefined) this.#refused.set(runtime, problem)
-      this.#options.reloaded({ live: problem === null })
+      await this.#load(runtime, adapter).catch((error: unknown) => this.#broken(runtime, adapter, messageOf(error)))
     }
+  }
+
+  async #load(runtime: RuntimeName, adapter: RuntimeAdapter | undefined): Promise<void> {
+    const problem = adapter === undefined ? await this.#join(runtime) : await this.#reload(adapter)
+    if (this.#stopped) return
+    if (problem === null) this.#refused.delete(runtime)
+    this.#options.reloaded({ live: problem === null })
+  }
+
+  /** Nobody waits for a reload, so what it rejects with must end here: it would end the worker. */
+  #broken(runtime: RuntimeName, adapter: RuntimeAdapter | undefined, message: string): void {
+    if (this.#stopped) return
+    const why = withoutFullStop(message)
+    if (adapter === undefined) this.#options.log.warn({}, `${runtime} handlers not loaded: ${why}`)
+    else this.#refuse(adapter, why)
+  }
+
+  #refuse({ name }: RuntimeAdapter, why: string): void {
+    this.#refused.set(name, why)
+    this.#options.log.warn({}, `${name} handlers not reloaded: ${why}; the version from before serves`)
   }
 
   async #reload(adapter: RuntimeAdapter): Promise<string | null> {
@@ -129,7 +145,7 @@ export class HandlerReload implements Lifecycle {
       return null
     }
     const why = withoutFullStop(problem ?? 'the runtime does not say why')
-    this.#options.log.warn({}, `${adapter.name} handlers not reloaded: ${why}; the version from before serves`)
+    this.#refuse(adapter, why)
     return why
   }
 

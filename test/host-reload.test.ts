@@ -67,6 +67,7 @@ let reload: HandlerReload
 let reloaded: number
 let templates: string
 let templatesChanged: number
+let prepare: () => Promise<string | null>
 
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'stephost-reload-'))
@@ -74,6 +75,7 @@ beforeEach(async () => {
   lines = []
   reloaded = 0
   templatesChanged = 0
+  prepare = () => Promise.resolve(null)
   python = new ScriptedRuntime('python')
   ruby = new ScriptedRuntime('ruby')
   newcomer = new ScriptedRuntime('typescript')
@@ -87,7 +89,7 @@ beforeEach(async () => {
       info: (_details, message) => lines.push(message),
       warn: (_details, message) => lines.push(`warning: ${message}`),
     },
-    prepare: () => Promise.resolve(null),
+    prepare: () => prepare(),
     make: () => newcomer,
     open: (adapter) => opened.open(adapter, (error) => error),
     reloaded: () => {
@@ -153,6 +155,26 @@ describe('a changed handler file', () => {
     python.reloads[1]?.(live)
     await says('python handlers reloaded')
     await eventually('it is forgotten', () => reload.refused.length === 0)
+  })
+
+  it('whose load cannot even begin is said, ends nothing, and the next change is loaded again', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown) => unhandled.push(error)
+    process.on('unhandledRejection', note)
+    prepare = () => Promise.reject(new Error('the directory is gone.'))
+    reload.serve(opened)
+    save('a.py')
+    await says('warning: python handlers not reloaded: the directory is gone; the version from before serves')
+    expect(reload.refused).toEqual([{ runtime: 'python', problem: 'the directory is gone' }])
+    save('a.ts')
+    await says('warning: typescript handlers not loaded: the directory is gone')
+    prepare = () => Promise.resolve(null)
+    save('a.py')
+    await reloadsOf(python, 1)
+    python.reloads[0]?.(live)
+    await says('python handlers reloaded')
+    process.off('unhandledRejection', note)
+    expect(unhandled).toEqual([])
   })
 
   it('that is saved while the languages open is loaded again once they are', async () => {

@@ -106,7 +106,7 @@ export class LoneSteps {
     const own = this.#parts.isolated(adapter.name)
     if (own === null) return call({ adapter, descriptor })
     try {
-      await own.start()
+      await startKnowing(own, { adapter, descriptor })
     } catch (error) {
       if (adapter.isOutside) return call({ adapter, descriptor })
       const problem = `no process of its own for a step that must run alone: ${messageOf(error)}`
@@ -173,4 +173,13 @@ export class LoneSteps {
     this.#isTaken = false
     this.#parts.left()
   }
+}
+
+/** A process that starts now loads the files as they are now: one that serves may know a handler whose file is broken since. */
+async function startKnowing(own: RuntimeAdapter, { adapter, descriptor }: ResolvedHandler): Promise<void> {
+  const has = (each: RuntimeAdapter) => each.handlers().some(({ callable }) => callable === descriptor.callable)
+  await own.start()
+  if (!has(adapter) || has(own)) return
+  await own.stop()
+  throw new HostError('RUNTIME_UNAVAILABLE', `it does not have ${descriptor.callable}, whose file may not load`)
 }

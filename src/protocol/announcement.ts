@@ -8,6 +8,7 @@ import type {
   ResolverDescriptor,
   SubscriberDescriptor,
 } from '../model/handler.ts'
+import type { HandlerCall } from '../model/runtime-adapter.ts'
 import type { HelloMessage } from './messages.ts'
 import {
   announcedHandlers,
@@ -15,6 +16,7 @@ import {
   announcedPublishers,
   announcedResolvers,
   announcedSubscribers,
+  handlerNames,
 } from './step-envelope.ts'
 
 export class Announcement {
@@ -23,6 +25,7 @@ export class Announcement {
   publishers: readonly PublisherDescriptor[] = []
   subscribers: readonly SubscriberDescriptor[] = []
   resolvers: readonly ResolverDescriptor[] = []
+  #names: ReadonlySet<string> = new Set()
   /** A first guest without handlers announces something too: why there are none. */
   #adopted = false
   #loadFailures: readonly LoadFailure[] = []
@@ -32,6 +35,13 @@ export class Announcement {
 
   get loadFailures(): readonly LoadFailure[] {
     return this.#shown
+  }
+
+  /** Whether the call is for a handler that is announced: a guest that does not know it is then not the last word. */
+  promises({ requests: [first], event }: HandlerCall): boolean {
+    // What a resolver makes of a name, and events, are no matter of these names.
+    if (first === undefined || event !== null || first.handler.resolver !== null) return false
+    return this.#names.has(first.handler.callable)
   }
 
   /** True when the guest's tables are those that are announced. */
@@ -46,6 +56,7 @@ export class Announcement {
   adopt(hello: HelloMessage): void {
     if (!this.is(hello)) {
       this.handlers = announcedHandlers(hello)
+      this.#names = handlerNames(hello)
       this.publishers = announcedPublishers(hello)
       this.subscribers = announcedSubscribers(hello)
       this.resolvers = announcedResolvers(hello)

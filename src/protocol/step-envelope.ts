@@ -83,6 +83,11 @@ export function announcedHandlers(hello: HelloMessage): readonly HandlerDescript
   }))
 }
 
+/** Every name by which a handler of the guest can be called. */
+export function handlerNames(hello: HelloMessage): ReadonlySet<string> {
+  return new Set(hello.handlers.flatMap(({ callable, aliases }) => [callable, ...aliases]))
+}
+
 export function announcedPublishers(hello: HelloMessage): readonly PublisherDescriptor[] {
   return hello.publishers.map((publisher) => ({ ...publisher, runtime: hello.runtime }))
 }

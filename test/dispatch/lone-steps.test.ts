@@ -145,6 +145,23 @@ describe('a step that two workers died with', () => {
 })
 
 describe('the place of a lone step', () => {
+  it('takes a process of its own that does not know the handler any more as one that did not start', async () => {
+    const run = async ({ stepId }: { stepId: StepId }) => success(claimedStep(stepId))
+    const [shared, own] = [new ScriptedAdapter(run), new ScriptedAdapter(run)]
+    let stops = 0
+    own.stop = async () => {
+      stops += 1
+    }
+    own.announced = []
+    const nothing = () => {}
+    const lone = new LoneSteps(1, { isolated: () => own, arrived: nothing, left: nothing, lostWith: async () => [] })
+    const [descriptor] = shared.handlers()
+    if (descriptor === undefined) throw new Error('The adapter announces nothing.')
+    const isolated = lone.isolate({ adapter: shared, descriptor }, async ({ adapter }) => adapter === own)
+    await expect(isolated).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    expect(stops).toBe(1)
+  })
+
   it('is taken once, and freed when the wait is refused', async () => {
     const said: string[] = []
     const lone = new LoneSteps(60_000, {

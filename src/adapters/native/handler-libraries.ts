@@ -46,7 +46,7 @@ const depthMax = 8
 const skipped = new Set(['target', 'node_modules'])
 
 /**
- * Runs once at the start, so it reads the disk without yielding.
+ * Reads the disk without yielding: at the start, for each reload, and for each process of its own, which are rare.
  * @throws HostError HANDLERS_DIR_MISSING when a root is no directory that can be read.
  */
 export function findHandlerLibraries(

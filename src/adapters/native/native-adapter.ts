@@ -220,8 +220,9 @@ export class NativeAdapter implements RuntimeAdapter {
         reject(new HostError('RUNTIME_BUSY', 'The Rust runtime has no thread for another call.'))
         return
       }
-      // A thread of its own takes it at once; nobody can tell when it enters the library, so from here on it counts as started.
-      running.started()
+      // A thread of its own takes it at once; nobody can tell when it enters the library, so from here on it counts as started. Where threads
+      // are lost for good it may wait for one in vain, and then its attempt is not spent: it has started when something is heard of it.
+      if (host.abandonedThreads() <= this.#options.abandonedThreadsMax) running.started()
       this.#look()
     })
   }
@@ -258,6 +259,7 @@ export class NativeAdapter implements RuntimeAdapter {
   #complete(ticket: number, code: number, message: Uint8Array): void {
     const running = this.#byTicket.get(ticket)
     if (running === undefined) return
+    running.started()
     this.#forget(running)
     running.resolve(readAnswer(running.call, code, message))
   }
@@ -302,6 +304,7 @@ export class NativeAdapter implements RuntimeAdapter {
       running.reject(new HostError('RUNTIME_UNAVAILABLE', `The Rust runtime did not take the call in time: ${reason}.`))
       return
     }
+    running.started()
     const { call, cancelled, ranMs, callable } = running
     const rest = 'it ignored its cancellation, and its thread was left behind'
     const line = `${callable} was told to stop (${cancelled}): ${rest}`

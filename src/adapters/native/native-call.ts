@@ -25,6 +25,7 @@ export class NativeCall {
   readonly resolve: NativeCallParts['resolve']
   readonly reject: NativeCallParts['reject']
   cancelled: CancelReason | null = null
+  #hasStarted = false
   readonly #events: CallEvents
   #graceTimer: NodeJS.Timeout | null = null
   #repeatTimer: NodeJS.Timeout | null = null
@@ -46,7 +47,10 @@ export class NativeCall {
     return this.call.requests[0]?.handler.callable ?? ''
   }
 
+  /** Said once, however often it shows. */
   started(): void {
+    if (this.#hasStarted) return
+    this.#hasStarted = true
     for (const { stepId } of this.call.requests) this.#events.started(stepId)
   }
 
@@ -55,10 +59,12 @@ export class NativeCall {
   }
 
   log(record: LogRecord): void {
+    this.started()
     this.#events.log(record)
   }
 
   checkpoint(message: CheckpointMessage): Promise<CheckpointAck> {
+    this.started()
     if (this.request(message.step_uuid) === null) {
       return Promise.resolve({ stored: false, message: 'The checkpoint names a step of another call.' })
     }

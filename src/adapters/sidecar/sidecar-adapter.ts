@@ -108,6 +108,7 @@ export class SidecarAdapter implements RuntimeAdapter {
       throw new HostError('RUNTIME_BUSY', `The ${this.name} runtime holds ${counts}.`)
     }
     const running = new SidecarCall(call, events)
+    running.isAnnounced = this.#pool.promises(call)
     this.#calls.set(call.id, running)
     try {
       return await (this.#isSuspect(call) ? this.#runAlone(running) : this.#run(running))
@@ -155,6 +156,8 @@ export class SidecarAdapter implements RuntimeAdapter {
   }
 
   async #runIn(process: SidecarProcess, running: SidecarCall): Promise<readonly StepResult[]> {
+    // A file that was broken since may be why, and `handler_not_found` would be permanent.
+    if (running.isAnnounced && !process.knows(running.callable)) throw this.#unknown(running)
     running.process = process
     try {
       const results = await process.execute(running.call, running)
@@ -237,6 +240,11 @@ export class SidecarAdapter implements RuntimeAdapter {
 
   #feed(): void {
     if (this.#queue.length > 0) this.#queue.feed((callable) => this.#pool.choose(callable))
+  }
+
+  #unknown({ callable }: SidecarCall): HostError {
+    const problem = `No process of the ${this.name} runtime has ${callable} any more; its file may not load.`
+    return new HostError('RUNTIME_UNAVAILABLE', problem)
   }
 
   #stopped(): HostError {

@@ -13,6 +13,8 @@ const lastLinesMax = 5
 export class SidecarCall implements CallObserver {
   readonly call: HandlerCall
   readonly #events: CallEvents
+  /** Its handler was announced when it came: a process that does not know it must not have it. */
+  isAnnounced = false
   /** The process that has it; null while it waits for one. */
   process: SidecarProcess | null = null
   /** Author's code has begun: from here on its attempt is spent. */

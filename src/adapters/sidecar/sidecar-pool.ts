@@ -8,7 +8,7 @@ import type {
   SubscriberDescriptor,
 } from '../../model/handler.ts'
 import { messageOf } from '../../model/host-error.ts'
-import type { AdapterHealth, ReloadOutcome } from '../../model/runtime-adapter.ts'
+import type { AdapterHealth, HandlerCall, ReloadOutcome } from '../../model/runtime-adapter.ts'
 import { Announcement } from '../../protocol/announcement.ts'
 import { Recycling } from './recycling.ts'
 import type { SidecarOptions } from './sidecar-options.ts'
@@ -62,6 +62,11 @@ export class SidecarPool {
 
   get handlers(): readonly HandlerDescriptor[] {
     return this.#announcement.handlers
+  }
+
+  /** See `Announcement.promises`. */
+  promises(call: HandlerCall): boolean {
+    return this.#announcement.promises(call)
   }
 
   get publishers(): readonly PublisherDescriptor[] {
@@ -189,8 +194,9 @@ export class SidecarPool {
 
   async #reload(): Promise<ReloadOutcome> {
     if (this.#stopping) return { live: false, problem: 'the runtime is stopping' }
-    const fresh = this.#spawnOther(this.#options)
+    let fresh: SidecarProcess | null = null
     try {
+      fresh = this.#spawnOther(this.#options)
       const hello = await fresh.ready()
       const problem = this.#announcement.refusal(hello)
       if (problem !== null) return this.#refuse(fresh, problem)
@@ -206,9 +212,9 @@ export class SidecarPool {
     }
   }
 
-  async #refuse(fresh: SidecarProcess, problem: string): Promise<ReloadOutcome> {
+  async #refuse(fresh: SidecarProcess | null, problem: string): Promise<ReloadOutcome> {
     this.#reloadProblem = problem
-    await fresh.shutDown(this.#options.cancelGraceMs)
+    await fresh?.shutDown(this.#options.cancelGraceMs)
     return { live: false, problem }
   }
 
@@ -241,7 +247,7 @@ export class SidecarPool {
   #look(): void {
     const now = performance.now()
     for (const process of this.#others) process.look()
-    for (const slot of this.#slots) slot.starting?.look()
+    for (const slot of this.#slots) for (const process of slot.starting) process.look()
     const spare = this.#serving().length > 1
     for (const slot of this.#slots) {
       const process = slot.serving

@@ -9,6 +9,7 @@ import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import { decodePayload } from '../../protocol/codec.ts'
 import { FrameDecoder } from '../../protocol/frames.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
+import { handlerNames } from '../../protocol/step-envelope.ts'
 import { WireError } from '../../protocol/wire-error.ts'
 import { blamesHandlers, type Death, deathSentence, type EndReason } from './death.ts'
 import { FramePipe } from './frame-pipe.ts'
@@ -76,7 +77,9 @@ export class SidecarProcess {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
-    const { stdout, stderr, stdio } = this.#child
+    const ended = this.#end()
+    // Without a free file descriptor there is a child that never was: it has no pipes at all, whatever its type says.
+    const { stdout = null, stderr = null, stdio = [] } = this.#child as Partial<ChildProcess>
     this.#output = new GuestOutput({
       linesPerSecondMax: options.logLinesPerSecondMax,
       ...{ stdout, stderr },
@@ -93,7 +96,7 @@ export class SidecarProcess {
           })
     this.channel = this.#openChannel()
     this.#watch = this.#openWatch((stdio[watchDescriptor] ?? null) as Duplex | null)
-    this.exited = this.#live()
+    this.exited = this.#live(ended)
   }
 
   get pid(): number | null {
@@ -138,7 +141,7 @@ export class SidecarProcess {
     })
     try {
       this.#hello = await this.channel.hello()
-      this.#names = new Set(this.#hello.handlers.flatMap(({ callable, aliases }) => [callable, ...aliases]))
+      this.#names = handlerNames(this.#hello)
       this.#watch?.begin({ threaded: this.#hello.watch })
       return this.#hello
     } catch (error) {
@@ -228,7 +231,7 @@ export class SidecarProcess {
     })
   }
 
-  async #live(): Promise<void> {
+  async #live(ended: Promise<() => HostError>): Promise<void> {
     const wire = this.#wire
     wire?.on('data', (chunk: Uint8Array) => this.#read(chunk))
     wire?.on('end', () => this.#after(drainAfterEndMs, () => this.end('broken_wire', 'it closed its end of the wire')))
@@ -238,7 +241,7 @@ export class SidecarProcess {
     )
     const pipesEnded = Promise.all([this.#output.ended, wire === null ? null : closed(wire)])
 
-    const fault = await this.#end()
+    const fault = await ended
     this.#gone = true
     // What handlers have left behind in the group would keep the pipes open, and would run on without an owner.
     this.#signal('SIGKILL')
@@ -250,7 +253,7 @@ export class SidecarProcess {
     this.channel.fail(fault())
   }
 
-  /** Resolves when the process is gone, with the way to say so: last lines may still be on their way. */
+  /** Listens from the spawn on. Resolves when the process is gone, with the way to say so: last lines may still be on their way. */
   #end(): Promise<() => HostError> {
     return new Promise((resolve) => {
       this.#child.once('error', (error) => {

@@ -20,7 +20,8 @@ export class SidecarSlot {
   readonly #options: SidecarSlotOptions
   readonly #backoff: RestartBackoff
   #serving: SidecarProcess | null = null
-  #starting: SidecarProcess | null = null
+  /** More than one where a death meets a reload. */
+  readonly #starting = new Set<SidecarProcess>()
   #restartTimer: NodeJS.Timeout | null = null
   #downBecause: string | null = 'it has not been started'
   /** Counts the versions of the handler files: a process that was started for an older one does not serve. */
@@ -37,7 +38,7 @@ export class SidecarSlot {
     return this.#serving
   }
 
-  get starting(): SidecarProcess | null {
+  get starting(): Iterable<SidecarProcess> {
     return this.#starting
   }
 
@@ -48,7 +49,7 @@ export class SidecarSlot {
 
   /** Ended for want of work, until there is some. */
   get isParked(): boolean {
-    return this.#serving === null && this.#starting === null && this.#restartTimer === null && !this.#stopping
+    return this.#serving === null && this.#starting.size === 0 && this.#restartTimer === null && !this.#stopping
   }
 
   /** Deaths in a row without a stable life between them. */
@@ -93,7 +94,7 @@ export class SidecarSlot {
   restart(): void {
     this.#version += 1
     this.#letGo()
-    if (this.#starting === null) this.wake()
+    if (this.#starting.size === 0) this.wake()
   }
 
   /** Exchanges the process for a new one that is warm by then; when that does not start, the old one goes on. */
@@ -123,7 +124,7 @@ export class SidecarSlot {
     this.#stopping = true
     this.#downBecause = 'it is stopping'
     this.#forgetRestart()
-    await Promise.all([this.#serving?.shutDown(graceMs), this.#starting?.shutDown(graceMs)])
+    await Promise.all([this.#serving, ...this.#starting].map((process) => process?.shutDown(graceMs)))
   }
 
   /** A process that said hello, of the version that counts now. */
@@ -132,11 +133,11 @@ export class SidecarSlot {
       if (this.#stopping) throw new HostError('ADAPTER_STOPPED', 'The runtime is stopping.')
       const version = this.#version
       const fresh = this.#options.spawn()
-      this.#starting = fresh
+      this.#starting.add(fresh)
       try {
         await fresh.ready()
       } finally {
-        this.#starting = null
+        this.#starting.delete(fresh)
       }
       if (version === this.#version && !this.#stopping) return fresh
       this.#options.retire(fresh)

@@ -8,7 +8,8 @@ import type { CallEvents, CancelReason, HandlerCall, LogRecord, MonotonicMs } fr
 import { hostFailure, type StepResult } from '../../model/step-result.ts'
 import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
-import { synchronousCallables } from './thread-messages.ts'
+import { handlerNames } from '../../protocol/step-envelope.ts'
+import { startedCalls, synchronousCallables } from './thread-messages.ts'
 import { ThreadOutbox } from './thread-outbox.ts'
 
 export interface ThreadOptions {
@@ -31,6 +32,8 @@ interface RunningCall {
   readonly call: HandlerCall
   readonly startedAt: MonotonicMs
   readonly events: CallEvents
+  /** Code of the author has begun: from here on its attempt is spent. */
+  hasStarted: boolean
   /** Set when the call did not stop within the grace after its cancel, which is why the thread ends. */
   overran: { readonly reason: CancelReason; readonly ranMs: number } | null
   grace: NodeJS.Timeout | null
@@ -47,6 +50,7 @@ export class HandlerThread {
   readonly #exited: Promise<void>
   /** null until the thread said hello. */
   #synchronous: ReadonlySet<string> | null = null
+  #names: ReadonlySet<string> = new Set()
   #failure: string | null = null
   #resolveOver: (end: ThreadEnd) => void = () => {}
   /** Resolves once the thread serves nobody any more. */
@@ -100,7 +104,9 @@ export class HandlerThread {
       this.#channel.fail(new HostError('RUNTIME_UNAVAILABLE', message))
     }, startTimeoutMs)
     try {
-      return await this.#channel.hello()
+      const hello = await this.#channel.hello()
+      this.#names = handlerNames(hello)
+      return hello
     } finally {
       clearTimeout(timer)
     }
@@ -111,20 +117,29 @@ export class HandlerThread {
     return this.#channel.closedBy === null
   }
 
+  /** Whether its hello named the callable, by any of its names. */
+  knows(callable: string): boolean {
+    return this.#names.has(callable)
+  }
+
   /** Whether the handler holds its thread while it runs. */
   isSynchronous(callable: string): boolean {
     return this.#synchronous?.has(callable) === true
   }
 
-  /** Rejects with HostError only when the call was not given to the thread; a thread that dies gives `handler_lost`. */
+  /** Rejects with HostError only when no code of the author ran; a thread that dies in a call that has started gives `handler_lost`. */
   async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     if (this.#channel.closedBy !== null) throw this.#channel.closedBy
-    const running: RunningCall = { call, startedAt: performance.now(), events, overran: null, grace: null }
+    const startedAt = performance.now()
+    const running: RunningCall = { call, startedAt, events, hasStarted: false, overran: null, grace: null }
     this.#running.set(call.id, running)
     try {
-      return await this.#channel.execute(call, observerOf(call, events))
+      return await this.#channel.execute(call, observerOf(running))
     } catch (error) {
       if (isHostError(error, 'RUNTIME_BUSY', 'RUNTIME_UNAVAILABLE')) throw error
+      // Whether it has started may still be on its way: all that a thread has said is here when it is over.
+      if (!running.hasStarted) await this.over
+      if (!running.hasStarted) throw error
       return call.requests.map((request) => this.#lost(request.stepId, running, error))
     } finally {
       if (running.grace !== null) clearTimeout(running.grace)
@@ -161,7 +176,16 @@ export class HandlerThread {
 
   #receive(message: unknown): void {
     if (this.#synchronous === null) this.#synchronous = synchronousCallables(message)
+    if (this.#channel.closedBy !== null) this.#hearLate(message)
     this.#channel.receive(message)
+  }
+
+  /** The end of the thread was decided before it could be heard what it had begun. */
+  #hearLate(message: unknown): void {
+    for (const id of startedCalls(message)) {
+      const running = this.#running.get(id as CallId)
+      if (running !== undefined && !running.hasStarted) begin(running)
+    }
   }
 
   #log({ step_uuid: step, stream, level, message, fields }: Omit<LogMessage, 'type'>): void {
@@ -210,14 +234,17 @@ export class HandlerThread {
   }
 }
 
-function observerOf(call: HandlerCall, events: CallEvents): CallObserver {
+function observerOf(running: RunningCall): CallObserver {
   return {
     accepted: () => {},
-    started: () => {
-      for (const { stepId } of call.requests) events.started(stepId)
-    },
-    checkpoint: (step, data) => events.checkpoint(step, data),
+    started: () => begin(running),
+    checkpoint: (step, data) => running.events.checkpoint(step, data),
   }
+}
+
+function begin(running: RunningCall): void {
+  running.hasStarted = true
+  for (const { stepId } of running.call.requests) running.events.started(stepId)
 }
 
 function exitMessage(code: number): string {

@@ -50,9 +50,9 @@ export class ThreadGeneration {
     await this.stop()
   }
 
-  /** Calls that are still running settle as `handler_lost`. */
+  /** Calls that are still running settle as `handler_lost`, those that have not started reject. */
   async stop(): Promise<void> {
-    this.pool.rejectWaiting(new HostError('ADAPTER_STOPPED', 'The TypeScript runtime is not running.'))
+    this.pool.close(new HostError('ADAPTER_STOPPED', 'The TypeScript runtime is not running.'))
     await Promise.all(this.#slots.map((slot) => slot.stop()))
     // What stays behind in a temporary directory is no reason to fail a stop.
     await rm(this.#directory, { recursive: true, force: true }).catch(() => undefined)

@@ -110,7 +110,7 @@ export class TypeScriptAdapter implements RuntimeAdapter {
     }
   }
 
-  /** Calls that are still running settle as `handler_lost`. */
+  /** Calls that are still running settle as `handler_lost`, those that have not started reject. */
   async stop(): Promise<void> {
     const generation = this.#generation
     this.#generation = null
@@ -126,7 +126,9 @@ export class TypeScriptAdapter implements RuntimeAdapter {
   }
 
   execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
-    return this.#pool === null ? Promise.reject(stopped()) : this.#pool.execute(call, events)
+    return this.#pool === null
+      ? Promise.reject(stopped())
+      : this.#pool.execute(call, events, { isAnnounced: this.#announcement.promises(call) })
   }
 
   cancel(callId: CallId, reason: CancelReason): void {

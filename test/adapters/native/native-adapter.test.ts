@@ -173,9 +173,16 @@ describe('cancellation', () => {
     expect(await lost).toMatchObject({ success: false, errorType: 'handler_lost' })
     expect(adapter.health().status).toBe('unhealthy')
     const waiting = handlerCall({ callable: 'c.echo' })
-    const refused = only(adapter, waiting)
+    const startedSteps: string[] = []
+    const refused = adapter.execute(waiting, { ...events, started: (step) => startedSteps.push(step) })
     adapter.cancel(waiting.id, 'timeout')
     await expect(refused).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    // What is said to have started has spent its attempt, whatever it rejects with.
+    expect(startedSteps).toEqual([])
+    await eventually('the lost thread has ended', () => adapter.health().status === 'healthy')
+    const served = adapter.execute(waiting, { ...events, started: (step) => startedSteps.push(step) })
+    expect(await served).toMatchObject([{ success: true }])
+    expect(startedSteps).toEqual([waiting.requests[0]?.stepId])
   })
 
   it('of an unknown call is ignored', async () => {

@@ -1,6 +1,6 @@
 // Which calls a death costs: what had begun is lost, what had not goes on elsewhere, and who kills every process is found out.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -125,6 +125,17 @@ describe('a step that kills its process', () => {
     })
     expect(readStoredRequest(readFileSync(file, 'utf8'))).toMatchObject({ stepId: call.requests[0]?.stepId })
     // It died where nobody else was.
+    expect(await run(ruby, 'works')).toMatchObject(works)
+  })
+
+  it('twice is given back the third time when a process of its own does not know it any more', async () => {
+    const state = path.join(directory, 'state')
+    writeFileSync(state, '1.0.0')
+    const ruby = await started({}, 'versions', state)
+    const { call } = await attempts(ruby, 'exits-mid-call', 2)
+    expect(await run(ruby, 'works')).toMatchObject(works)
+    writeFileSync(state, 'broken')
+    await expect(beginCall(ruby, call).result).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
     expect(await run(ruby, 'works')).toMatchObject(works)
   })
 

@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { HostError } from '../../../src/model/host-error.ts'
 import { eventually } from '../../fixtures/eventually.ts'
 import {
   begin,
+  guest,
   isRunning,
   lines,
   neverRecycled,
@@ -144,6 +146,36 @@ describe('reload', () => {
     await run(ruby, 'killed-mid-call')
     await eventually('both serve again', () => !ruby.health().message?.includes('processes serve'))
     for (let call = 0; call < 6; call += 1) expect(await run(ruby, 'works')).toMatchObject(works)
+  })
+
+  it('after such a crash of the only process gives back what waits for a handler that it does not know any more', async () => {
+    writeFileSync(state, '1.0.0')
+    const ruby = await started({}, 'versions', state)
+    writeFileSync(state, 'broken')
+    await ruby.reload()
+    await run(ruby, 'killed-mid-call')
+    await expect(run(ruby, 'works')).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
+    await eventually('what serves is announced', () => ruby.handlers().length === 0)
+  })
+
+  it('is refused when no process can be spawned, and the next one is tried all the same', async () => {
+    const command = [process.execPath, guest, 'good']
+    let missing = false
+    const ruby = await started({
+      command: () => {
+        if (missing) throw new HostError('HANDLERS_DIR_MISSING', 'The directory is gone.')
+        return command
+      },
+    })
+    const old = await servingPid(ruby)
+    missing = true
+    expect(await ruby.reload()).toEqual({ live: false, problem: 'The directory is gone.' })
+    expect(await servingPid(ruby)).toBe(old)
+    missing = false
+    expect(await ruby.reload()).toEqual({ live: true, problem: null })
+    missing = true
+    await ruby.reload()
+    await ruby.stop()
   })
 
   it('several at once come one after another, and the last version serves', async () => {

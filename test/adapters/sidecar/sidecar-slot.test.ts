@@ -97,6 +97,26 @@ describe('SidecarSlot', () => {
     await slot.stop(0)
   })
 
+  it('knows of two starts side by side: it is not parked when one is over, and its stop ends the other', async () => {
+    const { slot, spawned, spawn } = await served()
+    spawned[0]?.die()
+    await eventually('another one starts', () => spawned.length === 2)
+    slot.exchange(spawn())
+    spawned[2]?.die()
+    await eventually('one more starts beside it', () => spawned.length === 4)
+    spawned[3]?.greet()
+    await eventually('it serves', () => slot.serving !== null)
+    slot.park()
+    expect(slot.isParked).toBe(false)
+    let ended = false
+    void spawned[1]?.exited.then(() => {
+      ended = true
+    })
+    await slot.stop(0)
+    await turns()
+    expect(ended).toBe(true)
+  })
+
   it('starts again when a replacement fails whose predecessor was let go meanwhile', async () => {
     const { slot, spawned } = await served()
     const renewal = slot.renew()
