@@ -89,7 +89,7 @@ async function submitAndFollow(
     correlationId: null,
     parentCorrelationId: null,
     freshIdentity: run.fresh,
-    inputSchema: 'enforce',
+    inputSchema: context.config.orchestration.inputSchemaCheck,
   })
   const view = context.json ? null : new ProgressView(context.output)
   if (view !== null && context.output.terminal) context.log.wrapWrites((write) => view.stepAside(write))

@@ -74,6 +74,6 @@ export interface OrchestrationReads {
   dlqStats(): Promise<JsonText>
   investigationQueue(limit: number): Promise<JsonText>
   staleness(options: { limit: number; limits: StalenessLimits }): Promise<JsonText>
-  /** Messages in the fullest queue of orchestration; counts no further than `max`. */
+  /** Messages in the queue of results; counts no further than `max`. */
   queueDepth(max: number): Promise<number>
 }

@@ -3,7 +3,7 @@
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { NewTask, NewTaskAnswer, OrchestrationStore, StoredTemplate } from '../model/orchestration-store.ts'
 import type { TaskRequest, TaskView } from '../model/task.ts'
-import { stepCountProblem, templateKey } from '../model/template.ts'
+import { templateKey } from '../model/template.ts'
 import { type ContextLimits, contextLimitDefaults, contextProblem } from './context-limits.ts'
 import { InputSchemas } from './input-schema.ts'
 import { type KeptTemplate, KeptTemplates } from './kept-templates.ts'
@@ -64,7 +64,8 @@ export class TaskInitializer {
     if (kept === null) return null
     const checked = this.#checkedBy(kept, request)
     if (checked instanceof HostError) return null
-    const answer = await this.#create({ ...kept, ...checked, request, unlessOutdated: true })
+    const { template, steps } = kept
+    const answer = await this.#create({ template, steps, ...checked, request, unlessOutdated: true })
     return answer.status === 'outdated' ? null : answer
   }
 
@@ -72,7 +73,8 @@ export class TaskInitializer {
     const loaded = (await this.#templates.load(request)) ?? (await this.#missing(request))
     const checked = this.#checkedBy(loaded, request)
     if (checked instanceof HostError) throw checked
-    return this.#create({ ...loaded, ...checked, request, unlessOutdated: false })
+    const { template, steps } = loaded
+    return this.#create({ template, steps, ...checked, request, unlessOutdated: false })
   }
 
   async #create(task: NewTask): Promise<NewTaskAnswer> {
@@ -89,9 +91,10 @@ export class TaskInitializer {
   }
 
   /** A refusal is a value here: one that an old template gives rise to is said to nobody. */
-  #checkedBy({ template }: KeptTemplate, request: TaskRequest): Pick<NewTask, 'warning'> | HostError {
+  #checkedBy(kept: KeptTemplate, request: TaskRequest): Pick<NewTask, 'warning'> | HostError {
+    const { template } = kept
     try {
-      this.#checkTemplate(template)
+      this.#checkTemplate(kept)
       checkIdentity(request, template)
       return { warning: this.#checkContext(request, template) }
     } catch (error) {
@@ -100,13 +103,11 @@ export class TaskInitializer {
     }
   }
 
-  #checkTemplate(template: StoredTemplate): void {
+  #checkTemplate({ template, fault }: KeptTemplate): void {
     if (template.steps.length === 0) {
       throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} has no steps`)
     }
-    // Registered by somebody who knows no limit.
-    const tooMany = stepCountProblem(template.steps.length)
-    if (tooMany !== null) throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} ${tooMany}`)
+    if (fault !== null) throw new HostError('TEMPLATE_INVALID', `The template ${templateKey(template)} ${fault}`)
     const batch = this.#batchesEnabled ? undefined : template.steps.find(({ type }) => type === 'batchable')
     if (batch !== undefined) {
       const key = 'orchestration.batch_processing.enabled'

@@ -65,6 +65,24 @@ describe('queues of orchestration', () => {
     await response.text()
   })
 
+  it('that nobody here reads stop no task, whatever others leave in them', async () => {
+    const foreign = ['orchestration_task_requests', 'orchestration_task_finalizations']
+    for (const queue of foreign) {
+      await bench.rows(
+        `SELECT count(*) FROM (SELECT pgmq.send($1, '{}'::jsonb) FROM generate_series(1, 5000)) sent`,
+        queue,
+      )
+    }
+    const { address } = await serve(2)
+    expect((await health(address)).checks.queue_depth).toMatchObject({ status: 'healthy', message: null })
+    expect(await (await fetch(`${address}/metrics`)).text()).toContain('\ntasker_orchestration_queue_depth 2\n')
+    const response = await post(address)
+    expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ name: 'single' })])
+    for (const queue of foreign) {
+      expect(await bench.rows(`SELECT count(*)::int AS n FROM pgmq.q_${queue}`)).toEqual([{ n: 5_000 }])
+    }
+  })
+
   it('have limits that health shows, beside those of stale tasks', async () => {
     const { address } = await serve(0)
     const { info } = await health(address)

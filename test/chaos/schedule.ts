@@ -99,7 +99,7 @@ export function scheduleText({ seed, mode, workers, actions }: Schedule): string
 }
 
 /** The small generator mulberry32: 32 bits of state are plenty for choosing blows. */
-class SeededRandom {
+export class SeededRandom {
   #state: number
 
   constructor(seed: number) {

@@ -26,9 +26,9 @@ describe('run refuses', () => {
     ['a context file that is missing', ['cli/job', '--context', '@/nonexistent.json'], {}, /nonexistent\.json/, 2],
     ['an unknown option', ['cli/job', '--contxt', '{}'], {}, /--contxt/, 2],
     [
-      'a context against the schema',
+      'a context against the schema of a workflow that enforces it',
       ['cli/job', '--context', '{"name":7}'],
-      { 'job.yaml': template(step('greet'), schema) },
+      { 'job.yaml': template(step('greet'), `input_schema_check: enforce\n${schema}`) },
       /name.*string/s,
       2,
     ],
@@ -59,6 +59,29 @@ describe('run refuses', () => {
     expect(stderr).toMatch(message)
     expect(stdout).toBe('')
     expect(code).toBe(exitCode)
+  })
+})
+
+describe('a context against the schema', () => {
+  const refused = { code: 2, state: null, said: /does not fit.*name.*string.*\(TASK_INVALID\)/s }
+  const warned = { code: 0, state: 'complete', said: /cli\/job@1\.0\.0: the context does not fit.*name.*string/s }
+  const ignored = { code: 0, state: 'complete', said: /^(?!.*does not fit)/s }
+  it.each([
+    ['as init configures it', 'enforce', refused],
+    ['under warn', 'warn', warned],
+    ['under off', 'off', ignored],
+    ['without a configuration', null, warned],
+  ])('%s', async (_what, check, { code, state, said }) => {
+    const handlers = project({ 'greet.py': greeter, 'job.yaml': template(step('greet'), schema) })
+    const config = check === null ? {} : { 'c.toml': `[orchestration]\ninput_schema_check = "${check}"\n` }
+    const args = check === null ? [] : ['--config', `${project(config)}/c.toml`]
+    const ended = await stephost(
+      ['run', 'cli/job', '--context', '{"name":7}', '--json', '--handlers', handlers, ...args],
+      { env },
+    )
+    expect(ended.stderr).toMatch(said)
+    expect(ended.code).toBe(code)
+    expect(ended.stdout === '' ? null : JSON.parse(ended.stdout).state).toBe(state)
   })
 })
 

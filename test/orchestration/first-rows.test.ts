@@ -6,7 +6,7 @@ import { type Bench, openBench, request, sketch } from './orchestration-bench.ts
 
 const templates = [
   sketch('wide', {
-    last: { after: ['left', 'right', 'left', 'nowhere'] },
+    last: { after: ['left', 'right', 'left'] },
     left: { initialization: '{"rate":2.0}', retry: { retryable: false, attemptsMax: 7 } },
     right: {},
   }),

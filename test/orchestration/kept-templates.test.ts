@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { JsonText } from '../../src/model/json-text.ts'
 import type { TaskRequest } from '../../src/model/task.ts'
+import { KeptTemplates } from '../../src/orchestration/kept-templates.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { TaskInitializer } from '../../src/orchestration/task-initializer.ts'
 import { type Bench, namespace, openBench, request, sketch } from './orchestration-bench.ts'
@@ -85,6 +86,34 @@ it('reads a template once, however many tasks are made of it', async () => {
   })
   for (let i = 0; i < 5; i += 1) await initializer.create(request('quiet'))
   expect(reads).toBe(1)
+})
+
+it('looks once for what is wrong with a revision, however often it is refused', async () => {
+  await register(['ring', { a: { after: ['b'] }, b: { after: ['a'] } }])
+  let looks = 0
+  const kept = new KeptTemplates({
+    template: async (selection) => {
+      const template = await bench.store.template(selection)
+      const steps = template?.steps.map((step) => ({
+        ...step,
+        get dependencies() {
+          looks += 1
+          return step.dependencies
+        },
+      }))
+      return template && { ...template, steps: steps ?? [] }
+    },
+  })
+  const looksOf = async () => {
+    const before = looks
+    expect((await kept.load(request('ring')))?.fault).toMatch(/cycle: (a → b → a|b → a → b);/)
+    return looks - before
+  }
+  const first = await looksOf()
+  const second = await looksOf()
+  expect(second).toBeLessThan(first)
+  await register(['ring', { b: { after: ['a'] }, a: { after: ['b'] } }])
+  expect(await looksOf()).toBe(first)
 })
 
 it('makes tasks of several namespaces side by side, each in its own queue', async () => {

@@ -65,10 +65,7 @@ export function orchestratorMetricsRoutes(app: FastifyInstance, parts: Orchestra
   const poolSize = gauge('orchestration_db_pool_size', 'Connections of the pool at most')
   const circuit = gauge('orchestration_circuit_breaker_state', '0 closed, 1 half open, 2 open')
   const channel = gauge('orchestration_channel_health', '1 while results are read without faults')
-  const depth = gauge(
-    'orchestration_queue_depth',
-    'Messages in the fullest queue of orchestration, at most what stops new tasks',
-  )
+  const depth = gauge('orchestration_queue_depth', 'Messages in the queue of results, at most what stops new tasks')
   const connections = gauge('db_pool_connections', 'Connections of the pool', ['state'])
   if (parts.counts !== null) orchestrationCounters(registry, parts.counts)
   app.get('/metrics', metricsRoute, async (_request, reply) => {

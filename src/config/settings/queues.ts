@@ -20,7 +20,7 @@ export const taskerQueueSettings = {
     queue_depth_thresholds: {
       critical_threshold: setting(
         integerBetween(1, 100_000_000),
-        'From so many messages in a queue of orchestration on new tasks are refused (503)',
+        'From so many messages in the queue of results on new tasks are refused (503)',
       ),
       overflow_threshold: setting(
         integerBetween(1, 100_000_000),

@@ -1,6 +1,7 @@
 // What the APIs read, on PostgreSQL: every operation of the interface as the statement that does it.
 
 import type { OrchestrationReads } from '../../../model/orchestration-reads.ts'
+import { resultQueue } from '../../../model/step-message.ts'
 import type { Queryable } from '../../statement.ts'
 import { changeDlqEntry, dlqEntries, dlqEntryOf, dlqStats, investigationQueue, staleness } from './dead-letters.ts'
 import { listTasks } from './list-tasks.ts'
@@ -29,19 +30,18 @@ export function orchestrationReads(database: Queryable, queues: Queryable = data
   }
 }
 
-/** Of the queues of orchestration that exist; looks at no more than `max` rows of each. */
+/**
+ * Looks at no more than `max` rows. Not of the queues of task requests and finalizations: nobody here reads them, so what lies there is no
+ * work that new tasks would add to.
+ */
 async function queueDepth(queues: Queryable, max: number): Promise<number> {
-  const existing = await queues.query<{ name: string }>({
-    name: 'orchestration-queues',
-    text: `SELECT queue_name AS name FROM pgmq.meta WHERE queue_name = ANY ($1::text[])`,
-    values: [['orchestration_step_results', 'orchestration_task_requests', 'orchestration_task_finalizations']],
+  const [queue] = await queues.query({
+    name: 'result-queue',
+    text: 'SELECT FROM pgmq.meta WHERE queue_name = $1::text',
+    values: [resultQueue],
   })
-  const depths = await Promise.all(
-    existing.map(async ({ name }) => {
-      const text = `SELECT count(*)::int AS depth FROM (SELECT FROM pgmq.q_${name} LIMIT $1::int) q`
-      const [row] = await queues.query<{ depth: number }>({ text, values: [max] })
-      return row?.depth ?? 0
-    }),
-  )
-  return Math.max(0, ...depths)
+  if (queue === undefined) return 0
+  const text = `SELECT count(*)::int AS depth FROM (SELECT FROM pgmq.q_${resultQueue} LIMIT $1::int) q`
+  const [row] = await queues.query<{ depth: number }>({ text, values: [max] })
+  return row?.depth ?? 0
 }

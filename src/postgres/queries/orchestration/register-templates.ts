@@ -3,6 +3,7 @@
 import { HostError } from '../../../model/host-error.ts'
 import { resultQueue } from '../../../model/step-message.ts'
 import { stepCountProblem, type TaskTemplate, templateKey } from '../../../model/template.ts'
+import { checkSteps } from '../../../model/template-check.ts'
 import type { Queryable } from '../../statement.ts'
 
 /** Limits of the columns and of queue names. Source: wire-protocol §1.3. */
@@ -71,6 +72,8 @@ function checkNames(template: TaskTemplate): void {
     if ([...step.name].length > limits.step)
       refuse(`the step name ${step.name} has more than ${limits.step} characters`)
   }
+  const [fault] = checkSteps(template.steps)
+  if (fault !== undefined) refuse(`steps[${fault.stepIndex}]: ${fault.message}`)
 }
 
 // Creating a queue that exists is legal but takes locks, so only missing ones are created; the lock of the transaction keeps two
