@@ -14,6 +14,7 @@ import {
   makeDatabase,
   makeLeaseDatabase,
   makePools,
+  orchestratorPoolFacts,
   poolFacts,
 } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
@@ -318,10 +319,12 @@ export class Host implements Lifecycle {
   async #serve(): Promise<void> {
     const { config, parts, log } = this.#options
     const [worker, domainEvents] = [this.#worker, this.#domainEvents]
+    const { general, orchestration } = this.#pools
+    const pool = () => orchestratorPoolFacts(general, orchestration, this.#queueDatabase)
     this.#addresses = await openApis({
-      ...{ config, log, database: this.#pools.general, queueDatabase: this.#queueDatabase ?? this.#pools.general },
+      ...{ config, log, database: general, queueDatabase: this.#queueDatabase ?? general },
       circuit: this.#webCircuit,
-      orchestration: parts.orchestrator ? { orchestrator: this.#orchestrator, events: this.#taskEvents } : null,
+      orchestration: parts.orchestrator ? { orchestrator: this.#orchestrator, events: this.#taskEvents, pool } : null,
       worker: worker !== null && domainEvents !== null ? { health: this.#workerHealth(worker), domainEvents } : null,
       begin: (part) => this.#begin(part),
     })

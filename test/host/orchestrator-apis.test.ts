@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
+import { packageVersion } from '../../src/config/package-root.ts'
 import { Host } from '../../src/host.ts'
 import { Database } from '../../src/postgres/database.ts'
 import { orchestrationStore } from '../../src/postgres/queries/orchestration/orchestration-store.ts'
 import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
 import { request, sketch } from '../orchestration/orchestration-bench.ts'
+
+const count = expect.any(Number)
 
 let testDatabase: TestDatabase
 let database: Database
@@ -69,6 +72,27 @@ waiting_for_retry_minutes = 9`,
       stale_after_minutes: { waiting_for_dependencies: 60, waiting_for_retry: 9, steps_in_process: 30 },
     })
   })
+
+  it.each(['/health/ready', '/health/detailed'])(
+    'says at %s what Tasker says of itself, and its limits',
+    async (path) => {
+      const { get } = await serve('[common.database.pool]\nmax_connections = 20')
+      const { status, body } = await get(path)
+      expect([status, body.status]).toEqual([200, path === '/health/ready' ? 'ready' : 'healthy'])
+      const pool = {
+        ...{ active_connections: count, idle_connections: count, utilization_percent: count },
+        ...{ total_acquires: count, slow_acquires: count, acquire_errors: 0 },
+        ...{ average_acquire_time_ms: count, max_acquire_time_ms: count },
+      }
+      expect(body.info).toEqual({
+        ...{ version: packageVersion(), environment: 'development' },
+        ...{ operational_state: 'Normal', circuit_breaker_state: 'Closed' },
+        ...{ web_database_pool_size: 20, orchestration_database_pool_size: 8 },
+        pool_utilization: { tasker_pool: { ...pool, max_connections: 20 }, pgmq_pool: { ...pool, max_connections: 8 } },
+        limits: expect.any(Object),
+      })
+    },
+  )
 
   it('waits as long as request_timeout_ms says', async () => {
     const { get } = await serve('[orchestration.web]\nrequest_timeout_ms = 100')
