@@ -42,6 +42,8 @@ export interface OrchestratorOptions {
   readonly contextLimits?: ContextLimits
   readonly outcomeLimits?: Partial<OutcomeLimits>
   readonly largeTaskSteps?: number
+  /** Results that one transaction takes from the queue. */
+  readonly resultBatchMax?: number
   readonly timing?: Partial<OrchestratorTiming>
   /** Missing: stuck tasks and old rows stay as they are. */
   readonly background?: BackgroundOptions
@@ -108,6 +110,7 @@ export class Orchestrator
       ...{ store: this.#store, expander: this.#expander },
       ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
       ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
+      ...(options.resultBatchMax === undefined ? {} : { batchMax: options.resultBatchMax }),
       onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
       neighbour: options.neighbour ?? null,
     })
