@@ -29,6 +29,7 @@ export function makeOrchestrator(parts: OrchestratorParts): Orchestrator {
   return new Orchestrator({
     ...{ store, neighbour },
     wakeUps: orchestration.deploymentMode === 'PollingOnly' ? null : wakeUps,
+    polls: orchestration.deploymentMode !== 'EventDrivenOnly',
     onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
     onWarning: (message) => log.warn({}, message),
     breakers: { loops: circuits.make('orchestration', 'taskReadiness'), web: webCircuit },

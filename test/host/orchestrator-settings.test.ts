@@ -131,3 +131,44 @@ describe('shutdown_timeout_ms', () => {
     expect(warned.find((details) => 'waited_ms' in details)).toEqual({ waited_ms: 150 })
   })
 })
+
+describe('deployment_mode', () => {
+  const left = async () => place.value('(SELECT count(*)::int FROM pgmq.q_orchestration_step_results)')
+  const listens = async () =>
+    place.value(
+      `(SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'stephost listener')`,
+    )
+
+  /** A heartbeat comes every 5 s, a poll every second, a sweep at the start and after 15 s. */
+  async function heartbeatAfter(seconds: number): Promise<void> {
+    const reached = `(SELECT coalesce(bool_or(heartbeat_at >= started_at + make_interval(secs => $1)), false) FROM stephost.orchestrators)`
+    await eventually('a heartbeat', async () => (await place.value(reached, seconds)) === true, 20_000)
+  }
+
+  async function start(mode: string): Promise<void> {
+    const systems = 'orchestration.event_systems'
+    const timing = (system: string) => `[${systems}.${system}.timing]\nfallback_polling_interval_seconds = 1\n`
+    const text = `[${systems}.orchestration]\ndeployment_mode = "${mode}"\n`
+    await hostOf(configOf(text + timing('orchestration') + timing('task_readiness'))).host.start()
+    // What is looked for at the start has been looked for.
+    await heartbeatAfter(4)
+    await sendRaw(place.database, {})
+  }
+
+  it.each([
+    ['Hybrid', 1],
+    ['PollingOnly', 0],
+  ])('%s looks for results by itself', async (mode, connections) => {
+    await start(mode)
+    await eventually('the message is taken', async () => (await left()) === 0)
+    expect(await listens()).toBe(connections)
+  })
+
+  it('EventDrivenOnly looks when it is told', async () => {
+    await start('EventDrivenOnly')
+    await heartbeatAfter(9)
+    expect([await left(), await listens()]).toEqual([1, 1])
+    await place.rows(`SELECT pg_notify('pgmq_message_ready.orchestration', '{}')`)
+    await eventually('the message is taken', async () => (await left()) === 0)
+  })
+})
