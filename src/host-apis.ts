@@ -51,7 +51,10 @@ export async function openApis(parts: HostApiParts): Promise<HostAddresses> {
   const { config, log, worker } = parts
   const common = {
     facts: { version: packageVersion(), environment: config.environment },
-    onFault: (error: unknown) => log.error({ err: error }, 'a request failed'),
+    onFault: (error: unknown, requestId?: string) => {
+      const request = requestId === undefined ? {} : { request_id: requestId }
+      log.error({ err: error, ...request }, 'a request failed')
+    },
     onWarning: (message: string) => log.warn({}, message),
   }
   const open = async (server: Lifecycle & { readonly address: string | null }) => {
