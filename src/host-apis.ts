@@ -9,12 +9,14 @@ import { makeOrchestratorGrpc } from './host-grpc.ts'
 import type { HostLog } from './host-health.ts'
 import { shownConfig } from './host-shown-config.ts'
 import type { CircuitBreaker } from './model/circuit-breaker.ts'
-import type { WorkerHealthSource } from './model/health.ts'
+import type { HealthFact, HealthSource, WorkerHealthSource } from './model/health.ts'
 import type { Lifecycle } from './model/lifecycle.ts'
 import type { TaskEventSource } from './model/task-events.ts'
 import type { Orchestrator } from './orchestration/orchestrator.ts'
 import type { Database } from './postgres/database.ts'
 import { orchestrationReads } from './postgres/queries/orchestration/orchestration-reads.ts'
+
+type Facts = Readonly<Record<string, HealthFact>>
 
 /** null: not served. */
 export interface HostAddresses {
@@ -32,7 +34,12 @@ export interface HostApiParts {
   readonly queueDatabase: Database
   readonly circuit: CircuitBreaker
   /** null: the host has none, as for the worker. */
-  readonly orchestration: { readonly orchestrator: Orchestrator; readonly events: TaskEventSource } | null
+  readonly orchestration: {
+    readonly orchestrator: Orchestrator
+    readonly events: TaskEventSource
+    /** Facts about the pools of connections. */
+    pool(): Facts
+  } | null
   readonly worker: { readonly health: WorkerHealthSource; readonly domainEvents: DomainEvents } | null
   /** Starts a part, and stops it with the host. */
   begin(part: Lifecycle): Promise<void>
@@ -43,11 +50,11 @@ export async function openApis(parts: HostApiParts): Promise<HostAddresses> {
   const { orchestratorRest, workerRest } = await import('./api/rest/servers.ts')
   const { config, log, worker } = parts
   const common = {
-    facts: {
-      ...{ version: packageVersion(), environment: config.environment },
-      database_pool_size: config.database.connectionsMax,
+    facts: { version: packageVersion(), environment: config.environment },
+    onFault: (error: unknown, requestId?: string) => {
+      const request = requestId === undefined ? {} : { request_id: requestId }
+      log.error({ err: error, ...request }, 'a request failed')
     },
-    onFault: (error: unknown) => log.error({ err: error }, 'a request failed'),
     onWarning: (message: string) => log.warn({}, message),
   }
   const open = async (server: Lifecycle & { readonly address: string | null }) => {
@@ -72,7 +79,13 @@ export async function openApis(parts: HostApiParts): Promise<HostAddresses> {
   const { address, auth, requestTimeoutMs, enabled } = config.worker.web
   const ofWorker =
     worker !== null && enabled
-      ? await open(workerRest({ ...{ ...address, auth, requestTimeoutMs }, ...common, ...worker }))
+      ? await open(
+          workerRest({
+            ...{ ...address, auth, requestTimeoutMs },
+            ...{ ...common, ...worker },
+            facts: { ...common.facts, database_pool_size: config.database.connectionsMax },
+          }),
+        )
       : null
   return { worker: ofWorker, orchestrator, grpc }
 }
@@ -80,14 +93,18 @@ export async function openApis(parts: HostApiParts): Promise<HostAddresses> {
 /** What both APIs of the orchestrator work with; one of each, so that they also share what is kept. */
 function orchestrationApi({ config, orchestration, database, queueDatabase, circuit }: HostApiParts) {
   if (orchestration === null) return null
-  const { orchestrator, events } = orchestration
+  const { orchestrator, events, pool } = orchestration
+  const health: HealthSource = {
+    checks: () => orchestrator.checks(),
+    info: () => ({ ...orchestrator.info(), ...pool() }),
+  }
   const { web, inputSchemaCheck, background } = config.orchestration
   const reads = guardedReads(orchestrationReads(database, queueDatabase), circuit)
   return {
     tasks: guardedTasks(orchestrator, circuit),
     reads: config.figuresKeptMs === null ? reads : withKeptFigures(reads, { keptMs: config.figuresKeptMs }),
     redrives: guardedRedrives(orchestrator, circuit),
-    ...{ events, health: orchestrator, counts: orchestrator, inputSchema: inputSchemaCheck },
+    ...{ events, health, counts: orchestrator, inputSchema: inputSchemaCheck },
     ...{ stalenessLimits: background.stalenessLimits, backpressure: config.queues.depthLimits },
     poolUse: () => database.poolUse ?? { active: 0, idle: 0, max: config.database.connectionsMax },
     config: web.configEndpoint ? shownConfig(config) : null,

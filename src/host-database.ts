@@ -149,6 +149,21 @@ export function poolFacts(database: Database, steps: Database): Readonly<Record<
   }
 }
 
+/** Source: orchestration-semantics §6.10. Queues that are with the steps are read by the pool of tasks. */
+export function orchestratorPoolFacts(
+  web: Database,
+  tasks: Database,
+  queues: Database | null,
+): Readonly<Record<string, HealthFact>> {
+  const sizes = {
+    web_database_pool_size: web.connectionsMax,
+    orchestration_database_pool_size: tasks.connectionsMax,
+  }
+  const use = { tasker_pool: useOf(web), pgmq_pool: useOf(queues ?? tasks) }
+  // Clients want numbers or nothing at all: a pool that is stopped has none.
+  return Object.values(use).includes(null) ? sizes : { ...sizes, pool_utilization: use }
+}
+
 function useOf(database: Database): Readonly<Record<string, number>> | null {
   const use = database.poolUse
   return use === null

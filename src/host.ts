@@ -14,12 +14,14 @@ import {
   makeDatabase,
   makeLeaseDatabase,
   makePools,
+  orchestratorPoolFacts,
   poolFacts,
 } from './host-database.ts'
 import { type HostLog, WorkerHealth } from './host-health.ts'
 import { HostLanguages } from './host-languages.ts'
 import { makeListener } from './host-listener.ts'
 import { makeFoundNamespaces } from './host-namespaces.ts'
+import { makeOrchestrator } from './host-orchestrator.ts'
 import { HostSettings } from './host-settings.ts'
 import { HostTemplates } from './host-templates.ts'
 import { makeTransport, modeInForce, resendEveryDefaultMs, type Transport } from './host-transport.ts'
@@ -36,7 +38,7 @@ import type { TaskService } from './model/task.ts'
 import type { TaskEventSource } from './model/task-events.ts'
 import type { LoadedTemplate, TemplateProblem } from './model/template.ts'
 import { endsWithin } from './model/time-limit.ts'
-import { Orchestrator } from './orchestration/orchestrator.ts'
+import type { Orchestrator } from './orchestration/orchestrator.ts'
 import { TaskEvents } from './orchestration/task-events.ts'
 import type { Database } from './postgres/database.ts'
 import type { Listener } from './postgres/listener.ts'
@@ -58,7 +60,7 @@ export interface HostOptions {
   readonly dataDir?: string | null
 }
 
-/** For each part but the worker, which has its own limits. */
+/** For each part but the worker and the orchestrator, which have limits of their own. */
 const partStopMaxMs = 3_000
 
 export class Host implements Lifecycle {
@@ -121,26 +123,10 @@ export class Host implements Lifecycle {
       reads: transitionReads(this.#pools.general),
       onFault: (error) => log.warn({ code: error.code }, error.message),
     })
-    this.#orchestrator = new Orchestrator({
-      store: this.#store,
-      wakeUps: config.orchestration.deploymentMode === 'PollingOnly' ? null : this.#listener,
-      neighbour: lateNeighbour(() => this.#worker?.neighbour ?? null),
-      onFault: ({ part, error }) => log.warn({ part, code: error.code }, error.message),
-      onWarning: (message) => log.warn({}, message),
-      breakers: { loops: this.#circuits.make('orchestration', 'taskReadiness'), web: this.#webCircuit },
-      backoff: {
-        baseS: config.backoff.ladderS[0] ?? 1,
-        multiplier: config.backoff.multiplier,
-        maxS: config.backoff.delayMaxS,
-        jitterEnabled: config.backoff.jitterRatio > 0,
-        jitterShareMax: config.backoff.jitterRatio,
-      },
-      outcomeLimits: config.orchestration,
-      background: { store: backgroundStore(this.#pools.general), settings: config.orchestration.background },
-      timing: {
-        resultPollMs: config.orchestration.resultPollIntervalMs,
-        retryPollMs: config.orchestration.readinessPollIntervalMs,
-      },
+    this.#orchestrator = makeOrchestrator({
+      ...{ config, log, store: this.#store, backgroundStore: backgroundStore(this.#pools.general) },
+      ...{ wakeUps: this.#listener, neighbour: lateNeighbour(() => this.#worker?.neighbour ?? null) },
+      ...{ circuits: this.#circuits, webCircuit: this.#webCircuit },
     })
   }
 
@@ -200,7 +186,7 @@ export class Host implements Lifecycle {
       await this.#templates.register()
       await this.#store.createQueues(config.dispatch.namespaces)
       if (this.#options.parts.orchestrator) {
-        await this.#begin(this.#orchestrator)
+        await this.#begin(this.#orchestrator, config.orchestration.shutdownTimeoutMs)
         await this.#begin(this.#taskEvents)
       }
       if (this.#options.parts.worker) await this.#startWorker()
@@ -318,10 +304,12 @@ export class Host implements Lifecycle {
   async #serve(): Promise<void> {
     const { config, parts, log } = this.#options
     const [worker, domainEvents] = [this.#worker, this.#domainEvents]
+    const { general, orchestration } = this.#pools
+    const pool = () => orchestratorPoolFacts(general, orchestration, this.#queueDatabase)
     this.#addresses = await openApis({
-      ...{ config, log, database: this.#pools.general, queueDatabase: this.#queueDatabase ?? this.#pools.general },
+      ...{ config, log, database: general, queueDatabase: this.#queueDatabase ?? general },
       circuit: this.#webCircuit,
-      orchestration: parts.orchestrator ? { orchestrator: this.#orchestrator, events: this.#taskEvents } : null,
+      orchestration: parts.orchestrator ? { orchestrator: this.#orchestrator, events: this.#taskEvents, pool } : null,
       worker: worker !== null && domainEvents !== null ? { health: this.#workerHealth(worker), domainEvents } : null,
       begin: (part) => this.#begin(part),
     })

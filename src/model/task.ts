@@ -92,7 +92,8 @@ export interface TaskView {
   readonly context: JsonText
   readonly initiator: string
   readonly sourceSystem: string
-  readonly reason: string
+  /** null: the row has none, as only others make them. */
+  readonly reason: string | null
   readonly priority: number | null
   /** A JSON array of strings. */
   readonly tags: JsonText | null

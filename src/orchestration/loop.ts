@@ -1,15 +1,20 @@
-// A loop that works when it is woken and, behind that, at an interval: one tick at a time, stopped by its owner.
+// A loop that works when it is woken and, behind that, mostly at an interval: one tick at a time, stopped by its owner.
 
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { Lifecycle } from '../model/lifecycle.ts'
 
 export interface LoopOptions {
-  /** Resolves with the milliseconds until the next tick is needed; null: the interval. 0: there is more to do now. */
+  /** Resolves with the milliseconds until the next tick is needed; null: it need not come before the interval. 0: there is more to do now. */
   readonly tick: () => Promise<number | null>
   /** The longest time between two ticks, and the wait after a failed one. */
   readonly intervalMs: number
+  /** False: nothing but a wake-up, and what a tick says, brings the next one; the interval is only the wait after a failed tick. Default true. */
+  readonly polls?: boolean
   readonly onFault: (error: HostError) => void
 }
+
+/** A timer of Node cannot wait longer than 24 days. */
+const waitMaxMs = 86_400_000
 
 export class Loop implements Lifecycle {
   readonly #options: LoopOptions
@@ -43,13 +48,14 @@ export class Loop implements Lifecycle {
   }
 
   async #run(): Promise<void> {
-    const { tick, intervalMs, onFault } = this.#options
+    const { tick, intervalMs, polls = true, onFault } = this.#options
     while (!this.#stopping) {
       this.#woken = false
-      let waitMs = intervalMs
+      let waitMs: number | null = intervalMs
       let failed = false
       try {
-        waitMs = Math.min((await tick()) ?? intervalMs, intervalMs)
+        const neededMs = await tick()
+        waitMs = polls ? Math.min(neededMs ?? intervalMs, intervalMs) : neededMs
       } catch (error) {
         failed = true
         onFault(isHostError(error) ? error : new HostError('DATABASE_FAULT', messageOf(error), { cause: error }))
@@ -59,10 +65,11 @@ export class Loop implements Lifecycle {
     }
   }
 
-  async #wait(waitMs: number, { deaf }: { deaf: boolean }): Promise<void> {
+  /** null: until it is woken. */
+  async #wait(waitMs: number | null, { deaf }: { deaf: boolean }): Promise<void> {
     if (this.#stopping || (this.#woken && !deaf)) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, waitMs)
+      const timer = waitMs === null ? undefined : setTimeout(resolve, Math.min(waitMs, waitMaxMs))
       this.#endWait = () => {
         if (deaf && !this.#stopping) return
         clearTimeout(timer)

@@ -32,6 +32,11 @@ export interface OrchestratorOptions {
   readonly store: OrchestrationStore
   /** null: results are found by polling alone. */
   readonly wakeUps: WakeUps | null
+  /**
+   * False: `EventDrivenOnly`. Results are looked for when notifications say so, at the start and after a reconnect, retries when they are due; behind
+   * that stands the recovery alone, which takes up what another orchestrator had in hand when it died. Default true.
+   */
+  readonly polls?: boolean
   readonly onFault: (fault: { part: OrchestratorPart; error: HostError }) => void
   readonly onWarning: (message: string) => void
   /** The worker of this process; missing: there is none. */
@@ -42,6 +47,8 @@ export interface OrchestratorOptions {
   readonly contextLimits?: ContextLimits
   readonly outcomeLimits?: Partial<OutcomeLimits>
   readonly largeTaskSteps?: number
+  /** Results that one transaction takes from the queue. */
+  readonly resultBatchMax?: number
   readonly timing?: Partial<OrchestratorTiming>
   /** Missing: stuck tasks and old rows stay as they are. */
   readonly background?: BackgroundOptions
@@ -51,9 +58,9 @@ type LoopPart = 'results' | 'retries' | 'recovery' | 'heartbeat'
 export type OrchestratorPart = LoopPart | BackgroundPart
 
 export interface OrchestratorTiming {
-  /** Behind the wake-ups for results. */
+  /** Behind the wake-ups for results, where there are polls; and the wait after a look that failed. */
   readonly resultPollMs: number
-  /** Behind the exact timer for retries. */
+  /** The same behind the exact timer for retries. */
   readonly retryPollMs: number
   readonly sweepIntervalMs: number
   readonly resendAfterMs: number
@@ -108,6 +115,7 @@ export class Orchestrator
       ...{ store: this.#store, expander: this.#expander },
       ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
       ...(options.largeTaskSteps === undefined ? {} : { largeTaskSteps: options.largeTaskSteps }),
+      ...(options.resultBatchMax === undefined ? {} : { batchMax: options.resultBatchMax }),
       onRetryWait: (backoffMs) => this.#expectRetry(backoffMs),
       neighbour: options.neighbour ?? null,
     })
@@ -243,10 +251,12 @@ export class Orchestrator
     const results = this.#results
     const { resendAfterMs, stalledAfterMs } = timing
     const recovery = new RecoverySweep({ store: this.#store, results, resendAfterMs, stalledAfterMs })
+    const { polls = true } = options
     const loop = (part: LoopPart, intervalMs: number, work: () => Promise<number | null>): Loop => {
       const breaker = part === 'heartbeat' ? null : (options.breakers?.loops ?? null)
       return new Loop({
         intervalMs,
+        polls: polls || part === 'recovery' || part === 'heartbeat',
         tick: async () => {
           const nextMs = await through(breaker, work)
           this.#faults.delete(part)
@@ -265,6 +275,7 @@ export class Orchestrator
       recovery: loop('recovery', timing.sweepIntervalMs, async () => {
         await recovery.sweep()
         this.#counts.add('recoverySweeps')
+        if (!polls) this.#lookBehind()
         return null
       }),
       heartbeat: loop('heartbeat', timing.heartbeatMs, async () => {
@@ -272,6 +283,12 @@ export class Orchestrator
         return null
       }),
     }
+  }
+
+  /** Without polls: a result that another orchestrator had locked told nobody again, and its timers for retries died with it. */
+  #lookBehind(): void {
+    this.#loops.results.wake()
+    this.#loops.retries.wake()
   }
 
   async #wakeRetries(): Promise<number | null> {

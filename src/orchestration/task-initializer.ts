@@ -20,7 +20,6 @@ export interface TaskInitializerOptions {
 
 const labelCharsMax = 128
 const tagsMax = 1_000
-const priorityMax = 2_147_483_647
 const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 const unstorable = /\p{Surrogate}|\0/u
 
@@ -180,7 +179,7 @@ function checkFields(request: TaskRequest): void {
   if (request.tags.length > tagsMax) throw new HostError('TASK_INVALID', `tags has more than ${tagsMax} entries`)
   for (const tag of request.tags) checkText('tags', tag)
   const { priority } = request
-  if (priority !== null && (!Number.isInteger(priority) || Math.abs(priority) > priorityMax)) {
+  if (priority !== null && (priority | 0) !== priority) {
     throw new HostError('TASK_INVALID', 'priority must be an integer of 32 bits')
   }
   const ids = { correlation_id: request.correlationId, parent_correlation_id: request.parentCorrelationId }

@@ -69,6 +69,10 @@ export class Database implements Queryable, Lifecycle {
     return this.#conflictRetries
   }
 
+  get connectionsMax(): number {
+    return this.#options.connectionsMax
+  }
+
   /** null while it is stopped. */
   get poolUse(): PoolUse | null {
     return this.#pool?.use() ?? null

@@ -9,6 +9,7 @@ import { settledTaskStates } from '../../src/model/task-state.ts'
 import type { Orchestrator } from '../../src/orchestration/orchestrator.ts'
 import { orchestrationReads } from '../../src/postgres/queries/orchestration/orchestration-reads.ts'
 import { type Bench, openBench, request, sketch } from '../orchestration/orchestration-bench.ts'
+import { noneInAnyState } from './state-counters.ts'
 
 const noEvents = { watch: () => null }
 
@@ -140,6 +141,9 @@ describe('one task and its steps', () => {
     })
     expect(body.steps[0]).toMatchObject({ name: 'one', current_state: 'error', error: { retryable: false } })
     expect(body.steps[1].error).toBeNull()
+    await bench.rows('UPDATE tasker.tasks SET reason = NULL WHERE task_uuid = $1', done.taskId)
+    expect((await get(`/v1/tasks/${done.taskId}/summary`)).body.task).toMatchObject({ initiator: 'cli', reason: '' })
+    expect((await get(`/v1/tasks/${done.taskId}`)).body.reason).toBe('unknown')
     expect((await get(`/v1/tasks/${nobody}/summary`)).status).toBe(404)
     expect((await get('/v1/tasks/x/summary')).body.error.code).toBe('INVALID_UUID')
   })
@@ -215,14 +219,12 @@ describe('analytics', () => {
       expect.objectContaining({ step_name: 'one', execution_count: 2, error_rate: 0.5 }),
     ])
     expect(body.slow_tasks).toEqual([expect.objectContaining({ task_name: 'pair', average_step_count: 1.5 })])
-    expect(body.resource_utilization).toMatchObject({
+    expect(body.resource_utilization).toEqual({
       database_pool_utilization: 0.9,
       system_health: {
-        complete_tasks: 1,
-        blocked_by_failures_tasks: 1,
-        error_steps: 1,
-        total_tasks: 3,
-        total_steps: 6,
+        ...noneInAnyState,
+        ...{ complete_tasks: 1, blocked_by_failures_tasks: 1, steps_in_process_tasks: 1, total_tasks: 3 },
+        ...{ complete_steps: 2, error_steps: 1, enqueued_steps: 1, pending_steps: 2, total_steps: 6 },
       },
     })
     expect(body.recommendations).toEqual([

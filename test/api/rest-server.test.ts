@@ -53,6 +53,19 @@ describe('the worker API', () => {
     })
   })
 
+  it.each(['/health', '/health/ready', '/nowhere'])('gives the answer of %s the id of its request', async (path) => {
+    const { address } = await serve({})
+    const ask = async (id: string | null) => {
+      const response = await fetch(`${address}${path}`, id === null ? {} : { headers: { 'x-request-id': id } })
+      return response.headers.get('x-request-id')
+    }
+    expect(await ask('client-7.a/b')).toBe('client-7.a/b')
+    expect(await ask('x'.repeat(128))).toBe('x'.repeat(128))
+    const made = await Promise.all([null, '', 'x'.repeat(129), 'two words', 'n\u00e4h'].map(ask))
+    for (const id of made) expect(id).toMatch(/^[0-9a-f-]{36}$/)
+    expect(new Set(made).size).toBe(5)
+  })
+
   it('shows health in its own shape', async () => {
     const { address } = await serve({
       ...ready,

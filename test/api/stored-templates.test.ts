@@ -101,3 +101,12 @@ it('two steps of one name are refused as well', async () => {
     expect.stringContaining('two steps are named \\"a\\"; rename one'),
   ])
 })
+
+it('knows depends_on as another name of dependencies', async () => {
+  const step = (name: string, before: string) => ({ name, depends_on: [before], handler: { callable: 'call' } })
+  await store('renamed', JSON.stringify({ steps: [step('a', 'b'), step('b', 'a')] }))
+  expect(await post('renamed')).toMatchObject({
+    status: 400,
+    body: { error: { message: expect.stringContaining(`${cycle}: a → b → a`) } },
+  })
+})

@@ -67,9 +67,14 @@ describe('a new task', () => {
 
   it('carries its labels and its messages the documented three ids', async () => {
     const correlationId = '0198c0de-0000-7000-8000-000000000001'
-    const labels = { tags: ['a', 'b'], priority: 7, correlationId, parentCorrelationId: correlationId }
+    const labels = { tags: ['a', 'b'], priority: -(2 ** 31), correlationId, parentCorrelationId: correlationId }
     const task = await orchestrator.createTask(request('plain', { ...labels, context: json({ labels: true }) }))
-    expect(task).toMatchObject({ priority: 7, correlationId, parentCorrelationId: correlationId, tags: '["a", "b"]' })
+    expect(task).toMatchObject({
+      priority: -(2 ** 31),
+      correlationId,
+      parentCorrelationId: correlationId,
+      tags: '["a", "b"]',
+    })
     const messages = await bench.rows(
       `SELECT message FROM pgmq.q_worker_orders_queue WHERE message ->> 'task_uuid' = $1 ORDER BY msg_id`,
       task.taskId,

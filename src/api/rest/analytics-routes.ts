@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { type JsonText, toJsonText } from '../../model/json-text.ts'
 import type { OrchestrationReads } from '../../model/orchestration-reads.ts'
 import { rawMember } from '../../model/raw-member.ts'
+import { stepStates, taskStates } from '../../model/task-state.ts'
 import { integer, readQuery } from './query-string.ts'
 import { route, sendDocument } from './route.ts'
 
@@ -59,13 +60,21 @@ interface Figures {
   readonly total_steps: number
 }
 
+/** Clients expect a counter of each state; the database counts those that occur. */
+const noneInAnyState = Object.fromEntries(
+  [...taskStates.map((state) => `${state}_tasks`), ...stepStates.map((state) => `${state}_steps`)].map((name) => [
+    name,
+    0,
+  ]),
+)
+
 /** All numbers in it are counts and seconds of our own. */
 function bottlenecksDocument(document: JsonText, poolUse: number): JsonText {
   const figures = JSON.parse(document) as Figures
   const { task_states: tasks, step_states: steps, total_tasks, total_steps } = figures
   const utilization = {
     database_pool_utilization: poolUse,
-    system_health: { ...tasks, ...steps, total_tasks, total_steps },
+    system_health: { ...noneInAnyState, ...tasks, ...steps, total_tasks, total_steps },
   }
   const part = (name: string) => rawMember(document, name) ?? '[]'
   return `{"slow_steps":${part('slow_steps')},"slow_tasks":${part('slow_tasks')},"resource_utilization":${toJsonText(utilization)},"recommendations":${toJsonText(recommendations(figures, poolUse))}}` as JsonText

@@ -1,6 +1,8 @@
 // One HTTP server with the rules that all our REST APIs share: limits, error bodies, the address, an orderly end.
 
-import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type AuthSettings, authOff } from '../../model/auth.ts'
 import { HostError, messageOf } from '../../model/host-error.ts'
 import type { Lifecycle } from '../../model/lifecycle.ts'
@@ -15,7 +17,7 @@ export interface RestServerOptions {
   readonly port: number
   readonly routes: (app: FastifyInstance) => void | Promise<void>
   /** Told of answers with a status of 500 and above; not of those that say that there is too much to do. */
-  readonly onFault: (error: unknown) => void
+  readonly onFault: (error: unknown, requestId?: string) => void
   /** A sentence about something that works and should not be left so. */
   readonly onWarning?: (message: string) => void
   /** Default: everybody may do everything. */
@@ -81,9 +83,9 @@ export class RestServer implements Lifecycle {
 
   async #build(authenticator: Authenticator): Promise<FastifyInstance> {
     const { routes, onFault } = this.#options
-    const answer = (error: unknown, reply: FastifyReply): FastifyReply => {
+    const answer = (error: unknown, { id }: FastifyRequest, reply: FastifyReply): FastifyReply => {
       const refusal = refusalOf(error)
-      if (refusal.statusCode >= 500 && refusal.code !== 'BACKPRESSURE') onFault(error)
+      if (refusal.statusCode >= 500 && refusal.code !== 'BACKPRESSURE') onFault(error, id)
       if (refusal.retryAfterS !== null) void reply.header('Retry-After', refusal.retryAfterS)
       const { code, message, retryAfterS } = refusal
       // Source: orchestration-semantics §6.1.
@@ -93,23 +95,45 @@ export class RestServer implements Lifecycle {
     const { bodyBytesMax = bodyBytesMaxDefault, requestTimeoutMs = requestTimeoutDefaultMs } = this.#options
     const app = fastify({
       ...{ bodyLimit: bodyBytesMax, requestTimeout: requestTimeoutMs },
-      frameworkErrors: (error, _request, reply) => {
-        answer(error, reply)
+      genReqId: requestIdOf,
+      frameworkErrors: (error, request, reply) => {
+        tellRequestId(request, reply)
+        answer(error, request, reply)
       },
     })
     // The body stays text: what is stored of it must be what the client wrote (design D13).
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
-    app.setErrorHandler((error, _request, reply) => answer(error, reply))
-    app.setNotFoundHandler((_request, reply) => answer(new Refusal(404, 'NOT_FOUND', 'Resource not found'), reply))
+    app.setErrorHandler(answer)
+    app.setNotFoundHandler((request, reply) =>
+      answer(new Refusal(404, 'NOT_FOUND', 'Resource not found'), request, reply),
+    )
     // Schemas describe; requests are checked by the routes, which say what is wrong in our own shape, and documents go out as they are.
     app.setValidatorCompiler(() => () => true)
     app.setSerializerCompiler(() => (value) => JSON.stringify(value))
+    app.addHook('onRequest', (request, reply, done) => {
+      tellRequestId(request, reply)
+      done()
+    })
     limitAnswers(app, requestTimeoutMs)
     requirePermissions(app, authenticator)
     await routes(app)
     return app
   }
+}
+
+const requestIdHeader = 'x-request-id'
+/** Printable and short: it goes into headers and logs as the client wrote it. */
+const requestIdPattern = /^[\x21-\x7e]{1,128}$/
+
+function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const brought = headers[requestIdHeader]
+  return typeof brought === 'string' && requestIdPattern.test(brought) ? brought : randomUUID()
+}
+
+/** On the answer below Fastify's, so that streams have it too. Source: orchestration-semantics §6.1. */
+function tellRequestId({ id }: FastifyRequest, reply: FastifyReply): void {
+  reply.raw.setHeader(requestIdHeader, id)
 }
 
 /** Fastify's own `handlerTimeout` forgets about requests whose body it has read. Source: orchestration-semantics §6.1. */

@@ -24,7 +24,7 @@ export function taskFields(task: TaskView, status: string) {
     completed_at: task.completedAt,
     initiator: task.initiator,
     source_system: task.sourceSystem,
-    reason: task.reason,
+    reason: task.reason ?? 'unknown',
     priority: task.priority,
     correlation_id: task.correlationId,
     parent_correlation_id: task.parentCorrelationId,

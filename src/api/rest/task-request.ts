@@ -90,8 +90,9 @@ function textList(fields: Fields, field: string): readonly string[] {
 function optionalInteger(fields: Fields, field: string): number | null {
   const value = fieldOf(fields, field) ?? null
   if (value === null) return null
-  if (!Number.isInteger(value)) throw illTyped(field, 'an integer')
-  return value as number
+  // Of 32 bits, in Tasker's type and in the column.
+  if (typeof value !== 'number' || (value | 0) !== value) throw illTyped(field, 'an integer of 32 bits')
+  return value
 }
 
 function optionalUuid(fields: Fields, field: string): string | null {

@@ -29,7 +29,8 @@ function taskPart(task: TaskView): string {
     completed_at: task.completedAt,
     initiator: task.initiator,
     source_system: task.sourceSystem,
-    reason: task.reason,
+    // Elsewhere Tasker says `unknown`.
+    reason: task.reason ?? '',
     correlation_id: task.correlationId,
     total_steps: counts.total,
     pending_steps: counts.pending,

@@ -125,11 +125,12 @@ function storedStep(row: StepRow): StoredStep {
 }
 
 // A configuration may have been written by anybody: every field is tested before it is used. #>> keeps documents as their text, so the
-// numbers in an initialization stay exact on their way into the step's inputs.
+// numbers in an initialization stay exact on their way into the step's inputs. `step_type` and `depends_on` are other names (wire-protocol §9.2).
 const stepsColumn = `coalesce((
          SELECT jsonb_agg(jsonb_build_object(
-                  'name', d ->> 'name', 'type', d ->> 'type',
-                  'dependencies', CASE WHEN jsonb_typeof(d -> 'dependencies') = 'array' THEN d -> 'dependencies' ELSE '[]' END,
+                  'name', d ->> 'name', 'type', coalesce(d ->> 'type', d ->> 'step_type'),
+                  'dependencies', CASE WHEN jsonb_typeof(coalesce(d -> 'dependencies', d -> 'depends_on')) = 'array'
+                                       THEN coalesce(d -> 'dependencies', d -> 'depends_on') ELSE '[]' END,
                   'retryable', coalesce(d #> '{retry,retryable}', 'true') <> 'false',
                   'attempts_max', CASE WHEN d #>> '{retry,max_attempts}' ~ '^[0-9]{1,6}$'
                                        THEN (d #>> '{retry,max_attempts}')::int ELSE 3 END,

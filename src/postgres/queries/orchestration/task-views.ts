@@ -81,7 +81,7 @@ SELECT ${columns<Omit<TaskView, 'counts' | 'steps'>>({
   context: `coalesce(t.context, '{}')`,
   initiator: `coalesce(t.initiator, 'unknown')`,
   sourceSystem: `coalesce(t.source_system, 'unknown')`,
-  reason: `coalesce(t.reason, 'unknown')`,
+  reason: 't.reason',
   priority: 't.priority',
   tags: `CASE jsonb_typeof(t.tags) WHEN 'array' THEN t.tags END`,
   correlationId: 't.correlation_id',
