@@ -56,7 +56,7 @@ export async function serve(
         limit = setTimeout(() => {
           log.error({ limit_ms: shutdownMaxMs }, 'the shutdown took too long; the process ends with what still runs')
           tellOfLeftSteps(context, host)
-          process.exit(forcedCode ?? exitCodes.workFailed)
+          process.exit(forcedCode ?? (isDefect() ? exitCodes.environment : exitCodes.workFailed))
         }, shutdownMaxMs)
       } finally {
         await following.close()

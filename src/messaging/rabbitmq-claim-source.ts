@@ -128,7 +128,9 @@ export class RabbitmqClaimSource implements ClaimSource, WakeUps {
       if (!this.#namespaces.includes(namespace)) this.#unserved.delete(namespace)
     for (const namespace of this.#namespaces) {
       const isServed = this.#sources.some((source) => source.namespace === namespace && source.consumer.isServed)
-      if (!isServed) await this.#serve(namespace)
+      // A reconnect may have served it meanwhile.
+      if (isServed) this.#unserved.delete(namespace)
+      else await this.#serve(namespace)
     }
     for (const { error } of this.#unserved.values()) return { unknown: { error } }
     return {}

@@ -273,9 +273,12 @@ export class Orchestrator
       results: loop('results', timing.resultPollMs, async () => ((await results.processBatch()) ? 0 : null)),
       retries: loop('retries', timing.retryPollMs, () => this.#wakeRetries()),
       recovery: loop('recovery', timing.sweepIntervalMs, async () => {
-        await recovery.sweep()
-        this.#counts.add('recoverySweeps')
-        if (!polls) this.#lookBehind()
+        try {
+          await recovery.sweep()
+          this.#counts.add('recoverySweeps')
+        } finally {
+          if (!polls) this.#lookBehind()
+        }
         return null
       }),
       heartbeat: loop('heartbeat', timing.heartbeatMs, async () => {

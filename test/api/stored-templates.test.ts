@@ -92,6 +92,14 @@ it.each<[name: string, steps: Steps, said: string]>([
   expect(await post(name)).toEqual(refused)
 })
 
+it('a dependency that is no text is none of its steps', async () => {
+  await store('textless', JSON.stringify({ steps: [{ name: 'a', dependencies: [null], handler: { callable: 'call' } }] }))
+  expect(await post('textless')).toMatchObject({
+    status: 400,
+    body: { error: { message: expect.stringContaining('step "a" depends on "null", which is no step') } },
+  })
+})
+
 it('two steps of one name are refused as well', async () => {
   const twins = ['a', 'b', 'a'].map((name): [string, string[]] => [name, []])
   await store('twins', stored(twins))
@@ -104,7 +112,7 @@ it('two steps of one name are refused as well', async () => {
 
 it('knows depends_on as another name of dependencies', async () => {
   const step = (name: string, before: string) => ({ name, depends_on: [before], handler: { callable: 'call' } })
-  await store('renamed', JSON.stringify({ steps: [step('a', 'b'), step('b', 'a')] }))
+  await store('renamed', JSON.stringify({ steps: [step('a', 'b'), { ...step('b', 'a'), dependencies: null }] }))
   expect(await post('renamed')).toMatchObject({
     status: 400,
     body: { error: { message: expect.stringContaining(`${cycle}: a → b → a`) } },

@@ -193,6 +193,13 @@ export function exerciseQueueFaults(broker: () => TestBroker): void {
       await eventually('it is back', () => own.fault === null)
       await serves()
       await eventually('claims say so', () => worker.claimFault?.includes(brokenQueue) === true)
+      // This time the reconnect itself serves it.
+      await channel.deleteQueue(brokenQueue)
+      own.giveUp(new Error('the test broke it'))
+      await eventually('it is served', async () => {
+        await serves()
+        return worker.claimFault === null
+      })
     }, 60_000)
   })
 }

@@ -82,7 +82,6 @@ it('wakes a retry when it is due', async () => {
   const orchestrator = await start(false, {})
   const taskId = await silentResult(orchestrator, { success: false, retryable: true, retryAfter: '1' })
   await notify()
-  await until(async () => (await stateOf(orchestrator, taskId)) === 'waiting_for_retry')
   await until(async () => (await stateOf(orchestrator, taskId)) === 'enqueued')
   await bench.worker.claim()
 })

@@ -225,7 +225,9 @@ export class TypeScriptAdapter implements RuntimeAdapter {
   /** While other threads serve, calls wait for those. */
   #threadMissing(error: HostError): void {
     this.#startFailure = error
-    if (this.#pool?.readyThreads === 0) this.#pool.rejectWaiting(error)
+    for (const generation of [this.#generation, ...this.#others]) {
+      if (generation?.pool.readyThreads === 0) generation.pool.rejectWaiting(error)
+    }
   }
 
   #threadAbandoned(thread: HandlerThread): void {

@@ -1,4 +1,5 @@
 // What becomes of the calls of a thread that is ended: those that had started are lost, all others run elsewhere.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,13 +15,12 @@ import { eventually } from '../../fixtures/eventually.ts'
 import { handlerCall } from '../../fixtures/handler-call.ts'
 
 const busyHandlers = `
-  import { appendFileSync } from 'node:fs'
+  import { appendFileSync, existsSync } from 'node:fs'
   import { defineHandler } from 'stephost'
   export const echo = defineHandler('t.echo', {}, async () => ({ done: true }))
-  export const busy = defineHandler('t.busy', { inputs: { ms: 'ms', file: 'file' } }, async ({ ms, file }) => {
+  export const busy = defineHandler('t.busy', { inputs: { file: 'file', gate: 'gate' } }, async ({ file, gate }) => {
     appendFileSync(String(file), 'x')
-    const until = performance.now() + Number(ms)
-    while (performance.now() < until);
+    while (!existsSync(String(gate)));
     return {}
   })`
 
@@ -48,9 +48,9 @@ function begin(callable: string, context: object = {}) {
   return { call, step: call.requests[0]?.stepId, result }
 }
 
-/** An `async` handler that holds its thread for so long, and is at it. */
-async function busy(ms: number) {
-  const spinning = begin('t.busy', { ms, file: mark })
+/** An `async` handler that holds its thread until the gate is there, and is at it. */
+async function busy(gate = 'never') {
+  const spinning = begin('t.busy', { file: mark, gate })
   await marked(1)
   return spinning
 }
@@ -71,7 +71,7 @@ afterEach(async () => {
 describe('a call that lies unread in a thread that is ended', () => {
   it('runs in the next thread, with the attempt that it had', async () => {
     await started()
-    const spinning = await busy(60_000)
+    const spinning = await busy()
     const innocent = [begin('t.echo'), begin('t.echo')]
     // The calls go over with this turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve))
@@ -84,7 +84,7 @@ describe('a call that lies unread in a thread that is ended', () => {
 
   it('is given back when its own time is over, too', async () => {
     await started()
-    const spinning = await busy(60_000)
+    const spinning = await busy()
     const innocent = begin('t.echo')
     const answer = expect(innocent.result).rejects.toMatchObject({ code: 'RUNTIME_DIED' })
     adapter.cancel(spinning.call.id, 'timeout')
@@ -96,7 +96,7 @@ describe('a call that lies unread in a thread that is ended', () => {
 
   it('is given back when the adapter stops', async () => {
     await started()
-    const spinning = await busy(60_000)
+    const spinning = await busy()
     const answer = expect(begin('t.echo').result).rejects.toMatchObject({ code: 'ADAPTER_STOPPED' })
     await adapter.stop()
     await answer
@@ -105,13 +105,15 @@ describe('a call that lies unread in a thread that is ended', () => {
 
   it('is lost when it has begun before the host heard of it', async () => {
     await started()
-    const first = await busy(300)
-    const second = begin('t.busy', { ms: 60_000, file: mark })
+    const gate = join(root, 'gate')
+    const first = await busy(gate)
+    const second = begin('t.busy', { file: mark, gate: 'never' })
     await new Promise((resolve) => setImmediate(resolve))
     adapter.cancel(first.call.id, 'timeout')
     // The host hears nothing while the first ends, the second begins and the grace of the first passes.
-    const until = performance.now() + 800
-    while (performance.now() < until);
+    writeFileSync(gate, '')
+    const graceEndsAt = performance.now() + 300
+    while (performance.now() < graceEndsAt || readFileSync(mark, 'utf8').length < 2);
     expect(await second.result).toMatchObject({ errorType: 'handler_lost' })
     expect(startedSteps).toEqual([first.step, second.step])
     await first.result
@@ -130,21 +132,21 @@ describe('a thread that is replaced after a refused reload', () => {
     await started({ threads: 2 })
     await writeFile(file, 'export const = 1')
     expect(await adapter.reload()).toMatchObject({ live: false })
-    const replaceOne = async (context: object) => {
-      const spinning = begin('t.busy', context)
-      await marked(1)
+    const replaceOne = async () => {
+      const spinning = await busy()
       adapter.cancel(spinning.call.id, 'timeout')
       await spinning.result
       await eventually('both run', () => !adapter.health().message?.includes('threads run'))
       await rm(mark)
     }
-    await replaceOne({ ms: 60_000, file: mark })
+    await replaceOne()
     // The first place gets a call when both are idle, so the thread that knows it is the second one.
     for (const { result } of Array.from({ length: 4 }, () => begin('t.other'))) expect(await result).toMatchObject(done)
-    const held = begin('t.busy', { ms: 1_000, file: mark })
-    await marked(1)
+    const gate = join(root, 'gate')
+    const held = await busy(gate)
     await rm(mark)
-    await replaceOne({ ms: 60_000, file: mark })
+    await replaceOne()
+    await writeFile(gate, '')
     await held.result
     await expect(begin('t.other').result).rejects.toMatchObject({ code: 'RUNTIME_UNAVAILABLE' })
     expect(await begin('t.unheard').result).toMatchObject({ success: false, retryable: false })

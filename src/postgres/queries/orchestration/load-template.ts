@@ -21,7 +21,7 @@ interface TemplateRow {
 interface StepRow {
   readonly name: string
   readonly type: string | null
-  readonly dependencies: readonly string[]
+  readonly dependencies: readonly unknown[]
   readonly retryable: boolean
   readonly attempts_max: number
   readonly callable: string | null
@@ -114,7 +114,7 @@ function storedStep(row: StepRow): StoredStep {
   return {
     name: row.name,
     type: stepTypes.includes(row.type as StepType) ? (row.type as StepType) : 'standard',
-    dependencies: row.dependencies,
+    dependencies: row.dependencies.map(String),
     retryable: row.retryable,
     attemptsMax: row.attempts_max,
     callable: row.callable,
@@ -129,8 +129,8 @@ function storedStep(row: StepRow): StoredStep {
 const stepsColumn = `coalesce((
          SELECT jsonb_agg(jsonb_build_object(
                   'name', d ->> 'name', 'type', coalesce(d ->> 'type', d ->> 'step_type'),
-                  'dependencies', CASE WHEN jsonb_typeof(coalesce(d -> 'dependencies', d -> 'depends_on')) = 'array'
-                                       THEN coalesce(d -> 'dependencies', d -> 'depends_on') ELSE '[]' END,
+                  'dependencies', CASE WHEN jsonb_typeof(coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on')) = 'array'
+                                       THEN coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on') ELSE '[]' END,
                   'retryable', coalesce(d #> '{retry,retryable}', 'true') <> 'false',
                   'attempts_max', CASE WHEN d #>> '{retry,max_attempts}' ~ '^[0-9]{1,6}$'
                                        THEN (d #>> '{retry,max_attempts}')::int ELSE 3 END,

@@ -35,7 +35,7 @@ export async function taskBackground(database: Queryable, taskId: string): Promi
     text: `
 SELECT (SELECT coalesce(json_agg(json_build_object(
           'name', d ->> 'name', 'step_type', coalesce(d ->> 'type', d ->> 'step_type', 'standard'), 'handler', coalesce(d #>> '{handler,callable}', ''),
-          'dependencies', coalesce(d -> 'dependencies', d -> 'depends_on', '[]'), 'retryable', coalesce(d #> '{retry,retryable}', 'true'),
+          'dependencies', coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on', '[]'), 'retryable', coalesce(d #> '{retry,retryable}', 'true'),
           'max_attempts', coalesce(d #> '{retry,max_attempts}', '3'))), '[]')
           FROM ${stepsOf('nt.configuration')} d)::text AS steps,
        json_build_object('in_dlq', q.dlq_entry_uuid IS NOT NULL AND q.resolution_status = 'pending',
