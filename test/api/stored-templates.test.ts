@@ -93,7 +93,10 @@ it.each<[name: string, steps: Steps, said: string]>([
 })
 
 it('a dependency that is no text is none of its steps', async () => {
-  await store('textless', JSON.stringify({ steps: [{ name: 'a', dependencies: [null], handler: { callable: 'call' } }] }))
+  await store(
+    'textless',
+    JSON.stringify({ steps: [{ name: 'a', dependencies: [null], handler: { callable: 'call' } }] }),
+  )
   expect(await post('textless')).toMatchObject({
     status: 400,
     body: { error: { message: expect.stringContaining('step "a" depends on "null", which is no step') } },
