@@ -124,13 +124,17 @@ function storedStep(row: StepRow): StoredStep {
   }
 }
 
+/** SQL of two fields of a step `d` in a configuration, each of which has another name as well (wire-protocol §9.2); NULL: it has none. */
+export const stepType = `coalesce(d ->> 'type', d ->> 'step_type')`
+export const stepDependencies = `coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on')`
+
 // A configuration may have been written by anybody: every field is tested before it is used. #>> keeps documents as their text, so the
-// numbers in an initialization stay exact on their way into the step's inputs. `step_type` and `depends_on` are other names (wire-protocol §9.2).
+// numbers in an initialization stay exact on their way into the step's inputs.
 const stepsColumn = `coalesce((
          SELECT jsonb_agg(jsonb_build_object(
-                  'name', d ->> 'name', 'type', coalesce(d ->> 'type', d ->> 'step_type'),
-                  'dependencies', CASE WHEN jsonb_typeof(coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on')) = 'array'
-                                       THEN coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on') ELSE '[]' END,
+                  'name', d ->> 'name', 'type', ${stepType},
+                  'dependencies', CASE WHEN jsonb_typeof(${stepDependencies}) = 'array'
+                                       THEN ${stepDependencies} ELSE '[]' END,
                   'retryable', coalesce(d #> '{retry,retryable}', 'true') <> 'false',
                   'attempts_max', CASE WHEN d #>> '{retry,max_attempts}' ~ '^[0-9]{1,6}$'
                                        THEN (d #>> '{retry,max_attempts}')::int ELSE 3 END,

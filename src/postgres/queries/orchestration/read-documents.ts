@@ -3,6 +3,7 @@
 import type { JsonText } from '../../../model/json-text.ts'
 import type { TaskBackground } from '../../../model/orchestration-reads.ts'
 import type { Queryable, Statement } from '../../statement.ts'
+import { stepDependencies, stepType } from './load-template.ts'
 
 /** The one column of the one row; null: no row. */
 export async function readDocument(database: Queryable, statement: Statement): Promise<JsonText | null> {
@@ -34,8 +35,8 @@ export async function taskBackground(database: Queryable, taskId: string): Promi
     name: 'task-background',
     text: `
 SELECT (SELECT coalesce(json_agg(json_build_object(
-          'name', d ->> 'name', 'step_type', coalesce(d ->> 'type', d ->> 'step_type', 'standard'), 'handler', coalesce(d #>> '{handler,callable}', ''),
-          'dependencies', coalesce(nullif(d -> 'dependencies', 'null'), d -> 'depends_on', '[]'), 'retryable', coalesce(d #> '{retry,retryable}', 'true'),
+          'name', d ->> 'name', 'step_type', coalesce(${stepType}, 'standard'), 'handler', coalesce(d #>> '{handler,callable}', ''),
+          'dependencies', coalesce(${stepDependencies}, '[]'), 'retryable', coalesce(d #> '{retry,retryable}', 'true'),
           'max_attempts', coalesce(d #> '{retry,max_attempts}', '3'))), '[]')
           FROM ${stepsOf('nt.configuration')} d)::text AS steps,
        json_build_object('in_dlq', q.dlq_entry_uuid IS NOT NULL AND q.resolution_status = 'pending',
