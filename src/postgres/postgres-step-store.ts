@@ -33,6 +33,7 @@ import { endedClaims } from './queries/ended-claims.ts'
 import { forgetRejectedMessages } from './queries/forget-rejected-messages.ts'
 import { hydrateSteps } from './queries/hydrate-steps.ts'
 import { loadNamedTasks } from './queries/load-named-tasks.ts'
+import { ownSteps } from './queries/noted-claims.ts'
 import { notifyChannels } from './queries/notify-channels.ts'
 import {
   declareDeadWorkers,
@@ -43,13 +44,7 @@ import {
 } from './queries/recover-steps.ts'
 import { releaseSteps } from './queries/release-steps.ts'
 import { storeCheckpoint } from './queries/store-checkpoint.ts'
-import {
-  heartbeatWorker,
-  leaveWorker,
-  ownSteps,
-  registerWorker,
-  updateWorkerNamespaces,
-} from './queries/worker-lease.ts'
+import { heartbeatWorker, leaveWorker, registerWorker, updateWorkerNamespaces } from './queries/worker-lease.ts'
 import { workersLostWith } from './queries/workers-lost-with.ts'
 import type { Queryable } from './statement.ts'
 import { StepDefinitions } from './step-definitions.ts'

@@ -303,9 +303,12 @@ WITH named AS (
   INSERT INTO tasker.workflow_steps (task_uuid, named_step_uuid, max_attempts, attempts, created_at, updated_at)
   SELECT s.task_uuid, named.named_step_uuid, 10, 1, now(), now() FROM named, tasker.workflow_steps s WHERE s.workflow_step_uuid = $1::uuid
   RETURNING workflow_step_uuid
+), begun AS (
+  INSERT INTO tasker.workflow_step_transitions (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
+  SELECT workflow_step_uuid, 'in_progress', 'enqueued', jsonb_build_object('worker_uuid', $2::text), 1, true, now(), now() FROM copies
+  RETURNING workflow_step_transition_uuid
 )
-INSERT INTO tasker.workflow_step_transitions (workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
-SELECT workflow_step_uuid, 'in_progress', 'enqueued', jsonb_build_object('worker_uuid', $2::text), 1, true, now(), now() FROM copies`,
+INSERT INTO stephost.claims (worker_uuid, tokens) SELECT $2::uuid, array_agg(workflow_step_transition_uuid) FROM begun`,
     values: [like, worker, count],
   })
 }

@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../fixtures/database.ts'
 
 const stephostTables = [
   'archived_rows',
+  'claims',
   'migrations',
   'orchestrators',
   'rejected_messages',
@@ -82,6 +83,7 @@ describe('migrate', () => {
           '0010_stephost_archived_rows.sql',
           '0012_stephost_complete_step.sql',
           '0015_stephost_reopened_tasks.sql',
+          '0016_stephost_claims.sql',
         ],
         tasker: 'foreign',
         pgmq: 'foreign',
@@ -110,6 +112,7 @@ describe('migrate', () => {
           '0010_stephost_archived_rows.sql',
           '0012_stephost_complete_step.sql',
           '0015_stephost_reopened_tasks.sql',
+          '0016_stephost_claims.sql',
         ],
         tasker: 'foreign',
       })

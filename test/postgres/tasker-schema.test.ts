@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type OpenDatabase, openTestDatabase } from '../fixtures/open-database.ts'
 import { readSchema, type Schema, schemaDifferences } from '../fixtures/schema-catalog.ts'
-import { insertTask } from '../fixtures/tasker-rows.ts'
+import { insertTask, insertTransition } from '../fixtures/tasker-rows.ts'
 
 const root = new URL('../../', import.meta.url)
 const described = JSON.parse(readFileSync(new URL('test/fixtures/tasker-schema.json', root), 'utf8')) as Schema
@@ -48,14 +48,29 @@ describe('schema tasker', () => {
     }
   })
 
-  it('lets no step have two current states', async () => {
+  it('lets no two writers follow the same transition', async () => {
     const { steps } = await insertTask(open.database, { steps: { only: {} } })
-    const second = open.database.query({
+    const follow = open.database.query({
       text: `INSERT INTO tasker.workflow_step_transitions (workflow_step_uuid, to_state, sort_key, most_recent, created_at, updated_at)
-             VALUES ($1, 'enqueued', 2, true, now(), now())`,
+               SELECT $1, 'enqueued', max(sort_key), true, now(), now()
+                 FROM tasker.workflow_step_transitions WHERE workflow_step_uuid = $1`,
       values: [steps['only']],
     })
-    await expect(second).rejects.toThrow(/idx_workflow_step_transitions_uuid_most_recent/)
+    await expect(follow).rejects.toThrow(/idx_workflow_step_transitions_uuid_sort_key/)
+  })
+
+  it('closes transitions without touching an index', async () => {
+    const { steps } = await insertTask(open.database, { steps: { only: {} } })
+    const counted = await open.database.transaction(async (transaction) => {
+      for (const state of ['enqueued', 'in_progress', 'enqueued_for_orchestration', 'complete']) {
+        await insertTransition(transaction, steps['only'] ?? '', state)
+      }
+      return transaction.query<{ updates: number; hot: number }>({
+        text: `SELECT n_tup_upd::int AS updates, n_tup_hot_upd::int AS hot
+                 FROM pg_stat_xact_user_tables WHERE relid = 'tasker.workflow_step_transitions'::regclass`,
+      })
+    })
+    expect(counted).toEqual([{ updates: 4, hot: 4 }])
   })
 
   it('knows its states by name', async () => {

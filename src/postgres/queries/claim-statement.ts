@@ -129,6 +129,11 @@ export const attemptCounted =
 export const isAlive = (worker: string) =>
   `EXISTS (SELECT FROM stephost.workers w WHERE w.worker_uuid = ${worker}::uuid AND w.declared_dead_at IS NULL)`
 
+/** Without its last bracket. What a worker holds is found by it: one row for all steps of the statement, none where it claimed nothing. */
+export const noteClaim = (worker: string, claim: string, tokens: string) => `noted AS (
+  INSERT INTO stephost.claims (worker_uuid, claim_id, tokens)
+  SELECT ${worker}::uuid, ${claim}::text, array_agg(token) FROM (${tokens}) AS taken HAVING count(*) > 0`
+
 /**
  * Closes the transitions of `chosen`, whose rows are locked, and opens those of the claim: in one part, since each part that writes opens all
  * indexes and reads all constraints of its table. Rows without a place to close come last in each kind of join, so no step ever has two open ones.
@@ -147,6 +152,7 @@ export const writeClaims = `written AS (
   UPDATE tasker.workflow_steps s
      SET ${attemptCounted}
     FROM chosen c WHERE s.workflow_step_uuid = c.step_uuid
+), ${noteClaim('$1', '$2', 'SELECT token FROM chosen')}
 `
 
 export const take = `${choose}, ${writeClaims}`

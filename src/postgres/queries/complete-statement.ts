@@ -11,8 +11,7 @@ export type HowToTell = 'messages' | 'silent' | 'judged'
 
 /**
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
- * (design D5). `to_state` is compared as an expression, because the partial index of the steps in progress would lead through all of
- * them. Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
+ * (design D5). Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
  * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
  * jsonb's own text; nothing of a handler is ever pasted.
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
@@ -38,7 +37,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
   SELECT g.*, t.sort_key, t.ctid AS transition_row
     FROM g
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = g.token
-   WHERE g.valid AND t.most_recent AND t.to_state || '' = 'in_progress'${judged ? ' AND g.held' : ''}
+   WHERE g.valid AND t.most_recent AND t.to_state = 'in_progress'${judged ? ' AND g.held' : ''}
    ORDER BY g.step_uuid
      FOR UPDATE OF t
 ), done AS MATERIALIZED (

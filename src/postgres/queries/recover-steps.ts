@@ -4,6 +4,7 @@ import type { WorkerId } from '../../model/ids.ts'
 import type { StepMessage } from '../../model/step-message.ts'
 import { deathsUntilAlone } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
+import { forgetEndedClaims, noteForOlderHosts, openClaims } from './noted-claims.ts'
 import { resultEnvelope } from './result-envelope.ts'
 import { stepEventMetadata } from './step-event.ts'
 import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
@@ -70,6 +71,7 @@ export async function recoverSteps(
   database: Queryable,
   { stepsMax, sends }: { stepsMax: number; sends: boolean },
 ): Promise<Swept> {
+  await noteForOlderHosts(database, sweepIsDue('w'))
   const rows = await database.query<StepMessageRow & { again: boolean; worker_uuid: WorkerId }>({
     name: sends ? 'recover-steps' : 'recover-steps-silently',
     text: recoverText(sends),
@@ -88,6 +90,7 @@ export async function recoverSteps(
 
 /** The sweep of a dead worker repeats until one whole lease finds nothing. */
 export async function noteSweptWorkers(database: Queryable, leaseMs: number): Promise<void> {
+  await forgetEndedClaims(database, sweepIsDue('w'))
   await database.query({
     name: 'note-swept-workers',
     text: `
@@ -105,8 +108,7 @@ export async function forgetDeadWorkers(database: Queryable): Promise<void> {
     text: `
 DELETE FROM stephost.workers w
  WHERE w.declared_dead_at < clock_timestamp() - interval '7 days'
-   AND NOT EXISTS (SELECT FROM tasker.workflow_step_transitions t
-                    WHERE t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = w.worker_uuid::text)`,
+   AND NOT EXISTS (SELECT FROM stephost.claims c WHERE c.worker_uuid = w.worker_uuid)`,
   })
 }
 
@@ -124,11 +126,11 @@ WITH lost AS MATERIALIZED (
   SELECT t.workflow_step_transition_uuid AS token, t.workflow_step_uuid AS step_uuid, t.sort_key, s.task_uuid,
          w.worker_uuid, w.host, w.heartbeat_at, coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable AS may_retry,
          coalesce(s.inputs ->> '__template_step_name', n.name) AS template_step
-    FROM stephost.workers w
-    JOIN tasker.workflow_step_transitions t ON t.metadata ->> 'worker_uuid' = w.worker_uuid::text
+    FROM ${openClaims}
+    JOIN stephost.workers w ON w.worker_uuid = c.worker_uuid
     JOIN tasker.workflow_steps s ON s.workflow_step_uuid = t.workflow_step_uuid
     JOIN tasker.named_steps n ON n.named_step_uuid = s.named_step_uuid
-   WHERE t.most_recent AND t.to_state = 'in_progress' AND w.declared_dead_at IS NOT NULL AND ${sweepIsDue('w')}
+   WHERE w.declared_dead_at IS NOT NULL AND ${sweepIsDue('w')}
    ORDER BY t.workflow_step_uuid
    LIMIT $1::int
      FOR UPDATE OF t SKIP LOCKED

@@ -14,6 +14,14 @@ export const nowRfc3339 = `to_char(clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.U
 /** The same, worked out once for all rows of a statement. */
 export const nowOnce = `(SELECT ${nowRfc3339})`
 
+/** SQL: the transition `w` is closed, whatever its state. The index of the waits for a retry that go on knows by it which are over, since no index may name `most_recent`. */
+export const closesWhatWaits = `most_recent = false, updated_at = now(),
+         metadata = CASE WHEN w.to_state = 'waiting_for_retry' THEN coalesce(w.metadata, '{}') || '{"waited": true}' ELSE w.metadata END`
+
+/** SQL: the wait for a retry in `row` may go on. */
+export const isWaiting = (row: string) =>
+  `${row}.most_recent AND ${row}.to_state = 'waiting_for_retry' AND (${row}.metadata ? 'waited') IS NOT TRUE`
+
 /** SQL for the transitions that took a step back from a dead worker, since an operator last reopened it. `step` is an SQL expression. */
 export function recoveriesOf(step: string): string {
   return `

@@ -1,9 +1,10 @@
 // The worker's own row: registration, heartbeat, the steps under its name, and leaving.
 
 import type { RunnableStep } from '../../model/claim-source.ts'
-import type { ClaimId, ClaimToken, StepId, WorkerId } from '../../model/ids.ts'
-import type { Heartbeat, OwnedStep, WorkerRegistration } from '../../model/step-store.ts'
+import type { WorkerId } from '../../model/ids.ts'
+import type { Heartbeat, WorkerRegistration } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
+import { ownSteps } from './noted-claims.ts'
 import { sweepIsDue } from './recover-steps.ts'
 
 export interface HeartbeatOptions {
@@ -21,7 +22,7 @@ export async function registerWorker(
 ): Promise<void> {
   await database.query({
     name: 'register-worker',
-    text: 'INSERT INTO stephost.workers (worker_uuid, host, namespaces, runnable) VALUES ($1::uuid, $2::text, $3::text[], $4::text[])',
+    text: 'INSERT INTO stephost.workers (worker_uuid, host, namespaces, runnable, notes_claims) VALUES ($1::uuid, $2::text, $3::text[], $4::text[], true)',
     values: [workerId, host, namespaces, runnable.map(runnableKey)],
   })
 }
@@ -69,18 +70,6 @@ RETURNING least(extract(epoch FROM w.heartbeat_at - before.heartbeat_at) * 1000,
 /** As the claim's statement spells it. */
 function runnableKey({ namedTaskId, templateStep }: RunnableStep): string {
   return `${namedTaskId}:${templateStep}`
-}
-
-export async function ownSteps(database: Queryable, workerId: WorkerId): Promise<readonly OwnedStep[]> {
-  const rows = await database.query<{ step_uuid: StepId; token: ClaimToken; claim_id: ClaimId | null }>({
-    name: 'own-steps',
-    text: `
-SELECT t.workflow_step_uuid AS step_uuid, t.workflow_step_transition_uuid AS token, t.metadata ->> 'claim_id' AS claim_id
-  FROM tasker.workflow_step_transitions t
- WHERE t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = $1::text`,
-    values: [workerId],
-  })
-  return rows.map((row) => ({ stepId: row.step_uuid, token: row.token, claimId: row.claim_id }))
 }
 
 /** The row goes when no step names it and none will; else the worker declares its own death, so that others need not wait for the lease. */

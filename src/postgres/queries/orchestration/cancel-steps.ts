@@ -5,7 +5,7 @@ import type { CancelOptions } from '../../../model/orchestration-store.ts'
 import { finishedStepStates } from '../../../model/task-state.ts'
 import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
-import { stepEventMetadata } from '../step-event.ts'
+import { closesWhatWaits, stepEventMetadata } from '../step-event.ts'
 
 interface PassRow {
   readonly open: number
@@ -66,7 +66,7 @@ WITH open AS MATERIALIZED (
    ORDER BY o.step_uuid
      FOR UPDATE OF w
 ), closed AS (
-  UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
+  UPDATE tasker.workflow_step_transitions w SET ${closesWhatWaits}
     FROM held h WHERE w.workflow_step_transition_uuid = h.transition_uuid
   RETURNING h.step_uuid, h.state, h.sort_key
 ), entered AS (

@@ -3,6 +3,7 @@
 import type { StepId, TaskId } from '../../../model/ids.ts'
 import type { DueRetries } from '../../../model/orchestration-store.ts'
 import type { Queryable } from '../../statement.ts'
+import { isWaiting } from '../step-event.ts'
 import { stepReadiness } from './step-readiness.ts'
 
 interface WaitingRow {
@@ -39,7 +40,7 @@ SELECT s.workflow_step_uuid AS step_uuid, s.task_uuid,
   JOIN tasker.workflow_steps s ON s.workflow_step_uuid = waiting.workflow_step_uuid
   JOIN tasker.task_transitions tt ON tt.task_uuid = s.task_uuid AND tt.most_recent
   ${stepReadiness}
- WHERE waiting.most_recent AND waiting.to_state = 'waiting_for_retry' AND r.retry_eligible
+ WHERE ${isWaiting('waiting')} AND r.retry_eligible
    AND tt.to_state NOT IN ('complete', 'error', 'cancelled', 'resolved_manually', 'blocked_by_failures') ${narrower}`
 
 const waitingText = `${waiting('')}

@@ -5,7 +5,7 @@ import type { StepId } from '../../../model/ids.ts'
 import type { StepMove } from '../../../model/orchestration-store.ts'
 import { eventOf, stepMoves } from '../../../model/task-state.ts'
 import type { Queryable } from '../../statement.ts'
-import { stepEventMetadata } from '../step-event.ts'
+import { closesWhatWaits, stepEventMetadata } from '../step-event.ts'
 
 /** Resolves with the steps that moved. The columns of the step follow in the same statement. Source: orchestration-semantics §2.4. */
 export async function moveSteps(transaction: Queryable, moves: readonly StepMove[]): Promise<readonly StepId[]> {
@@ -42,7 +42,7 @@ WITH wanted AS MATERIALIZED (
    ORDER BY w.workflow_step_uuid
      FOR UPDATE OF w
 ), closed AS (
-  UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
+  UPDATE tasker.workflow_step_transitions w SET ${closesWhatWaits}
     FROM held h WHERE w.workflow_step_transition_uuid = h.transition_uuid AND w.most_recent
   RETURNING h.*
 ), entered AS (

@@ -5,7 +5,7 @@ import type { StepOperation } from '../../../model/orchestration-store.ts'
 import type { StepState } from '../../../model/task-state.ts'
 import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
-import { nowOnce, stepEventMetadata } from '../step-event.ts'
+import { closesWhatWaits, nowOnce, stepEventMetadata } from '../step-event.ts'
 import { noteReopened } from './reopened-tasks.ts'
 
 const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i
@@ -72,7 +72,7 @@ WITH given AS MATERIALIZED (
     FROM held h JOIN tasker.workflow_step_transitions w ON w.workflow_step_transition_uuid = h.transition_uuid
    WHERE w.most_recent FOR UPDATE OF w
 ), closed AS (
-  UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
+  UPDATE tasker.workflow_step_transitions w SET ${closesWhatWaits}
     FROM locked l WHERE w.workflow_step_transition_uuid = l.transition_uuid
   RETURNING w.workflow_step_transition_uuid AS transition_uuid
 ), entered AS (

@@ -5,7 +5,7 @@ import type { DlqResolution } from '../../../model/orchestration-reads.ts'
 import type { RedriveOptions } from '../../../model/orchestration-store.ts'
 import { takenBackChannel } from '../../../model/wake-ups.ts'
 import type { Queryable } from '../../statement.ts'
-import { stepEventMetadata } from '../step-event.ts'
+import { closesWhatWaits, stepEventMetadata } from '../step-event.ts'
 import { sendOutbox } from './outbox.ts'
 import { noteReopened } from './reopened-tasks.ts'
 import { heldByLivingWorker } from './stale-tasks.ts'
@@ -48,7 +48,7 @@ WITH held AS MATERIALIZED (
    ORDER BY s.workflow_step_uuid
      FOR UPDATE OF w
 ), closed AS (
-  UPDATE tasker.workflow_step_transitions w SET most_recent = false, updated_at = now()
+  UPDATE tasker.workflow_step_transitions w SET ${closesWhatWaits}
     FROM held h WHERE w.workflow_step_transition_uuid = h.transition_uuid AND h.state <> 'enqueued'
   RETURNING h.step_uuid, h.state, h.sort_key
 ), entered AS (

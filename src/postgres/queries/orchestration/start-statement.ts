@@ -1,7 +1,7 @@
 // The statement that moves tasks and starts what it enqueues: steps that a worker of the same process has room for never become messages.
 
 import { deathsUntilAlone } from '../../../model/step-request.ts'
-import { attemptCounted, isAlive, runnableAmong, startMetadata, templateStep } from '../claim-statement.ts'
+import { attemptCounted, isAlive, noteClaim, runnableAmong, startMetadata, templateStep } from '../claim-statement.ts'
 import { claimedColumns, claimedRows } from '../claimed-columns.ts'
 import { enqueueMetadata, entering, type MoveParts, message, walking } from './move-statement.ts'
 import { sendToQueue } from './outbox.ts'
@@ -32,7 +32,7 @@ export function startStatement({ namespace, ...parts }: StartParts): string {
 ), counted AS (
   UPDATE tasker.workflow_steps s SET ${attemptCounted}
     FROM chosen c WHERE s.workflow_step_uuid = c.step_uuid AND c.starts
-), outbox AS MATERIALIZED (
+), ${noteClaim('$11', '$12', 'SELECT token FROM chosen WHERE starts')}), outbox AS MATERIALIZED (
   SELECT e.step_uuid AS position, ${message} AS message FROM chosen e WHERE NOT e.starts
 ), ${sendToQueue({ namespace, expression: `'${namespace}'::text`, woken: '$11::uuid' })}
 SELECT seen.queued, ${claimedColumns({ ancestors: true })}

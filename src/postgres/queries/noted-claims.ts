@@ -1,0 +1,61 @@
+// The claims that workers noted: which of their steps are still in progress by them, and which rows have become needless.
+
+import type { ClaimId, ClaimToken, StepId, WorkerId } from '../../model/ids.ts'
+import type { OwnedStep } from '../../model/step-store.ts'
+import type { Queryable } from '../statement.ts'
+
+/** SQL for behind FROM: the rows `c` of stephost.claims, and in `t` the claims' transitions that nothing has followed yet. */
+export const openClaims = `stephost.claims c
+   CROSS JOIN LATERAL unnest(c.tokens) AS noted(token)
+    JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = noted.token AND t.most_recent`
+
+/**
+ * The steps in progress under the worker's name. What was noted of others goes, for none of it will ever be open again. One snapshot decides: the
+ * row of a claim that commits meanwhile is not seen by either part.
+ */
+export async function ownSteps(database: Queryable, workerId: WorkerId): Promise<readonly OwnedStep[]> {
+  const rows = await database.query<{ step_uuid: StepId; token: ClaimToken; claim_id: ClaimId | null }>({
+    name: 'own-steps',
+    text: `
+WITH open AS MATERIALIZED (
+  SELECT c.ctid AS claim_row, c.claim_id, t.workflow_step_uuid AS step_uuid, noted.token
+    FROM ${openClaims}
+   WHERE c.worker_uuid = $1::uuid
+), ended AS (
+  DELETE FROM stephost.claims WHERE worker_uuid = $1::uuid AND ctid NOT IN (SELECT claim_row FROM open)
+)
+SELECT step_uuid, token, claim_id FROM open`,
+    values: [workerId],
+  })
+  return rows.map((row) => ({ stepId: row.step_uuid, token: row.token, claimId: row.claim_id }))
+}
+
+/** Hosts of before note nothing, so their steps are read from the transitions, all of them, once they are dead. `due`: SQL, which workers `w`. */
+export async function noteForOlderHosts(transaction: Queryable, due: string): Promise<void> {
+  await transaction.query({
+    name: 'note-for-older-hosts',
+    text: `
+INSERT INTO stephost.claims (worker_uuid, tokens)
+SELECT w.worker_uuid, held.tokens
+  FROM stephost.workers w
+ CROSS JOIN LATERAL (
+   SELECT array_agg(t.workflow_step_transition_uuid) AS tokens
+     FROM tasker.workflow_step_transitions t
+    WHERE t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = w.worker_uuid::text
+      AND NOT EXISTS (SELECT FROM stephost.claims c
+                       WHERE c.worker_uuid = w.worker_uuid AND t.workflow_step_transition_uuid = ANY (c.tokens))
+ ) AS held
+ WHERE w.declared_dead_at IS NOT NULL AND NOT w.notes_claims AND ${due} AND held.tokens IS NOT NULL`,
+  })
+}
+
+/** Of dead workers. `due`: SQL, which workers `w`. */
+export async function forgetEndedClaims(transaction: Queryable, due: string): Promise<void> {
+  await transaction.query({
+    name: 'forget-ended-claims',
+    text: `
+DELETE FROM stephost.claims gone USING stephost.workers w
+ WHERE w.worker_uuid = gone.worker_uuid AND w.declared_dead_at IS NOT NULL AND ${due}
+   AND NOT EXISTS (SELECT FROM ${openClaims} WHERE c.ctid = gone.ctid)`,
+  })
+}
