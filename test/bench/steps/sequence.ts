@@ -1,4 +1,4 @@
-// W3: one message at a time on an idle worker; the next one is sent a little after the result of the last is there.
+// W3: one message at a time; the next one is sent when the result of the last is there, and beside that after a rest.
 import { setTimeout as delay } from 'node:timers/promises'
 import { chosenOf, inRounds } from './alternation.ts'
 import type { Bench } from './bench-options.ts'
@@ -9,24 +9,35 @@ import type { MessageStand, MessageSystem } from './message-system.ts'
 import { messageSystems } from './message-systems.ts'
 
 const messagesMax = 1_000
-const warmUp = 20
-/** So that whoever works is idle when a message comes, in whichever way the answer before it was noticed. */
-const pauseMs = 20
+/** None is what W3 is. After the other, processor and caches are as cold as they get between rare messages; it is not judged. */
+const restsMs = [0, 20]
 
 export async function sequences(bench: Bench): Promise<readonly Cell[]> {
-  const { runs, tasks, systems } = bench.options
-  const contenders = messageSystems(bench, 'w3').map((system) => {
-    const count = Math.ceil(Math.min(messagesMax, tasks) * system.sequenceShare)
-    return { name: system.name, count, beside: system.beside, run: () => sequence(bench, system, count + warmUp) }
-  })
+  const { runs, tasks, systems, judged } = bench.options
+  const contenders = restsMs.slice(0, judged ? 1 : restsMs.length).flatMap((restMs) =>
+    messageSystems(bench, 'w3').map((system) => {
+      const count = Math.ceil(Math.min(messagesMax, tasks) * system.sequenceShare)
+      const named = (name: string) => (restMs === 0 ? name : `${name}, rested ${restMs} ms`)
+      return {
+        ...{ name: named(system.name), count, beside: system.beside === null ? null : named(system.beside) },
+        run: () => sequence(bench, system, { count, restMs }),
+      }
+    }),
+  )
   const told = ({ measures }: Run) => `commit → start p50 ${measures['startP50Ms']?.toFixed(2)} ms`
   return inRounds(bench, { workload: 'w3', runs, contenders: chosenOf(contenders, systems), told })
 }
 
-async function sequence(bench: Bench, system: MessageSystem, count: number): Promise<Run> {
-  return system.with(bench, { stamp: count }, async (stand) => {
+/** As many messages as count come before those that do, unless the bench is asked for less. */
+async function sequence(
+  bench: Bench,
+  system: MessageSystem,
+  { count, restMs }: { count: number; restMs: number },
+): Promise<Run> {
+  const warmUp = Math.min(bench.options.warmUp, count)
+  return system.with(bench, { stamp: warmUp + count }, async (stand) => {
     const { facts } = await stand.worker()
-    const roundTripsMs = await sendInTurn(stand)
+    const roundTripsMs = await sendInTurn(stand, restMs)
     await stand.verify()
     const waits = await latencies(stand.database, stand.results('stamp'), warmUp)
     // A peer's answer is seen rather than heard, so only its results' own commits tell how long it took.
@@ -35,14 +46,14 @@ async function sequence(bench: Bench, system: MessageSystem, count: number): Pro
   })
 }
 
-async function sendInTurn(stand: MessageStand): Promise<readonly number[]> {
+async function sendInTurn(stand: MessageStand, restMs: number): Promise<readonly number[]> {
   const sender = await openSender(stand.url, stand.send)
   const answers = await stand.answers()
   try {
     const sent: SentMessage[] = []
     const roundTripsMs: number[] = []
     for (const key of await keysOf(stand.database, stand.keys('stamp'))) {
-      await delay(pauseMs)
+      if (restMs > 0) await delay(restMs)
       const startedAt = performance.now()
       const answered = answers.next()
       const xid = await sender.send(key)

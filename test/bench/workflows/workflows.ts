@@ -11,7 +11,8 @@ import { WorkflowStand, workflowSettings } from './workflow-stand.ts'
 const stepsOf = { linear: 4, diamond: 4, rows: 7 } as const
 const warmUp = 20
 const latencyTasks = 100
-const flowTasks = 1_000
+const flowTasks = 3_000
+const growthTasks = 1_000
 const flowAtOnce = 16
 const turnStepsMax = 200
 export const grownTasks = [1_000, 200_000] as const
@@ -21,9 +22,11 @@ export async function workflowLatencies(bench: Bench): Promise<readonly Cell[]> 
   const cells: Cell[] = []
   for (const name of ['linear', 'diamond', 'rows'] as const) {
     const [ours, bare]: [Measures[], Measures[]] = [[], []]
+    const hasBare = name !== 'rows'
+    await thrownAway(bench, () => latency(bench, name), hasBare ? () => bareLatency(bench, name) : null)
     for (let round = 1; round <= bench.options.runs; round += 1) {
       ours.push(await latency(bench, name))
-      if (name !== 'rows') bare.push(await bareLatency(bench, name))
+      if (hasBare) bare.push(await bareLatency(bench, name))
       bench.options.say(
         `workflows ${name} ${round}/${bench.options.runs}: p50 ${ours.at(-1)?.['endP50Ms']?.toFixed(1)} ms`,
       )
@@ -42,6 +45,11 @@ export async function workflowLatencies(bench: Bench): Promise<readonly Cell[]> 
 /** Many tasks at once, with their creation. */
 export async function workflowFlow(bench: Bench): Promise<readonly Cell[]> {
   const [ours, bare]: [Measures[], Measures[]] = [[], []]
+  await thrownAway(
+    bench,
+    () => flow(bench),
+    () => bareFlow(bench),
+  )
   for (let round = 1; round <= bench.options.runs; round += 1) {
     ours.push(await flow(bench))
     bare.push(await bareFlow(bench))
@@ -63,12 +71,19 @@ export async function workflowGrowth(bench: Bench): Promise<readonly Cell[]> {
     const run = await WorkflowStand.with(
       bench,
       { name: 'bench_growth', host: true, prepare: (database) => fill(database, tasks) },
-      (stand) => drive(bench, stand, flowTasks),
+      (stand) => drive(bench, stand, growthTasks),
     )
     bench.options.say(`growth ${tasks}: ${run['cpuSPerK']?.toFixed(3)} CPU s per 1000 steps`)
-    cells.push(cellOf({ workload: 'growth', system: `${tasks} tasks`, count: flowTasks * 4, facts: {}, runs: [run] }))
+    cells.push(cellOf({ workload: 'growth', system: `${tasks} tasks`, count: growthTasks * 4, facts: {}, runs: [run] }))
   }
   return cells
+}
+
+/** A run of each in which this process gets warm: host and statements are a part of it. */
+async function thrownAway(bench: Bench, ours: () => Promise<unknown>, bare: (() => Promise<unknown>) | null) {
+  if (bench.options.warmUp === 0) return
+  await ours()
+  await bare?.()
 }
 
 async function latency(bench: Bench, name: keyof typeof stepsOf): Promise<Measures> {
