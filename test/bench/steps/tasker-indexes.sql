@@ -59,3 +59,5 @@ CREATE INDEX IF NOT EXISTS idx_workflow_steps_task_grouping_active ON tasker.wor
 CREATE INDEX IF NOT EXISTS idx_workflow_steps_task_readiness ON tasker.workflow_steps USING btree (task_uuid, processed, workflow_step_uuid) WHERE (processed = false);
 CREATE INDEX IF NOT EXISTS idx_workflow_steps_task_uuid ON tasker.workflow_steps USING btree (task_uuid);
 CREATE INDEX IF NOT EXISTS idx_workflow_steps_transitive_deps ON tasker.workflow_steps USING btree (workflow_step_uuid, named_step_uuid) INCLUDE (task_uuid, processed);
+-- No update that closes a transition can stay in its page beside these, and Tasker's tables keep no room for it.
+ALTER TABLE tasker.workflow_step_transitions RESET (fillfactor);

@@ -19,6 +19,7 @@ function chain(...moves: readonly (readonly [order: number, event: string | null
   return moves.map(([order, event, to], place) => ({
     ...{ order, event, to, from: moves[place - 1]?.[2] ?? null, sortKey: place + 1, released: false, recovered: false },
     mostRecent: place === moves.length - 1,
+    waited: to === 'waiting_for_retry' && place < moves.length - 1,
   }))
 }
 
@@ -117,6 +118,7 @@ describe('the checker', () => {
       first.attempts = 1
       at(first.transitions, 4).to = 'error'
       at(first.transitions, 4).event = 'Fail'
+      at(first.transitions, 4).waited = false
       at(first.transitions, 5).from = 'error'
       at(first.transitions, 5).event = 'ResetForRetry'
     })
@@ -131,6 +133,12 @@ describe('the checker', () => {
       ({ first }) => (at(first.transitions, 3).mostRecent = true),
       '2 transitions are the most recent',
     ],
+    [
+      'a wait that is over and does not say so',
+      ({ first }) => (at(first.transitions, 4).waited = false),
+      'says nothing of it that its wait is over',
+    ],
+    ['a run that waited', ({ first }) => (at(first.transitions, 2).waited = true), 'says that its wait is over'],
     [
       'no most recent row',
       ({ task }) => (at(task.transitions, -1).mostRecent = false),

@@ -83,6 +83,7 @@ function taskProblems(task: TaskHistory, plan: PlannedTask, { touched, runs }: E
       ...attemptProblems(step, runs.get(step.id) ?? 0),
       ...orderProblems(step, [...parents]),
       ...flagProblems(step),
+      ...waitProblems(step),
     ].map((problem) => `step ${step.name}: ${problem}`)
   })
   const chain = chainProblems(task.transitions, ({ from, to }) => taskMoves[from ?? '']?.includes(to) ?? false)
@@ -114,6 +115,16 @@ function chainProblems(transitions: readonly Transition[], isLegal: (move: Trans
     }
   }
   return problems
+}
+
+/** By it the index of the waits that go on leaves out those that are over. */
+function waitProblems({ transitions }: StepHistory): readonly string[] {
+  return transitions.flatMap(({ to, mostRecent, waited }, place) => {
+    const isOver = to === 'waiting_for_retry' && !mostRecent
+    return waited === isOver
+      ? []
+      : [`transition ${place + 1} to ${to} says ${waited ? 'that' : 'nothing of it that'} its wait is over`]
+  })
 }
 
 /** Claims that were given back before the handler began do not count; a reset gives all attempts back. */

@@ -14,6 +14,8 @@ export interface Transition {
   readonly released: boolean
   /** It was taken from a dead worker. */
   readonly recovered: boolean
+  /** It was a wait for a retry, and says that it is over. */
+  readonly waited: boolean
   /** The states that a history of end states passes over on the way; null: none. */
   readonly passed?: readonly string[] | null
 }
@@ -86,6 +88,7 @@ const unmoved: Transition = {
     event: null,
     released: false,
     recovered: false,
+    waited: false,
   },
 }
 
@@ -119,6 +122,7 @@ function transitionsOf(table: string, key: string, event: string): string {
   return `coalesce((SELECT jsonb_agg(jsonb_build_object(
       'order', w.model_order, 'from', w.from_state, 'to', w.to_state, 'sortKey', w.sort_key, 'mostRecent', w.most_recent,
       'event', ${event}, 'released', coalesce(w.metadata ? 'released', false), 'recovered', coalesce(w.metadata ? 'recovered_from', false),
+      'waited', coalesce(w.metadata ? 'waited', false),
       'passed', w.metadata -> 'passed')
       ORDER BY w.sort_key, w.model_order) FROM tasker.${table} w WHERE w.${key}), '[]')`
 }
