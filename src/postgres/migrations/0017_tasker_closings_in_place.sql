@@ -3,7 +3,8 @@
 -- page is kept free for the new versions, and closings stay in their page (HOT). Whoever adds an index on most_recent or updated_at ends that.
 
 -- The arbiter of races is now the place in the step's history: each writer enters what follows the transition it closed, and of two that closed
--- the same one, or found none, the second fails. It also stops the race that the other index let pass, where the second closes the first's.
+-- the same one, or found none, the second fails. So does one that counted before the other's commit and then closes what that one entered,
+-- which the index on most_recent let pass.
 DROP INDEX tasker.idx_workflow_step_transitions_uuid_most_recent;
 DROP INDEX tasker.idx_workflow_step_transitions_uuid_sort_key;
 CREATE UNIQUE INDEX idx_workflow_step_transitions_uuid_sort_key ON tasker.workflow_step_transitions (workflow_step_uuid, sort_key);
