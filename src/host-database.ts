@@ -183,7 +183,7 @@ function useOf(database: Database): Readonly<Record<string, number>> | null {
 
 /** Creates what is missing; a schema that Tasker's own migrations made stays as it is. */
 export function migrateAt(config: Config, url: string): Promise<MigrationReport> {
-  return withConnection(config, url, (database) => migrate(database))
+  return withConnection(config, url, (database) => migrate(database), migrationMaxMs)
 }
 
 /** Rejects with SCHEMA_MISSING: production workers never migrate. */
@@ -213,13 +213,22 @@ export async function probeDatabase(config: Config): Promise<string> {
   })
 }
 
-async function withConnection<T>(config: Config, url: string, work: (database: Database) => Promise<T>): Promise<T> {
+/** Of one file: on a large database an index takes minutes. */
+const migrationMaxMs = 6 * 3_600_000
+
+async function withConnection<T>(
+  config: Config,
+  url: string,
+  work: (database: Database) => Promise<T>,
+  statementTimeoutMs?: number,
+): Promise<T> {
   const database: Database & Lifecycle = new Database({
     url,
     applicationName: 'stephost migrate',
     transactionPooler: config.database.transactionPooler,
     connectionsMax: 2,
     acquireTimeoutMs: config.database.acquireTimeoutMs,
+    ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
   })
   await database.start()
   try {

@@ -1,4 +1,4 @@
-// What workers note of their claims: which rows stay, which go, and how the steps of hosts are found that noted none.
+// What workers note of their claims: which rows stay, and which go.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ClaimId, WorkerId } from '../../src/model/ids.ts'
 import type { ClaimedStep } from '../../src/model/step-request.ts'
@@ -115,16 +115,6 @@ describe('the claims of a dead worker', () => {
       expect(await noted()).toEqual([1])
     })
     expect(await recoverFromIt()).toMatchObject({ requeued: 1 })
-    expect(await noted()).toEqual([])
-  })
-
-  it('are read from the transitions where its host noted none, each step once', async () => {
-    await claim(2)
-    await steps.database.query({ text: 'DELETE FROM stephost.claims' })
-    expect(await recoverFromIt()).toMatchObject({ declaredDead: [worker], requeued: 0 })
-    const text = 'UPDATE stephost.workers SET notes_claims = false WHERE worker_uuid = $1'
-    await steps.database.query({ text, values: [worker] })
-    expect(await recoverFromIt()).toMatchObject({ requeued: 2 })
     expect(await noted()).toEqual([])
   })
 })

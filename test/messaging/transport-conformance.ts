@@ -199,7 +199,7 @@ export function exerciseTransport(traits: TransportTraits): void {
       const step = await rig.enqueue()
       const dead = '00000000-0000-4000-8000-00000000dead' as WorkerId
       await rig.steps.database.query({
-        text: `INSERT INTO stephost.workers (worker_uuid, host, namespaces, heartbeat_at) VALUES ($1, 'test', '{shop}', now() - interval '1 hour')`,
+        text: `INSERT INTO stephost.workers (worker_uuid, host, namespaces, notes_claims, heartbeat_at) VALUES ($1, 'test', '{shop}', true, now() - interval '1 hour')`,
         values: [dead],
       })
       const adapter = new ScriptedAdapter(succeed)

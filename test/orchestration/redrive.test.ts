@@ -157,7 +157,10 @@ describe('a redriven task', () => {
     const [left, right] = await bench.worker.claim()
     if (left === undefined || right === undefined) throw new Error('nothing was claimed')
     const workerId = randomUUID()
-    await bench.rows(`INSERT INTO stephost.workers (worker_uuid, host, namespaces) VALUES ($1, 'here', '{}')`, workerId)
+    await bench.rows(
+      `INSERT INTO stephost.workers (worker_uuid, host, namespaces, notes_claims) VALUES ($1, 'here', '{}', true)`,
+      workerId,
+    )
     await bench.rows(
       `UPDATE tasker.workflow_step_transitions SET metadata = jsonb_build_object('worker_uuid', $2::text) WHERE workflow_step_uuid = $1 AND most_recent`,
       ...[left.stepId, workerId],

@@ -44,7 +44,7 @@ async function entriesOf({ taskId }: { taskId: string }) {
 async function claimedBy(stepId: string | undefined, heartbeatAgoS: number): Promise<void> {
   const workerId = randomUUID()
   await bench.rows(
-    `INSERT INTO stephost.workers (worker_uuid, host, namespaces, heartbeat_at) VALUES ($1, 'here', '{}', clock_timestamp() - make_interval(secs => $2))`,
+    `INSERT INTO stephost.workers (worker_uuid, host, namespaces, notes_claims, heartbeat_at) VALUES ($1, 'here', '{}', true, clock_timestamp() - make_interval(secs => $2))`,
     ...[workerId, heartbeatAgoS],
   )
   await insertTransition(bench.database, stepId ?? '', 'in_progress', { metadata: { worker_uuid: workerId } })

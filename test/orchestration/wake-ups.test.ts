@@ -43,7 +43,7 @@ beforeEach(async () => {
 
 async function registerWorker(columns: string, values: string): Promise<void> {
   await bench.rows(
-    `INSERT INTO stephost.workers (worker_uuid, host, namespaces${columns}) VALUES (gen_random_uuid(), 'here', '{orders,billing}'${values})`,
+    `INSERT INTO stephost.workers (worker_uuid, host, namespaces, notes_claims${columns}) VALUES (gen_random_uuid(), 'here', '{orders,billing}', true${values})`,
   )
 }
 

@@ -7,6 +7,15 @@
 -- which the index on most_recent let pass.
 DROP INDEX tasker.idx_workflow_step_transitions_uuid_most_recent;
 DROP INDEX tasker.idx_workflow_step_transitions_uuid_sort_key;
+-- Histories with such a pair, which writers of Tasker may have left, are numbered anew.
+WITH doubled AS (
+  SELECT DISTINCT workflow_step_uuid FROM tasker.workflow_step_transitions GROUP BY workflow_step_uuid, sort_key HAVING count(*) > 1
+), numbered AS (
+  SELECT t.workflow_step_transition_uuid, row_number() OVER (PARTITION BY t.workflow_step_uuid ORDER BY t.sort_key, t.most_recent, t.created_at) AS place
+    FROM tasker.workflow_step_transitions t JOIN doubled USING (workflow_step_uuid)
+)
+UPDATE tasker.workflow_step_transitions t SET sort_key = n.place
+  FROM numbered n WHERE t.workflow_step_transition_uuid = n.workflow_step_transition_uuid;
 CREATE UNIQUE INDEX idx_workflow_step_transitions_uuid_sort_key ON tasker.workflow_step_transitions (workflow_step_uuid, sort_key);
 
 -- stephost.claims has them now.
@@ -14,6 +23,8 @@ DROP INDEX tasker.idx_workflow_step_transitions_held_by_worker;
 
 -- A wait that ended says so in its metadata, which no other closing touches. Whoever ends one without saying it leaves an entry behind.
 DROP INDEX tasker.idx_workflow_step_transitions_waiting_for_retry;
+UPDATE tasker.workflow_step_transitions SET metadata = coalesce(metadata, '{}') || '{"waited": true}'
+ WHERE to_state = 'waiting_for_retry' AND NOT most_recent;
 CREATE INDEX idx_workflow_step_transitions_waiting_for_retry
   ON tasker.workflow_step_transitions (workflow_step_uuid)
   WHERE to_state = 'waiting_for_retry' AND (metadata ? 'waited') IS NOT TRUE;

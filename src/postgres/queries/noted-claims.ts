@@ -30,25 +30,6 @@ SELECT step_uuid, token, claim_id FROM open`,
   return rows.map((row) => ({ stepId: row.step_uuid, token: row.token, claimId: row.claim_id }))
 }
 
-/** Hosts of before note nothing, so their steps are read from the transitions, all of them, once they are dead. `due`: SQL, which workers `w`. */
-export async function noteForOlderHosts(transaction: Queryable, due: string): Promise<void> {
-  await transaction.query({
-    name: 'note-for-older-hosts',
-    text: `
-INSERT INTO stephost.claims (worker_uuid, tokens)
-SELECT w.worker_uuid, held.tokens
-  FROM stephost.workers w
- CROSS JOIN LATERAL (
-   SELECT array_agg(t.workflow_step_transition_uuid) AS tokens
-     FROM tasker.workflow_step_transitions t
-    WHERE t.most_recent AND t.to_state = 'in_progress' AND t.metadata ->> 'worker_uuid' = w.worker_uuid::text
-      AND NOT EXISTS (SELECT FROM stephost.claims c
-                       WHERE c.worker_uuid = w.worker_uuid AND t.workflow_step_transition_uuid = ANY (c.tokens))
- ) AS held
- WHERE w.declared_dead_at IS NOT NULL AND NOT w.notes_claims AND ${due} AND held.tokens IS NOT NULL`,
-  })
-}
-
 /** Of dead workers. `due`: SQL, which workers `w`. */
 export async function forgetEndedClaims(transaction: Queryable, due: string): Promise<void> {
   await transaction.query({

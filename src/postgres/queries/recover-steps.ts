@@ -4,7 +4,7 @@ import type { WorkerId } from '../../model/ids.ts'
 import type { StepMessage } from '../../model/step-message.ts'
 import { deathsUntilAlone } from '../../model/step-request.ts'
 import type { Queryable } from '../statement.ts'
-import { forgetEndedClaims, noteForOlderHosts, openClaims } from './noted-claims.ts'
+import { forgetEndedClaims, openClaims } from './noted-claims.ts'
 import { resultEnvelope } from './result-envelope.ts'
 import { stepEventMetadata } from './step-event.ts'
 import { type StepMessageRow, stepMessageOf } from './step-message-row.ts'
@@ -65,13 +65,12 @@ export interface Swept {
 
 /**
  * Takes the steps of dead workers back, `stepsMax` at a time. The attempt is spent: the handler may have run. Steps of workers that are not
- * ours carry no id of `stephost.workers` and are never touched. A claim that committed after the declaration is found by a later sweep.
+ * ours stand in no claim and are never touched. A claim that committed after the declaration is found by a later sweep.
  */
 export async function recoverSteps(
   database: Queryable,
   { stepsMax, sends }: { stepsMax: number; sends: boolean },
 ): Promise<Swept> {
-  await noteForOlderHosts(database, sweepIsDue('w'))
   const rows = await database.query<StepMessageRow & { again: boolean; worker_uuid: WorkerId }>({
     name: sends ? 'recover-steps' : 'recover-steps-silently',
     text: recoverText(sends),
@@ -101,7 +100,7 @@ UPDATE stephost.workers w SET swept_at = clock_timestamp()
   })
 }
 
-/** Rows of dead workers go after seven days, once no step names them. */
+/** Rows of dead workers go after seven days, once no claim of theirs is left. */
 export async function forgetDeadWorkers(database: Queryable): Promise<void> {
   await database.query({
     name: 'forget-dead-workers',
