@@ -22,6 +22,8 @@ export interface GuestPorts {
   post(message: GuestMessage): void
   /** Ends the thread or the process. */
   exit(): void
+  /** See `SessionOptions`; default: always. */
+  mayBegin?(): boolean
 }
 
 /** Lines of files that print while they load; what is more is left out. */
@@ -59,7 +61,8 @@ export async function openGuest(options: GuestOptions, ports: GuestPorts): Promi
   const { handlers, eventCode: declared, failures } = await loadHandlers(options)
   const directory = new HandlerDirectory(handlers)
   const eventCode = new EventCode(declared)
-  const session = new Session({ executor: new Executor(directory, eventCode), output, sink, post, exit })
+  const mayBegin = () => ports.mayBegin?.() ?? true
+  const session = new Session({ executor: new Executor(directory, eventCode), output, sink, post, exit, mayBegin })
   post({
     type: 'hello',
     protocol: protocolVersion,

@@ -1,6 +1,7 @@
 // Entry of a handler thread: the messages of the wire are messages of the thread, those of one turn together.
 
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { BegunCalls } from './begun-calls.ts'
 import { type GuestOptions, openGuest } from './guest.ts'
 import type { GuestMessage, HostMessage } from './messages.ts'
 
@@ -23,13 +24,35 @@ function post(message: GuestMessage): void {
 }
 
 function flush(): void {
-  if (waiting.length === 0) return
-  port.postMessage(waiting)
-  waiting = []
+  if (waiting.length > 0) hand()
 }
 
-const session = await openGuest(workerData as GuestOptions, {
+function hand(): void {
+  port.postMessage(waiting)
+  waiting = []
+  untold = false
+}
+
+const { begun, ...options } = workerData as GuestOptions & { readonly begun: Int32Array }
+const begunCalls = new BegunCalls(begun)
+/** Calls have begun since the host last heard anything, which is when it looks at their number. */
+let untold = false
+
+function mayBegin(): boolean {
+  if (!begunCalls.tryBegin()) return false
+  if (!untold) setImmediate(tell)
+  untold = true
+  return true
+}
+
+/** Nothing to say is enough: a call that goes on for longer than its turn is heard of, too. */
+function tell(): void {
+  if (untold) hand()
+}
+
+const session = await openGuest(options, {
   post,
+  mayBegin,
   exit: () => {
     flush()
     process.exit(0)

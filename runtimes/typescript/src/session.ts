@@ -8,6 +8,8 @@ import type { StandardOutput } from './standard-output.ts'
 export interface SessionOptions extends CallPorts {
   readonly executor: Pick<Executor, 'run' | 'runBatch' | 'runEvent'>
   readonly output: Pick<StandardOutput, 'during'>
+  /** Asked right before each call begins, in their order. False: the host has given up on this guest, and its calls go elsewhere. */
+  mayBegin(): boolean
   /** Ends the thread. */
   exit(): void
 }
@@ -24,8 +26,8 @@ export class Session {
   }
 
   /**
-   * The messages of one read. `started` is said for all their calls at once, before any code of an author runs; the calls then begin one after
-   * the other, each in a turn of its own, so that one that is quick is done before the next.
+   * The messages of one read. `started` is said for all their calls at once, before any code of an author runs but after the first was counted; the
+   * calls then begin one after the other, each in a turn of its own, so that one that is quick is done before the next.
    */
   receive(messages: readonly HostMessage[]): void {
     // What is said about calls that have not begun yet is heard after they have: turns come in the order in which they were asked for.
@@ -37,14 +39,19 @@ export class Session {
     const executes = messages.filter((message) => message.type === 'execute')
     const calls = new Map(executes.map((message) => [message.call_id, new Call(message, this.#options)]))
     for (const call of calls.values()) this.#calls.set(call.id, call)
-    if (calls.size > 0) this.#options.post({ type: 'started', call_ids: [...calls.keys()] })
+    const mayFirst = calls.size > 0 && this.#options.mayBegin()
+    if (mayFirst) this.#options.post({ type: 'started', call_ids: [...calls.keys()] })
     let begun = false
     for (const message of messages) {
-      const act = () => (message.type === 'execute' ? void this.#execute(message) : this.#hear(message))
-      if (begun) this.#inTurn(act)
-      else act()
+      if (begun) this.#inTurn(() => this.#act(message, () => this.#options.mayBegin()))
+      else this.#act(message, () => mayFirst)
       begun ||= message.type === 'execute'
     }
+  }
+
+  #act(message: HostMessage, mayBegin: () => boolean): void {
+    if (message.type !== 'execute') this.#hear(message)
+    else if (mayBegin()) void this.#execute(message)
   }
 
   #inTurn(act: () => void): void {

@@ -9,7 +9,8 @@ import { hostFailure, type StepResult } from '../../model/step-result.ts'
 import { type CallObserver, Channel } from '../../protocol/channel.ts'
 import type { HelloMessage, LogMessage } from '../../protocol/messages.ts'
 import { handlerNames } from '../../protocol/step-envelope.ts'
-import { startedCalls, synchronousCallables } from './thread-messages.ts'
+import { BegunCalls } from './begun-calls.ts'
+import { synchronousCallables } from './thread-messages.ts'
 import { ThreadOutbox } from './thread-outbox.ts'
 
 export interface ThreadOptions {
@@ -32,6 +33,8 @@ interface RunningCall {
   readonly call: HandlerCall
   readonly startedAt: MonotonicMs
   readonly events: CallEvents
+  /** Which of the thread's calls it is; null: it was not sent. */
+  place: number | null
   /** Code of the author has begun: from here on its attempt is spent. */
   hasStarted: boolean
   /** Set when the call did not stop within the grace after its cancel, which is why the thread ends. */
@@ -47,6 +50,8 @@ export class HandlerThread {
   readonly #worker: Worker
   readonly #channel: Channel
   readonly #running = new Map<CallId, RunningCall>()
+  readonly #begun = new BegunCalls()
+  #sent = 0
   readonly #exited: Promise<void>
   /** null until the thread said hello. */
   #synchronous: ReadonlySet<string> | null = null
@@ -62,7 +67,7 @@ export class HandlerThread {
     this.#options = options
     const { handlerRoots, ignore, bundleDirectory, inFlightMax } = options
     this.#worker = new Worker(options.entry, {
-      workerData: { handlerRoots, ignore, bundleDirectory, maxInFlight: inFlightMax },
+      workerData: { handlerRoots, ignore, bundleDirectory, maxInFlight: inFlightMax, begun: this.#begun.shared },
       env: { ...options.env },
       argv: [],
       execArgv: [],
@@ -74,7 +79,10 @@ export class HandlerThread {
     const outbox = new ThreadOutbox(this.#worker)
     this.#channel = new Channel({
       runtime: 'typescript',
-      send: (message) => outbox.send(message),
+      send: (message) => {
+        if (message.type === 'execute') this.#takePlace(message.call_id as CallId)
+        outbox.send(message)
+      },
       close: () => void this.#terminate(),
       log: (message) => this.#log(message),
       // The host's own loop sees when a thread holds itself up: deadlines are enough.
@@ -91,6 +99,7 @@ export class HandlerThread {
       this.#failure = `The handler thread failed: ${messageOf(error)}`
     })
     this.#worker.on('message', (messages: readonly unknown[]) => {
+      this.#seeBegun()
       for (const message of messages) this.#receive(message)
     })
     this.#readRawOutput()
@@ -131,13 +140,14 @@ export class HandlerThread {
   async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
     if (this.#channel.closedBy !== null) throw this.#channel.closedBy
     const startedAt = performance.now()
-    const running: RunningCall = { call, startedAt, events, hasStarted: false, overran: null, grace: null }
+    const running: RunningCall = { call, startedAt, events, place: null, hasStarted: false, overran: null, grace: null }
     this.#running.set(call.id, running)
     try {
       return await this.#channel.execute(call, observerOf(running))
     } catch (error) {
       if (isHostError(error, 'RUNTIME_BUSY', 'RUNTIME_UNAVAILABLE')) throw error
-      // Whether it has started may still be on its way: all that a thread has said is here when it is over.
+      this.#seeBegun()
+      // Its next thread is not asked before this one is over.
       if (!running.hasStarted) await this.over
       if (!running.hasStarted) throw error
       return call.requests.map((request) => this.#lost(request.stepId, running, error))
@@ -176,15 +186,20 @@ export class HandlerThread {
 
   #receive(message: unknown): void {
     if (this.#synchronous === null) this.#synchronous = synchronousCallables(message)
-    if (this.#channel.closedBy !== null) this.#hearLate(message)
     this.#channel.receive(message)
   }
 
-  /** The end of the thread was decided before it could be heard what it had begun. */
-  #hearLate(message: unknown): void {
-    for (const id of startedCalls(message)) {
-      const running = this.#running.get(id as CallId)
-      if (running !== undefined && !running.hasStarted) begin(running)
+  #takePlace(callId: CallId): void {
+    const running = this.#running.get(callId)
+    if (running !== undefined) running.place = this.#sent
+    this.#sent += 1
+  }
+
+  /** `started` is said for all calls of a turn before the first of them begins, so what counts is their number. */
+  #seeBegun(): void {
+    const begun = this.#begun.count
+    for (const running of this.#running.values()) {
+      if (!running.hasStarted && running.place !== null && running.place < begun) begin(running)
     }
   }
 
@@ -221,6 +236,7 @@ export class HandlerThread {
 
   /** A thread inside a synchronous native call cannot be ended: after the grace nobody waits for it any longer. */
   async #terminate(): Promise<void> {
+    this.#begun.end()
     const timer = setTimeout(() => {
       this.#channel.fail(new HostError('RUNTIME_DIED', 'The handler thread could not be ended.'))
       this.#worker.unref()
@@ -234,10 +250,11 @@ export class HandlerThread {
   }
 }
 
+/** What began is seen by the number of calls that have. */
 function observerOf(running: RunningCall): CallObserver {
   return {
     accepted: () => {},
-    started: () => begin(running),
+    started: () => {},
     checkpoint: (step, data) => running.events.checkpoint(step, data),
   }
 }

@@ -82,6 +82,22 @@ describe('a call that lies unread in a thread that is ended', () => {
     expect(startedSteps).toEqual([spinning, ...innocent].map(({ step }) => step))
   })
 
+  it('runs in the next thread also when it came in one turn with the one that spins, before it or behind it', async () => {
+    await started()
+    const first = begin('t.echo')
+    const spinning = begin('t.busy', { file: mark, gate: 'never' })
+    const behind = [begin('t.echo'), begin('t.busy', { file: mark, gate: mark })]
+    await marked(1)
+    expect(await first.result).toMatchObject(done)
+    adapter.cancel(spinning.call.id, 'timeout')
+    expect(await spinning.result).toMatchObject({ errorType: 'handler_timeout' })
+    expect(startedSteps).toEqual([first.step, spinning.step])
+    expect(await behind[0]?.result).toMatchObject(done)
+    expect(await behind[1]?.result).toMatchObject({ success: true })
+    expect(startedSteps).toEqual([first, spinning, ...behind].map(({ step }) => step))
+    expect(await marks()).toBe(2)
+  })
+
   it('is given back when its own time is over, too', async () => {
     await started()
     const spinning = await busy()

@@ -20,6 +20,7 @@ describe('a session', () => {
     const session = new Session({
       post: (message: GuestMessage) => void posted.push(message),
       exit: () => {},
+      mayBegin: () => true,
       output: { during: (_step: unknown, run: () => unknown) => run() },
       executor: {
         runBatch: async () => null,
