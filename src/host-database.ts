@@ -183,7 +183,7 @@ function useOf(database: Database): Readonly<Record<string, number>> | null {
 
 /** Creates what is missing; a schema that Tasker's own migrations made stays as it is. */
 export function migrateAt(config: Config, url: string): Promise<MigrationReport> {
-  return withConnection(config, url, (database) => migrate(database), migrationMaxMs)
+  return withConnection(config, url, (database) => migrate(database), migrationLimits)
 }
 
 /** Rejects with SCHEMA_MISSING: production workers never migrate. */
@@ -213,14 +213,14 @@ export async function probeDatabase(config: Config): Promise<string> {
   })
 }
 
-/** Of one file: on a large database an index takes minutes. */
-const migrationMaxMs = 6 * 3_600_000
+/** Of one file: on a large database an index takes minutes. A migrator that falls silent between two of them holds its locks no longer than others. */
+const migrationLimits = { statementTimeoutMs: 6 * 3_600_000, silenceMaxMs: 60_000 }
 
 async function withConnection<T>(
   config: Config,
   url: string,
   work: (database: Database) => Promise<T>,
-  statementTimeoutMs?: number,
+  limits: Partial<typeof migrationLimits> = {},
 ): Promise<T> {
   const database: Database & Lifecycle = new Database({
     url,
@@ -228,7 +228,7 @@ async function withConnection<T>(
     transactionPooler: config.database.transactionPooler,
     connectionsMax: 2,
     acquireTimeoutMs: config.database.acquireTimeoutMs,
-    ...(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
+    ...limits,
   })
   await database.start()
   try {

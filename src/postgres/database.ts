@@ -32,6 +32,8 @@ export interface DatabaseOptions {
   readonly lifetimeMaxMs?: number
   /** The longest a single statement may take. Default 60 s. */
   readonly statementTimeoutMs?: number
+  /** The longest that a transaction may wait for its next statement. Default: as long as a statement may take. */
+  readonly silenceMaxMs?: number
   /** How much longer nothing may come back before the connection counts as dead. Default 5 s. */
   readonly answerGraceMs?: number
   /** A longer wait for a connection is counted and told. Default 100 ms. */
@@ -107,7 +109,8 @@ export class Database implements Queryable, Lifecycle {
    */
   async transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T> {
     const { transactionPooler, statementTimeoutMs = statementTimeoutDefaultMs } = this.#options
-    const options = { silenceMaxMs: statementTimeoutMs, pipelined: transactionPooler !== true }
+    const { silenceMaxMs = statementTimeoutMs } = this.#options
+    const options = { silenceMaxMs, pipelined: transactionPooler !== true }
     return this.#withRetries(() =>
       this.#withClient(async (client) => {
         const transaction = new Transaction((statement) => this.#run(client, statement), options)

@@ -52,7 +52,8 @@ async function fill(): Promise<void> {
   await insertTransition(database, steps['waited'] ?? '', 'pending')
   for (const state of ['enqueued', 'in_progress']) await insertTransition(database, steps['doubled'] ?? '', state)
   await database.query({
-    text: 'UPDATE tasker.workflow_step_transitions SET sort_key = 2 WHERE workflow_step_uuid = $1 AND sort_key = 3',
+    // The current state counts as one before the state that it follows.
+    text: 'UPDATE tasker.workflow_step_transitions SET sort_key = CASE sort_key WHEN 3 THEN 1 ELSE sort_key END WHERE workflow_step_uuid = $1',
     values: [steps['doubled']],
   })
 }

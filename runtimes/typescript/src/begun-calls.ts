@@ -1,10 +1,10 @@
 // How many calls of this thread have begun, in memory that the host shares: it reads there what a thread that hangs cannot say any more.
 
 export class BegunCalls {
-  readonly #count: Int32Array
+  readonly #count: BigInt64Array
 
   /** One number: how many have begun; below zero when the host lets none begin any more. */
-  constructor(count: Int32Array) {
+  constructor(count: BigInt64Array) {
     this.#count = count
   }
 
@@ -12,8 +12,8 @@ export class BegunCalls {
   tryBegin(): boolean {
     for (;;) {
       const count = Atomics.load(this.#count, 0)
-      if (count < 0) return false
-      if (Atomics.compareExchange(this.#count, 0, count, count + 1) === count) return true
+      if (count < 0n) return false
+      if (Atomics.compareExchange(this.#count, 0, count, count + 1n) === count) return true
     }
   }
 }

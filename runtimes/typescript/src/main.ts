@@ -33,7 +33,7 @@ function hand(): void {
   untold = false
 }
 
-const { begun, ...options } = workerData as GuestOptions & { readonly begun: Int32Array }
+const { begun, ...options } = workerData as GuestOptions & { readonly begun: BigInt64Array }
 const begunCalls = new BegunCalls(begun)
 /** Calls have begun since the host last heard anything, which is when it looks at their number. */
 let untold = false

@@ -19,7 +19,12 @@ export class Session {
   readonly #calls = new Map<string, Call>()
   /** A newer thread serves: this one ends with its last call. */
   #reloading = false
+  /** What nothing was done about yet; each read stands before its messages. */
+  readonly #waiting: (readonly HostMessage[] | HostMessage)[] = []
+  /** One for each call that waits. */
   #turnsToCome = 0
+  /** Whether the next call may begin, which was asked already; null: it was not. */
+  #mayNext: boolean | null = null
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -27,39 +32,50 @@ export class Session {
 
   /**
    * The messages of one read. `started` is said for all their calls at once, before any code of an author runs but after the first was counted; the
-   * calls then begin one after the other, each in a turn of its own, so that one that is quick is done before the next.
+   * calls then begin one after the other, each in a turn of its own, so that one that is quick is done before the next. Whatever comes meanwhile stands
+   * behind them: what is said about calls that have not begun yet is heard after they have.
    */
   receive(messages: readonly HostMessage[]): void {
-    // What is said about calls that have not begun yet is heard after they have: turns come in the order in which they were asked for.
-    if (this.#turnsToCome > 0) this.#inTurn(() => this.#take(messages))
-    else this.#take(messages)
+    const isIdle = this.#turnsToCome === 0
+    const calls = messages.filter(({ type }) => type === 'execute').length
+    this.#waiting.push(messages, ...messages)
+    for (let turn = isIdle ? 1 : 0; turn < calls; turn += 1) this.#turnLater()
+    if (isIdle) this.#takeTurn()
   }
 
-  #take(messages: readonly HostMessage[]): void {
-    const executes = messages.filter((message) => message.type === 'execute')
-    const calls = new Map(executes.map((message) => [message.call_id, new Call(message, this.#options)]))
-    for (const call of calls.values()) this.#calls.set(call.id, call)
-    const mayFirst = calls.size > 0 && this.#options.mayBegin()
-    if (mayFirst) this.#options.post({ type: 'started', call_ids: [...calls.keys()] })
-    let begun = false
-    for (const message of messages) {
-      if (begun) this.#inTurn(() => this.#act(message, () => this.#options.mayBegin()))
-      else this.#act(message, () => mayFirst)
-      begun ||= message.type === 'execute'
-    }
-  }
-
-  #act(message: HostMessage, mayBegin: () => boolean): void {
-    if (message.type !== 'execute') this.#hear(message)
-    else if (mayBegin()) void this.#execute(message)
-  }
-
-  #inTurn(act: () => void): void {
+  #turnLater(): void {
     this.#turnsToCome += 1
     setImmediate(() => {
       this.#turnsToCome -= 1
-      act()
+      this.#takeTurn()
     })
+  }
+
+  /** Up to the next call, and with it. */
+  #takeTurn(): void {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (isRead(next)) this.#announce(next)
+      else if (next.type !== 'execute') this.#hear(next)
+      else {
+        this.#begin(next)
+        break
+      }
+    }
+    if (this.#waiting.length > 0 && this.#turnsToCome === 0) this.#turnLater()
+  }
+
+  #announce(messages: readonly HostMessage[]): void {
+    const calls = messages.flatMap((message) => (message.type === 'execute' ? new Call(message, this.#options) : []))
+    if (calls.length === 0) return
+    for (const call of calls) this.#calls.set(call.id, call)
+    this.#mayNext = this.#options.mayBegin()
+    if (this.#mayNext) this.#options.post({ type: 'started', call_ids: calls.map(({ id }) => id) })
+  }
+
+  #begin(message: ExecuteMessage): void {
+    const may = this.#mayNext ?? this.#options.mayBegin()
+    this.#mayNext = null
+    if (may) void this.#execute(message)
   }
 
   #hear(message: Exclude<HostMessage, ExecuteMessage>): void {
@@ -120,6 +136,10 @@ export class Session {
   #exitWhenDone(): void {
     if (this.#reloading && this.#calls.size === 0) this.#options.exit()
   }
+}
+
+function isRead(entry: readonly HostMessage[] | HostMessage): entry is readonly HostMessage[] {
+  return Array.isArray(entry)
 }
 
 /** A request whose turn did not come before the call was cancelled. */

@@ -2,19 +2,19 @@
 
 export class BegunCalls {
   /** For the thread; see `begun-calls` of its runtime. */
-  readonly shared = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  readonly shared = new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT))
 
   /** Calls begin in the order in which they were sent, so these are the first so many. */
   get count(): number {
     const count = Atomics.load(this.shared, 0)
-    return count < 0 ? -count - 1 : count
+    return Number(count < 0n ? -count - 1n : count)
   }
 
   /** None begins from now on, however long the thread may go on. */
   end(): void {
     for (;;) {
       const count = Atomics.load(this.shared, 0)
-      if (count < 0 || Atomics.compareExchange(this.shared, 0, count, -count - 1) === count) return
+      if (count < 0n || Atomics.compareExchange(this.shared, 0, count, -count - 1n) === count) return
     }
   }
 }

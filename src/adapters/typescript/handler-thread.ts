@@ -160,6 +160,7 @@ export class HandlerThread {
   cancel(callId: CallId, reason: CancelReason): void {
     const running = this.#running.get(callId)
     if (running === undefined || running.grace !== null) return
+    this.#seeBegun()
     const { cancelGraceMs } = this.#options
     const ranMs = Math.round(performance.now() - running.startedAt)
     this.#channel.cancel(callId, reason, cancelGraceMs)
@@ -172,6 +173,7 @@ export class HandlerThread {
 
   /** Asks the thread to end, ends it after the grace, and resolves when it is over. */
   async stop(): Promise<ThreadEnd> {
+    this.#seeBegun()
     this.#channel.shutdown()
     const timer = setTimeout(() => void this.#terminate(), this.#options.cancelGraceMs)
     const end = await this.over

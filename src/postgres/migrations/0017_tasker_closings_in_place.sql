@@ -5,17 +5,17 @@
 -- The arbiter of races is now the place in the step's history: each writer enters what follows the transition it closed, and of two that closed
 -- the same one, or found none, the second fails. So does one that counted before the other's commit and then closes what that one entered,
 -- which the index on most_recent let pass.
-DROP INDEX tasker.idx_workflow_step_transitions_uuid_most_recent;
-DROP INDEX tasker.idx_workflow_step_transitions_uuid_sort_key;
--- Histories with such a pair, which writers of Tasker may have left, are numbered anew.
+-- Histories with such a pair, which writers of Tasker may have left, are numbered anew, the current state last.
 WITH doubled AS (
   SELECT DISTINCT workflow_step_uuid FROM tasker.workflow_step_transitions GROUP BY workflow_step_uuid, sort_key HAVING count(*) > 1
 ), numbered AS (
-  SELECT t.workflow_step_transition_uuid, row_number() OVER (PARTITION BY t.workflow_step_uuid ORDER BY t.sort_key, t.most_recent, t.created_at) AS place
+  SELECT t.workflow_step_transition_uuid, row_number() OVER (PARTITION BY t.workflow_step_uuid ORDER BY t.most_recent, t.sort_key, t.created_at) AS place
     FROM tasker.workflow_step_transitions t JOIN doubled USING (workflow_step_uuid)
 )
 UPDATE tasker.workflow_step_transitions t SET sort_key = n.place
   FROM numbered n WHERE t.workflow_step_transition_uuid = n.workflow_step_transition_uuid;
+DROP INDEX tasker.idx_workflow_step_transitions_uuid_most_recent;
+DROP INDEX tasker.idx_workflow_step_transitions_uuid_sort_key;
 CREATE UNIQUE INDEX idx_workflow_step_transitions_uuid_sort_key ON tasker.workflow_step_transitions (workflow_step_uuid, sort_key);
 
 -- stephost.claims has them now.
