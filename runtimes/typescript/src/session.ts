@@ -39,8 +39,15 @@ export class Session {
     const isIdle = this.#turnsToCome === 0
     const calls = messages.filter(({ type }) => type === 'execute').length
     this.#waiting.push(messages, ...messages)
-    for (let turn = isIdle ? 1 : 0; turn < calls; turn += 1) this.#turnLater()
+    // Before the other turns are asked for: what its call says goes over before they come.
     if (isIdle) this.#takeTurn()
+    for (let turn = isIdle ? 1 : 0; turn < calls; turn += 1) this.#turnLater()
+    this.#hearLast()
+  }
+
+  /** Whatever stands behind the last call. */
+  #hearLast(): void {
+    if (this.#waiting.length > 0 && this.#turnsToCome === 0) this.#turnLater()
   }
 
   #turnLater(): void {
@@ -48,6 +55,7 @@ export class Session {
     setImmediate(() => {
       this.#turnsToCome -= 1
       this.#takeTurn()
+      this.#hearLast()
     })
   }
 
@@ -61,7 +69,6 @@ export class Session {
         break
       }
     }
-    if (this.#waiting.length > 0 && this.#turnsToCome === 0) this.#turnLater()
   }
 
   #announce(messages: readonly HostMessage[]): void {
