@@ -65,14 +65,19 @@ export async function chooseAccount(options: AccountOptions): Promise<{ account:
  * directories are the user's choice and stay as they are.
  */
 export async function assertReachable(account: Account, directory: string): Promise<void> {
-  if (await canRun(account, 'test', ['-w', directory, '-a', '-x', directory])) return
+  if (await isAllowed(account, '[ -w "$1" ] && [ -x "$1" ]', directory)) return
   let closed = directory
-  while (dirname(closed) !== closed && !(await canRun(account, 'test', ['-x', dirname(closed)])))
+  while (dirname(closed) !== closed && !(await isAllowed(account, '[ -x "$1" ]', dirname(closed))))
     closed = dirname(closed)
   const reason = `PostgreSQL does not run as root, and as ${account.name} it cannot enter ${closed}, where or below which its data would be`
   const waysOut =
     'name another directory with --data-dir, for example /var/lib/stephost/data, or set DATABASE_URL to a server of your own'
   throw new HostError('EMBEDDED_POSTGRES_FAILED', `${reason}: ${waysOut}`)
+}
+
+/** By what the shell has built in: a program `test` on the PATH may be anybody's, such as ours. */
+function isAllowed(account: Account, condition: string, directory: string): Promise<boolean> {
+  return canRun(account, 'sh', ['-c', condition, 'sh', directory])
 }
 
 /** The owner of an existing cluster, else the customary account of PostgreSQL, else nobody. */

@@ -1,7 +1,7 @@
 // As whom the server runs: as this user, in a namespace as root, or as another account where there are no namespaces.
-import { chmod, mkdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { chooseAccount } from '../../../src/postgres/embedded/account.ts'
 import { findBinaries } from '../../../src/postgres/embedded/binaries.ts'
 import { ask, Scratch, serverPid } from './scratch.ts'
@@ -34,6 +34,15 @@ describe('account', () => {
       const later = scratch.server({ dataDir })
       await later.start()
       expect(await ask(later.url, 'SELECT n FROM kept')).toEqual([])
+    })
+
+    it('asks no program of the PATH that is called test', async () => {
+      const programs = await scratch.directory()
+      await writeFile(join(programs, 'test'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+      vi.stubEnv('PATH', `${programs}:${process.env['PATH']}`)
+      const server = scratch.server({ dataDir: await scratch.directory() })
+      await server.start().finally(() => vi.unstubAllEnvs())
+      expect(await ask(server.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
     })
 
     it('refuses a directory that is closed to it, with the reason and two ways out, and leaves its rights alone', async () => {
