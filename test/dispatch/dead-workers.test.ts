@@ -1,7 +1,6 @@
 // What becomes of the steps of dead workers, statement by statement: who judges, how long it is looked for them, and when a step has had enough.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Worker } from '../../src/dispatch/worker.ts'
-import type { ClaimRequest } from '../../src/model/claim-source.ts'
 import type { StepId, WorkerId } from '../../src/model/ids.ts'
 import { emptyObject } from '../../src/model/json-text.ts'
 import type { StepRequest } from '../../src/model/step-request.ts'
@@ -11,7 +10,7 @@ import { tryRecoveryLock } from '../../src/postgres/queries/recover-steps.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { handlerDescriptor, ScriptedAdapter } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
-import { sourceOf, startWorker, storeOf } from './workers.ts'
+import { claimAs, registerSilent, startWorker, storeOf } from './workers.ts'
 
 const leaseMs = 300
 let steps: StepDatabase
@@ -33,19 +32,10 @@ const succeed = async (request: StepRequest): Promise<StepResult> => ({
   executionTimeMs: 1,
 })
 
-async function register(): Promise<WorkerId> {
-  const workerId = crypto.randomUUID() as string as WorkerId
-  await storeOf(steps).register({ workerId, host: 'a-host', namespaces: ['shop'], runnable: [] })
-  return workerId
-}
+const register = () => registerSilent(steps)
 
 async function claim(workerId: WorkerId, free = 1): Promise<number> {
-  const tasks = await storeOf(steps).load(['shop'])
-  const runnable = tasks.flatMap((task) =>
-    task.steps.map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
-  )
-  const claimId = crypto.randomUUID() as string as ClaimRequest['claimId']
-  return (await sourceOf(steps).claim({ workerId, claimId, free, prefetch: 0, runnable })).steps.length
+  return (await claimAs(steps, workerId, free)).length
 }
 
 async function age(workerId: WorkerId, ageMs: number): Promise<void> {

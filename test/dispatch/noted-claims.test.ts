@@ -1,10 +1,10 @@
 // What workers note of their claims: which rows stay, and which go.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { ClaimId, WorkerId } from '../../src/model/ids.ts'
+import type { WorkerId } from '../../src/model/ids.ts'
 import type { ClaimedStep } from '../../src/model/step-request.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
 import { success } from './steps.ts'
-import { sourceOf, storeOf } from './workers.ts'
+import { claimAs, registerSilent, storeOf } from './workers.ts'
 
 const leaseMs = 300
 let steps: StepDatabase
@@ -21,23 +21,14 @@ beforeEach(async () => {
 })
 afterAll(() => steps.close())
 
-async function register(): Promise<WorkerId> {
-  const workerId = crypto.randomUUID() as string as WorkerId
-  await storeOf(steps).register({ workerId, host: 'a-host', namespaces: ['shop'], runnable: [] })
-  return workerId
-}
+const register = () => registerSilent(steps)
 
 /** One claim of so many new steps. */
 async function claim(count: number): Promise<readonly ClaimedStep[]> {
   for (let n = 0; n < count; n += 1) await steps.enqueue()
-  const tasks = await storeOf(steps).load(['shop'])
-  const runnable = tasks.flatMap((task) =>
-    task.steps.map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
-  )
-  const claimId = crypto.randomUUID() as string as ClaimId
-  const claimed = await sourceOf(steps).claim({ workerId: worker, claimId, free: count, prefetch: 0, runnable })
-  expect(claimed.steps).toHaveLength(count)
-  return claimed.steps
+  const claimed = await claimAs(steps, worker, count)
+  expect(claimed).toHaveLength(count)
+  return claimed
 }
 
 async function complete(...finished: readonly (ClaimedStep | undefined)[]): Promise<void> {

@@ -12,7 +12,7 @@ import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
 import { eventually } from '../fixtures/eventually.ts'
 import { ScriptedAdapter, untilCancelled } from './scripted-adapter.ts'
 import { openStepDatabase, type StepDatabase } from './step-database.ts'
-import { sourceOf, startWorker, storeOf } from './workers.ts'
+import { claimAs, registerSilent, sourceOf, startWorker, storeOf } from './workers.ts'
 
 let steps: StepDatabase
 const workers: Worker[] = []
@@ -45,15 +45,8 @@ async function reaches(step: StepId, state: string): Promise<void> {
 
 /** Claims as a worker that then never says another word. */
 async function claimAndDie(): Promise<WorkerId> {
-  const store = storeOf(steps)
-  const workerId = crypto.randomUUID() as string as WorkerId
-  await store.register({ workerId, host: 'gone', namespaces: ['shop'], runnable: [] })
-  const tasks = await store.load(['shop'])
-  const runnable = tasks.flatMap((task) =>
-    task.steps.map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
-  )
-  const claimId = crypto.randomUUID() as string as ClaimRequest['claimId']
-  await sourceOf(steps).claim({ workerId, claimId, free: 10, prefetch: 0, runnable })
+  const workerId = await registerSilent(steps, 'gone')
+  await claimAs(steps, workerId, 10)
   await steps.database.query({
     text: `UPDATE stephost.workers SET heartbeat_at = now() - interval '1 minute' WHERE worker_uuid = $1`,
     values: [workerId],

@@ -3,7 +3,9 @@ import { Worker, type WorkerParts } from '../../src/dispatch/worker.ts'
 import type { WorkerOptions } from '../../src/dispatch/worker-options.ts'
 import type { Claim, ClaimSource } from '../../src/model/claim-source.ts'
 import type { StoredSteps } from '../../src/model/domain-event.ts'
+import type { ClaimId, WorkerId } from '../../src/model/ids.ts'
 import type { RuntimeAdapter } from '../../src/model/runtime-adapter.ts'
+import type { ClaimedStep } from '../../src/model/step-request.ts'
 import type { WakeUps } from '../../src/model/wake-ups.ts'
 import { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
@@ -43,6 +45,23 @@ export function sourceOf(
     foreignGraceMs,
     onClaim: 'archive',
   })
+}
+
+/** A worker that claims only what a test claims in its name, and says nothing by itself. */
+export async function registerSilent(steps: WorkPlace, host = 'a-host'): Promise<WorkerId> {
+  const workerId = crypto.randomUUID() as string as WorkerId
+  await storeOf(steps).register({ workerId, host, namespaces: ['shop'], runnable: [] })
+  return workerId
+}
+
+/** One claim in its name, of whatever the templates have. */
+export async function claimAs(steps: WorkPlace, workerId: WorkerId, free: number): Promise<readonly ClaimedStep[]> {
+  const tasks = await storeOf(steps).load(['shop'])
+  const runnable = tasks.flatMap((task) =>
+    task.steps.map(({ name }) => ({ namedTaskId: task.namedTaskId, templateStep: name })),
+  )
+  const claimId = crypto.randomUUID() as string as ClaimId
+  return (await sourceOf(steps).claim({ workerId, claimId, free, prefetch: 0, runnable })).steps
 }
 
 export const noClaim: Claim = {

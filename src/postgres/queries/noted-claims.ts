@@ -4,10 +4,12 @@ import type { ClaimId, ClaimToken, StepId, WorkerId } from '../../model/ids.ts'
 import type { OwnedStep } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
 
-/** SQL for behind FROM: the rows `c` of stephost.claims, and in `t` the claims' transitions that nothing has followed yet. */
-export const openClaims = `stephost.claims c
-   CROSS JOIN LATERAL unnest(c.tokens) AS noted(token)
+/** SQL for behind FROM: of a row of stephost.claims the transitions `t` that nothing has followed yet. */
+const openTokens = (row: string) => `unnest(${row}.tokens) AS noted(token)
     JOIN tasker.workflow_step_transitions t ON t.workflow_step_transition_uuid = noted.token AND t.most_recent`
+
+/** SQL for behind FROM: the rows `c` of stephost.claims, and in `t` those transitions of each. */
+export const openClaims = `stephost.claims c CROSS JOIN LATERAL ${openTokens('c')}`
 
 /**
  * The steps in progress under the worker's name. What was noted of others goes, for none of it will ever be open again. One snapshot decides: the
@@ -35,8 +37,8 @@ export async function forgetEndedClaims(transaction: Queryable, due: string): Pr
   await transaction.query({
     name: 'forget-ended-claims',
     text: `
-DELETE FROM stephost.claims gone USING stephost.workers w
- WHERE w.worker_uuid = gone.worker_uuid AND w.declared_dead_at IS NOT NULL AND ${due}
-   AND NOT EXISTS (SELECT FROM ${openClaims} WHERE c.ctid = gone.ctid)`,
+DELETE FROM stephost.claims c USING stephost.workers w
+ WHERE w.worker_uuid = c.worker_uuid AND w.declared_dead_at IS NOT NULL AND ${due}
+   AND NOT EXISTS (SELECT FROM ${openTokens('c')})`,
   })
 }

@@ -9,12 +9,12 @@ import type { MessageStand, MessageSystem } from './message-system.ts'
 import { messageSystems } from './message-systems.ts'
 
 const messagesMax = 1_000
-/** None is what W3 is. After the other, processor and caches are as cold as they get between rare messages; it is not judged. */
-const restsMs = [0, 20]
+/** Beside W3, which rests not at all: processor and caches get as cold as between rare messages. */
+const coldRestMs = 20
 
 export async function sequences(bench: Bench): Promise<readonly Cell[]> {
   const { runs, tasks, systems, judged } = bench.options
-  const contenders = restsMs.slice(0, judged ? 1 : restsMs.length).flatMap((restMs) =>
+  const contenders = [0, ...(judged ? [] : [coldRestMs])].flatMap((restMs) =>
     messageSystems(bench, 'w3').map((system) => {
       const count = Math.ceil(Math.min(messagesMax, tasks) * system.sequenceShare)
       const named = (name: string) => (restMs === 0 ? name : `${name}, rested ${restMs} ms`)
