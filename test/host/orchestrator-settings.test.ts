@@ -164,10 +164,22 @@ describe('deployment_mode', () => {
     expect(await listens()).toBe(connections)
   })
 
+  /** Each message is there for the 5 s between two heartbeats. A sweep or a reconnect may take one of them; polls would take all. */
+  async function isLeftAlone(): Promise<boolean> {
+    const beat = `(SELECT max(heartbeat_at)::text FROM stephost.orchestrators)`
+    for (let tries = 0; tries < 3; tries += 1) {
+      const last = await place.value(beat)
+      await eventually('another heartbeat', async () => (await place.value(beat)) !== last, 20_000)
+      if ((await left()) !== 0) return true
+      await sendRaw(place.database, {})
+    }
+    return false
+  }
+
   it('EventDrivenOnly looks when it is told', async () => {
     await start('EventDrivenOnly')
-    await heartbeatAfter(9)
-    expect([await left(), await listens()]).toEqual([1, 1])
+    expect(await isLeftAlone()).toBe(true)
+    expect(await listens()).toBe(1)
     await place.rows(`SELECT pg_notify('pgmq_message_ready.orchestration', '{}')`)
     await eventually('the message is taken', async () => (await left()) === 0)
   })
