@@ -6,7 +6,7 @@ interface JsonPart {
   readonly values: readonly string[]
 }
 
-/** Of a uuid, which needs no escapes. */
+/** Of a uuid that is never null; it needs no escapes. */
 export const uuid = (sql: string): JsonPart => ({ template: '"%s"', values: [sql] })
 
 /** Of text, and of a timestamp, which `to_json` writes as `row_to_json` does. */
