@@ -55,7 +55,11 @@ function sound(): Sound {
   }
   const task: Draft<TaskHistory> = { id: 'k', workflow: 'mixed', state: 'complete', steps: [step] }
   return {
-    ...{ task, step, history: { tasks: [task], messagesLeft: 0, resultMessagesLeft: 0, rejectedMessages: 0 } },
+    ...{
+      task,
+      step,
+      history: { tasks: [task], messagesLeft: 0, resultMessagesLeft: 0, rejectedMessages: 0, orphans: 0 },
+    },
     executions: ran(
       ['begin', 0, 0, 'r0'],
       ['begin', 1, 0, 'r1'],
@@ -234,6 +238,11 @@ describe('the checker objects to', () => {
       'rejected messages',
       ({ history }) => void Object.assign(history, { rejectedMessages: 1 }),
       /1 messages were rejected/,
+    ],
+    [
+      'rows that refer to nothing',
+      ({ history }) => void Object.assign(history, { orphans: 2 }),
+      /2 rows refer to a step or a transition that is not there/,
     ],
     ['a run that nobody counted', (all) => void all.executions.push(...ran(['begin', 3, 1, 'r4'])), /for attempt 4/],
     [

@@ -42,9 +42,10 @@ export function historyProblems(
     ...history.tasks.flatMap((task) => taskProblems(task, expectation.settledBy)),
     ...executionProblems(steps, executions),
   ]
-  const { messagesLeft, resultMessagesLeft, rejectedMessages } = history
+  const { messagesLeft, resultMessagesLeft, rejectedMessages, orphans } = history
   if (messagesLeft > 0) problems.push(`${messagesLeft} messages are left in the queue of the workers`)
   if (rejectedMessages > 0) problems.push(`${rejectedMessages} messages were rejected`)
+  if (orphans > 0) problems.push(`${orphans} rows refer to a step or a transition that is not there`)
   if (expectation.settledBy === 'orchestrator' && resultMessagesLeft > 0) {
     problems.push(`${resultMessagesLeft} messages are left in the queue of results`)
   }

@@ -55,6 +55,8 @@ export interface History {
   readonly messagesLeft: number
   readonly resultMessagesLeft: number
   readonly rejectedMessages: number
+  /** Transitions of no step and audit rows of no transition: no key forbids them to sessions of ours (migration 0018). */
+  readonly orphans: number
 }
 
 interface StepRow extends Omit<StepHistory, 'id' | 'transitions' | 'audited'> {
@@ -71,6 +73,7 @@ interface LeftRow {
   messagesLeft: number
   resultMessagesLeft: number
   rejectedMessages: number
+  orphans: number
 }
 
 export const namespace = 'chaos'
@@ -156,7 +159,12 @@ SELECT k.task_uuid AS task_id, nt.name AS workflow, tt.to_state AS state, s.work
 const leftText = `
 SELECT (SELECT count(*)::int FROM pgmq."q_${queue}") AS "messagesLeft",
        (SELECT count(*)::int FROM pgmq.q_orchestration_step_results) AS "resultMessagesLeft",
-       (SELECT count(*)::int FROM stephost.rejected_messages) AS "rejectedMessages"`
+       (SELECT count(*)::int FROM stephost.rejected_messages) AS "rejectedMessages",
+       (SELECT count(*)::int FROM tasker.workflow_step_transitions w
+         WHERE NOT EXISTS (SELECT FROM tasker.workflow_steps s WHERE s.workflow_step_uuid = w.workflow_step_uuid))
+       + (SELECT count(*)::int FROM tasker.workflow_step_result_audit a
+           WHERE NOT EXISTS (SELECT FROM tasker.workflow_step_transitions w
+                              WHERE w.workflow_step_transition_uuid = a.workflow_step_transition_uuid)) AS orphans`
 
 const progressText = `
 WITH current AS MATERIALIZED (

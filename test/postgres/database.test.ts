@@ -81,9 +81,10 @@ describe('values', () => {
     url.searchParams.set('options', '-c work_mem=5MB')
     const own = connect({ url: url.toString() })
     await own.start()
-    const text = `SELECT current_setting('search_path') AS path, current_setting('timezone') AS zone, current_setting('work_mem') AS memory`
+    const text = `SELECT current_setting('search_path') AS path, current_setting('timezone') AS zone, current_setting('work_mem') AS memory,
+                         current_setting('stephost.keeps_keys') AS keys`
     expect(await own.query({ text }).finally(() => own.stop())).toEqual([
-      { path: 'tasker,public', zone: 'UTC', memory: '5MB' },
+      { path: 'tasker,public', zone: 'UTC', memory: '5MB', keys: 'on' },
     ])
   })
 })

@@ -73,13 +73,6 @@ describe('schema tasker', () => {
     expect(counted).toEqual([{ updates: 4, hot: 4 }])
   })
 
-  it('knows its states by name', async () => {
-    await expect(insertTask(open.database, { state: 'in_progress' })).rejects.toThrow(/chk_task_transitions_to_state/)
-    await expect(insertTask(open.database, { steps: { odd: { state: 'steps_in_process' } } })).rejects.toThrow(
-      /chk_workflow_step_transitions_to_state/,
-    )
-  })
-
   it('updates a step at its claim and its result without touching an index', async () => {
     const changed = ['in_process', 'processed', 'attempts', 'last_attempted_at', 'results', 'checkpoint', 'updated_at']
     const indexed = await open.database.query<{ column: string }>({
