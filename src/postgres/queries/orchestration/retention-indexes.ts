@@ -1,4 +1,4 @@
-// The indexes without which the removal of a task reads whole tables: its foreign keys are looked up in each that refers to it.
+// The indexes without which the removal of a task reads whole tables: some are asked for its rows, others by the keys that refer to what goes.
 
 import { HostError } from '../../../model/host-error.ts'
 import { schemaState } from '../../schema-state.ts'
@@ -44,10 +44,16 @@ function shortened(name: string): string {
   return name.replace('workflow_step_', '').replace('_uuid', '')
 }
 
+/** Audit rows are asked by enforced keys alone; ours are found by their step (migrations 0011 and 0018). PostgreSQL 17 enforces all keys, and has no word for it. */
 const missingText = `
 SELECT n.table_name, n.column_name
   FROM unnest($1::text[], $2::text[]) AS n(table_name, column_name)
  WHERE NOT EXISTS (
    SELECT FROM pg_catalog.pg_index i
      JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = ('tasker.' || n.table_name)::regclass AND a.attname = n.column_name AND i.indpred IS NULL AND i.indisvalid)`
+    WHERE i.indrelid = ('tasker.' || n.table_name)::regclass AND a.attname = n.column_name AND i.indpred IS NULL AND i.indisvalid)
+   AND (n.table_name <> 'workflow_step_result_audit' OR EXISTS (
+     SELECT FROM pg_catalog.pg_constraint k
+       JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+      WHERE k.conrelid = ('tasker.' || n.table_name)::regclass AND k.contype = 'f' AND a.attname = n.column_name
+        AND (to_jsonb(k) ->> 'conenforced')::bool IS NOT FALSE))`
