@@ -4,12 +4,13 @@ import type { RuntimeName } from '../model/handler.ts'
 import { HostError, messageOf } from '../model/host-error.ts'
 import type { StepId } from '../model/ids.ts'
 import { toJsonText } from '../model/json-text.ts'
-import type { CancelReason, RuntimeAdapter } from '../model/runtime-adapter.ts'
-import { type ClaimedStep, deathsUntilAlone, type StepRequest } from '../model/step-request.ts'
+import type { RuntimeAdapter } from '../model/runtime-adapter.ts'
+import { type ClaimedStep, deathsUntilAlone } from '../model/step-request.ts'
 import type { StepFailure, StepResult } from '../model/step-result.ts'
 import type { LostWorker } from '../model/step-store.ts'
 import { endsWithin } from '../model/time-limit.ts'
 import type { ResolvedHandler } from './handler-directory.ts'
+import type { Member, RunningCall } from './running-call.ts'
 
 export interface LoneStepsParts {
   /** An adapter, not started, that has the language in a process of its own; null: there is none, and the step runs where all do. */
@@ -19,17 +20,6 @@ export interface LoneStepsParts {
   left(): void
   /** See `StepStore.workersLostWith`. */
   lostWith(step: StepId): Promise<readonly LostWorker[]>
-}
-
-interface Member {
-  readonly step: ClaimedStep
-  readonly request: StepRequest
-}
-
-interface EndedCall {
-  readonly members: readonly Member[]
-  /** null: nobody told it to stop. */
-  readonly cancelled: CancelReason | null
 }
 
 const taken = 'another step runs alone on this worker'
@@ -124,7 +114,7 @@ export class LoneSteps {
    * to that process. Never rejects, and does not wait for a database that is away.
    */
   judge(
-    { members, cancelled }: EndedCall,
+    { members, cancelled }: Pick<RunningCall, 'members' | 'cancelled'>,
     results: readonly StepResult[],
   ): readonly StepResult[] | Promise<readonly StepResult[]> {
     if (cancelled !== null || !members.some(({ step }) => mustRunAlone(step))) return results

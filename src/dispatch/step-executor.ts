@@ -3,8 +3,8 @@
 import type { RuntimeName } from '../model/handler.ts'
 import { HostError, isHostError, messageOf } from '../model/host-error.ts'
 import type { CallId, StepId } from '../model/ids.ts'
-import type { JsonLimits, JsonText } from '../model/json-text.ts'
-import type { CallEvents, CancelReason, HandlerCall, MonotonicMs } from '../model/runtime-adapter.ts'
+import type { JsonLimits } from '../model/json-text.ts'
+import type { CallEvents, CancelReason, MonotonicMs } from '../model/runtime-adapter.ts'
 import { type ClaimedStep, declaresEvents, type StepRequest } from '../model/step-request.ts'
 import { hostFailure, type StepResult } from '../model/step-result.ts'
 import type { FinishedStep } from '../model/step-store.ts'
@@ -17,6 +17,7 @@ import type { HandlerDirectory, ResolvedHandler } from './handler-directory.ts'
 import { type LoneSteps, mustRunAlone } from './lone-steps.ts'
 import type { BatchPlace, Handover, HydratedStep } from './row-batches.ts'
 import type { RunnableSteps } from './runnable-steps.ts'
+import type { Member, RunningCall, YieldedStep } from './running-call.ts'
 import type { RuntimeTurns } from './runtime-turns.ts'
 import type { Permit } from './semaphore.ts'
 import type { StepCheckpoints } from './step-checkpoints.ts'
@@ -59,30 +60,6 @@ export interface RunningStep {
   readonly runtime: RuntimeName
   /** When its author's code began; null: the call still waits inside the runtime. */
   readonly startedAt: MonotonicMs | null
-}
-
-/** A step that its template still has. */
-interface Member {
-  readonly step: ClaimedStep
-  readonly request: StepRequest
-}
-
-interface RunningCall {
-  readonly members: readonly Member[]
-  readonly handler: ResolvedHandler
-  startedAt: MonotonicMs | null
-  cancelled: CancelReason | null
-}
-
-/** A step whose handler gave a checkpoint instead of a result. */
-interface YieldedStep extends Member {
-  readonly checkpoint: JsonText
-}
-
-interface Settled {
-  readonly result: StepResult | null
-  readonly timeoutMs: number
-  readonly ranMs: number
 }
 
 export class StepExecutor {
@@ -265,32 +242,20 @@ export class StepExecutor {
     this.#parts.finished({ step, result, runtime, request: declaresEvents(request) ? request : null })
   }
 
+  /** Each async function between a step and its handler costs half a kilobyte and a turn of the queue for every step: here are as few as can be. */
   async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
     const { lone } = this.#parts
     const alone = members.some(({ step }) => mustRunAlone(step))
     const refusal = alone ? await lone.enterAlone() : lone.enter()
     if (refusal !== null) return this.#notStarted(members, refusal)
     try {
-      if (!alone) return await this.#callInTurn(members, handler)
-      return await lone.isolate(handler, (isolated) => this.#callInTurn(members, isolated))
+      if (!alone) return await this.#call(members, handler)
+      return await lone.isolate(handler, (isolated) => this.#call(members, isolated))
     } catch (error) {
       if (isHostError(error)) return this.#notStarted(members, error.message)
       throw error
     } finally {
       lone.leave({ alone })
-    }
-  }
-
-  /** Rejects with a HostError when the runtime has no room for it any more. */
-  async #callInTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
-    const { turns } = this.#parts
-    if (!turns.tryEnter(handler.adapter)) await turns.enter(handler.adapter)
-    try {
-      // The wait may have been long.
-      const reason = this.#whyNotNow(members)
-      return reason === null ? await this.#call(members, handler) : this.#notStarted(members, reason)
-    } finally {
-      turns.leave(handler.adapter)
     }
   }
 
@@ -306,43 +271,64 @@ export class StepExecutor {
     return []
   }
 
-  /** Members of a batch have the same limit. Resolves with those that are not done yet. */
+  /** Resolves with those that are not done yet. Rejects with a HostError when the runtime has no room for it any more. */
   async #call(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
+    const { turns, lone, ran } = this.#parts
+    const { adapter } = handler
+    if (!turns.tryEnter(adapter)) await turns.enter(adapter)
+    try {
+      // The wait may have been long.
+      const reason = this.#whyNotNow(members)
+      if (reason !== null) return this.#notStarted(members, reason)
+      const call = this.#open(members, handler)
+      let answer: readonly StepResult[] | HostError
+      try {
+        answer = await adapter.execute(call.handed, this.#eventsOf(call))
+      } catch (error) {
+        answer = this.#failed(call, error)
+      }
+      // It is over: what comes from here on, be it its deadline or a shutdown, is not why it failed.
+      call.deadline.clear()
+      this.#running.delete(call.handed.id)
+      call.ranMs = performance.now() - (call.startedAt ?? call.sentAt)
+      if (answer instanceof HostError) return this.#notStarted(members, answer.message)
+      // Whoever ends the worker may have ended its processes, too.
+      const judged = this.#goesOn ? lone.judge(call, answer) : answer
+      const results = judged instanceof Promise ? await judged : judged
+      ran(results[0]?.executionTimeMs ?? 0, members.length)
+      if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
+        await this.#readTemplates()
+      return members.flatMap((member, index) => this.#settle(call, member, results[index]))
+    } finally {
+      turns.leave(adapter)
+    }
+  }
+
+  /** Members of a batch have the same limit. */
+  #open(members: readonly Member[], handler: ResolvedHandler): RunningCall {
     const id = this.#callIds.next()
-    const call: RunningCall = { members, handler, startedAt: null, cancelled: null }
     const timeoutMs = members[0]?.request.timeoutMs ?? this.#options.handlerTimeoutMs
     const sentAt = performance.now()
     const deadlineAt = sentAt + timeoutMs
-    const requests = members.map(({ request }) => request)
     const mode = members.length > 1 ? 'batch' : 'single'
+    const handed = { id, requests: members.map(({ request }) => request), deadlineAt, mode, event: null } as const
+    const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
+    const call = { members, handler, handed, deadline, timeoutMs, sentAt, startedAt: null, cancelled: null, ranMs: 0 }
     this.#running.set(id, call)
     for (const { step } of members) this.#parts.logs.open(step.stepId)
-    const deadline = this.#parts.deadlines.set(deadlineAt, () => this.#cancel(id, 'timeout'))
-    const answer = await this.#execute(call, { id, requests, deadlineAt, mode, event: null })
-    // It is over: what comes from here on, be it its deadline or a shutdown, is not why it failed.
-    deadline.clear()
-    this.#running.delete(id)
-    const ranMs = performance.now() - (call.startedAt ?? sentAt)
-    if (answer instanceof HostError) return this.#notStarted(members, answer.message)
-    // Whoever ends the worker may have ended its processes, too.
-    const results = this.#goesOn ? await this.#parts.lone.judge(call, answer) : answer
-    this.#parts.ran(results[0]?.executionTimeMs ?? 0, members.length)
-    if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
-      await this.#readTemplates()
-    return members.flatMap((member, index) =>
-      this.#settle(call, member, { result: results[index] ?? null, timeoutMs, ranMs }),
-    )
+    return call
   }
 
   /** The step itself when it is not done yet, else nothing. */
-  #settle(call: RunningCall, member: Member, { result, timeoutMs, ranMs }: Settled): readonly YieldedStep[] {
+  #settle(call: RunningCall, member: Member, result: StepResult | undefined): readonly YieldedStep[] {
     const { step } = member
     const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
     const checked = this.#checked(settled, call, member)
     if (checked.success && checked.outcome?.kind === 'checkpoint')
       return [{ ...member, checkpoint: checked.outcome.document }]
-    const how = { descriptor: call.handler.descriptor, cancelled: call.cancelled }
-    this.#finish(member, explained(checked, { ...how, timeoutMs, ranMs }), call.handler.adapter.name)
+    const { handler, cancelled, timeoutMs, ranMs } = call
+    const how = { descriptor: handler.descriptor, cancelled, timeoutMs, ranMs }
+    this.#finish(member, explained(checked, how), handler.adapter.name)
     return []
   }
 
@@ -361,16 +347,11 @@ export class StepExecutor {
     return stepNames === null ? null : outcomeProblem(handler.descriptor, result.outcome, stepNames)
   }
 
-  /** Never rejects. A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
-  async #execute(running: RunningCall, call: HandlerCall): Promise<readonly StepResult[] | HostError> {
-    const { adapter } = running.handler
-    try {
-      return await adapter.execute(call, this.#eventsOf(running))
-    } catch (error) {
-      if (isHostError(error) && running.startedAt === null) return error
-      this.#parts.events.warning(`adapter ${adapter.name} broke its contract`, { error: messageOf(error) })
-      return call.requests.map(({ stepId }) => hostFailure(stepId, 'handler_lost', messageOf(error)))
-    }
+  /** A HostError means that the handler did not run; anything else is a broken adapter, and nobody knows. */
+  #failed({ handler, handed: { requests }, startedAt }: RunningCall, error: unknown) {
+    if (isHostError(error) && startedAt === null) return error
+    this.#parts.events.warning(`adapter ${handler.adapter.name} broke its contract`, { error: messageOf(error) })
+    return requests.map(({ stepId }) => hostFailure(stepId, 'handler_lost', messageOf(error)))
   }
 
   #eventsOf(running: RunningCall): CallEvents {
