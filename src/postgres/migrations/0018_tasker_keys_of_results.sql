@@ -1,7 +1,7 @@
 -- The keys and checks of step transitions and audit rows, held without a look at each new row: a look-up and a row lock for each key, and two
 -- calls for each row that is written or closed, were a seventh of PostgreSQL's time for a step. What a row of stephost refers to cannot be
--- missing: its statements follow a transition whose row they have locked, or make the step themselves, write the audit row with its transition,
--- and name their states as constants. Its sessions say so (`stephost.keeps_keys`); the rows of all others are looked at as before. And nothing
+-- missing: its statements have locked the transition that they follow, or the task, or make the step themselves; they write the audit row with its
+-- transition, and name their states as constants. Its sessions say so (`stephost.keeps_keys`); the rows of all others are looked at as before. And nothing
 -- that is referred to can be deleted, or change its key, whoever tries.
 --
 -- The constraints stay in their places for those who read the catalogue, and for TRUNCATE … CASCADE. Only PostgreSQL 18 knows constraints that
