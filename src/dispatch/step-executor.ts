@@ -273,7 +273,7 @@ export class StepExecutor {
 
   /** Resolves with those that are not done yet. Rejects with a HostError when the runtime has no room for it any more. */
   async #call(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
-    const { turns, lone, ran } = this.#parts
+    const { turns, lone } = this.#parts
     const { adapter } = handler
     if (!turns.tryEnter(adapter)) await turns.enter(adapter)
     try {
@@ -295,7 +295,7 @@ export class StepExecutor {
       // Whoever ends the worker may have ended its processes, too.
       const judged = this.#goesOn ? lone.judge(call, answer) : answer
       const results = judged instanceof Promise ? await judged : judged
-      ran(results[0]?.executionTimeMs ?? 0, members.length)
+      this.#parts.ran(results[0]?.executionTimeMs ?? 0, members.length)
       if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
         await this.#readTemplates()
       return members.flatMap((member, index) => this.#settle(call, member, results[index]))
