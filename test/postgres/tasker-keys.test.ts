@@ -1,7 +1,7 @@
 // The keys and states of step transitions and audit rows: whoever does not vouch for its rows is checked, and nobody removes what is referred to.
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sqlStateOf } from '../../src/postgres/database.ts'
+import { Database, sqlStateOf } from '../../src/postgres/database.ts'
 import type { Queryable, Statement } from '../../src/postgres/statement.ts'
 import { type OpenDatabase, openTestDatabase } from '../fixtures/open-database.ts'
 import { insertTask, insertTransition } from '../fixtures/tasker-rows.ts'
@@ -14,11 +14,26 @@ beforeAll(async () => {
 afterAll(() => open.close())
 
 /** As Tasker's server does it, or a person: in a session that says nothing of keys. */
-function asStranger<Result>(work: (q: Queryable) => Promise<Result>): Promise<Result> {
-  return open.database.transaction(async (q) => {
+function asStranger<Result>(work: (q: Queryable) => Promise<Result>, database = open.database): Promise<Result> {
+  return database.transaction(async (q) => {
     await q.query({ text: 'SET LOCAL stephost.keeps_keys = off' })
     return work(q)
   })
+}
+
+async function asInserter(work: (q: Queryable) => Promise<unknown>, database = open.database): Promise<void> {
+  await asStranger(async (q) => {
+    for (const text of [
+      'CREATE ROLE inserter',
+      'GRANT USAGE ON SCHEMA tasker TO inserter',
+      'GRANT INSERT ON tasker.workflow_step_transitions TO inserter',
+      'SET LOCAL ROLE inserter',
+    ]) {
+      await q.query({ text })
+    }
+    await work(q)
+    for (const text of ['RESET ROLE', 'DROP OWNED BY inserter', 'DROP ROLE inserter']) await q.query({ text })
+  }, database)
 }
 
 /** The error that PostgreSQL gave: its code and the constraint that it names. */
@@ -101,19 +116,20 @@ describe('rows of strangers', () => {
 
   it('may be made by an account that can insert and nothing else', async () => {
     const { step } = await finishedStep()
-    await open.database.transaction(async (q) => {
-      for (const text of [
-        'CREATE ROLE inserter',
-        'GRANT USAGE ON SCHEMA tasker TO inserter',
-        'GRANT INSERT ON tasker.workflow_step_transitions TO inserter',
-        'SET LOCAL ROLE inserter',
-        'SET LOCAL stephost.keeps_keys = off',
-      ]) {
-        await q.query({ text })
-      }
-      await q.query(transition(step, 'complete', 'enqueued_for_orchestration'))
-      for (const text of ['RESET ROLE', 'DROP OWNED BY inserter', 'DROP ROLE inserter']) await q.query({ text })
-    })
+    await asInserter((q) => q.query(transition(step, 'complete', 'enqueued_for_orchestration')))
+  })
+
+  it('are not checked by types that their account brings along, with the rights of the owner', async () => {
+    const { step } = await finishedStep()
+    // A session that has called no function yet: types are looked up at the first call.
+    const fresh = new Database({ url: open.url, applicationName: 'test', connectionsMax: 1, acquireTimeoutMs: 10_000 })
+    await fresh.start()
+    const checked = asInserter(async (q) => {
+      await q.query({ text: 'CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (VALUE IS NULL)' })
+      await q.query(transition(step, 'odd'))
+    }, fresh)
+    const refused = await refusal(checked).finally(() => fresh.stop())
+    expect(refused).toEqual(['23514', 'chk_workflow_step_transitions_to_state'])
   })
 })
 
@@ -175,14 +191,37 @@ describe('what is referred to', () => {
           values: [step],
         }),
       )
-      await expect
-        .poll(() =>
-          open.value(
-            `(SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())`,
-          ),
-        )
-        .toBe(1)
+      await remover('WITH moves%')
     })
     expect(await removed).toEqual(['23503', stepKey])
   })
+
+  it('waits for the lock of its task where it has no transition yet', async () => {
+    const { taskId, steps } = await insertTask(open.database, { steps: { waits: { state: null } } })
+    const step = steps['waits'] ?? ''
+    let removed: Promise<unknown> = Promise.resolve()
+    await open.database.transaction(async (q) => {
+      await q.query({ text: 'SELECT FROM tasker.tasks WHERE task_uuid = $1 FOR NO KEY UPDATE', values: [taskId] })
+      const text = 'DELETE FROM tasker.workflow_steps WHERE workflow_step_uuid = $1'
+      removed = refusal(open.database.query({ text, values: [step] }))
+      await remover('DELETE FROM tasker.workflow_steps%')
+      await q.query(transition(step, 'enqueued', 'pending'))
+    })
+    expect(await removed).toEqual(['23503', stepKey])
+  })
+
+  it('may be written with the key that it has', async () => {
+    const { step } = await finishedStep()
+    for (const table of ['workflow_steps', 'workflow_step_transitions']) {
+      const text = `UPDATE tasker.${table} SET workflow_step_uuid = workflow_step_uuid WHERE workflow_step_uuid = $1`
+      await expect(open.database.query({ text, values: [step] })).resolves.toEqual([])
+    }
+  })
 })
+
+/** Until the statement waits for a lock. */
+async function remover(like: string): Promise<void> {
+  const waiting = `(SELECT count(*)::int FROM pg_stat_activity
+                     WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE $1)`
+  await expect.poll(() => open.value(waiting, like), { timeout: 10_000 }).toBe(1)
+}

@@ -7,7 +7,8 @@
 -- The constraints stay in their places for those who read the catalogue, and for TRUNCATE … CASCADE. Only PostgreSQL 18 knows constraints that
 -- are not enforced; on 17 they are enforced as before, and nothing here is called.
 
--- These do as PostgreSQL's own checks: with the rights of the owner, and with the same errors.
+-- These do as PostgreSQL's own checks: with the rights of the owner, and with the same errors. `pg_temp` stands last in their path, because it
+-- would be searched first where it is not named, and a caller's type there would run with those rights.
 CREATE FUNCTION tasker.refuse_row(code text, message text, detail text, child text, broken text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION USING
@@ -15,7 +16,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION tasker.require_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION tasker.require_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   broken text := CASE WHEN NOT tasker.is_step_state(NEW.to_state) THEN 'chk_workflow_step_transitions_to_state'
                       WHEN NOT tasker.is_step_state(NEW.from_state) THEN 'chk_workflow_step_transitions_from_state' END;
@@ -36,7 +37,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION tasker.require_transition() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION tasker.require_transition() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   broken text := 'workflow_step_result_audit_workflow_step_transition_uuid_fkey';
 BEGIN
@@ -53,10 +54,15 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION tasker.keep_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION tasker.keep_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   broken text := 'workflow_step_transitions_workflow_step_uuid_fkey';
 BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.workflow_step_uuid = OLD.workflow_step_uuid THEN
+    RETURN NULL;
+  END IF;
+  -- A step without a transition is entered under the lock of its task, which this waits for; then it looks.
+  PERFORM FROM tasker.tasks k WHERE k.task_uuid = OLD.task_uuid FOR NO KEY UPDATE;
   IF EXISTS (SELECT FROM tasker.workflow_step_transitions t WHERE t.workflow_step_uuid = OLD.workflow_step_uuid) THEN
     PERFORM tasker.refuse_row(
       '23503', format('update or delete on table "workflow_steps" violates foreign key constraint "%s" on table "workflow_step_transitions"', broken),
@@ -68,10 +74,13 @@ END
 $$;
 
 -- By the unique key of the audit rows, whose first column is the step.
-CREATE FUNCTION tasker.keep_transition() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION tasker.keep_transition() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   broken text := 'workflow_step_result_audit_workflow_step_transition_uuid_fkey';
 BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.workflow_step_uuid = OLD.workflow_step_uuid AND NEW.workflow_step_transition_uuid = OLD.workflow_step_transition_uuid THEN
+    RETURN NULL;
+  END IF;
   IF EXISTS (SELECT FROM tasker.workflow_step_result_audit a
               WHERE a.workflow_step_uuid = OLD.workflow_step_uuid AND a.workflow_step_transition_uuid = OLD.workflow_step_transition_uuid) THEN
     PERFORM tasker.refuse_row(
