@@ -191,7 +191,7 @@ describe('what is referred to', () => {
           values: [step],
         }),
       )
-      await remover('WITH moves%')
+      await untilItWaits('WITH moves%')
     })
     expect(await removed).toEqual(['23503', stepKey])
   })
@@ -204,7 +204,7 @@ describe('what is referred to', () => {
       await q.query({ text: 'SELECT FROM tasker.tasks WHERE task_uuid = $1 FOR NO KEY UPDATE', values: [taskId] })
       const text = 'DELETE FROM tasker.workflow_steps WHERE workflow_step_uuid = $1'
       removed = refusal(open.database.query({ text, values: [step] }))
-      await remover('DELETE FROM tasker.workflow_steps%')
+      await untilItWaits('DELETE FROM tasker.workflow_steps%')
       await q.query(transition(step, 'enqueued', 'pending'))
     })
     expect(await removed).toEqual(['23503', stepKey])
@@ -219,8 +219,8 @@ describe('what is referred to', () => {
   })
 })
 
-/** Until the statement waits for a lock. */
-async function remover(like: string): Promise<void> {
+/** Resolves once a statement that looks like this waits for a lock. */
+async function untilItWaits(like: string): Promise<void> {
   const waiting = `(SELECT count(*)::int FROM pg_stat_activity
                      WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE $1)`
   await expect.poll(() => open.value(waiting, like), { timeout: 10_000 }).toBe(1)
