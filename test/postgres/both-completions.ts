@@ -71,12 +71,12 @@ export class Place {
     return (await this.rows<{ version: string }>(text, step.namedTaskId))[0]?.version ?? ''
   }
 
-  /** Everything that is stored of a step, and what was announced since the last call. */
+  /** Everything that is stored of a step, and what was announced since the last call; not the audit row's own id, which nothing refers to. */
   async stored({ step }: FinishedStep): Promise<readonly string[]> {
     const rows = await this.rows<{ row: string }>(
       `SELECT to_jsonb(s)::text AS row FROM tasker.workflow_steps s WHERE workflow_step_uuid = $1
         UNION ALL SELECT row FROM (SELECT to_jsonb(t)::text AS row FROM tasker.workflow_step_transitions t WHERE workflow_step_uuid = $1 ORDER BY sort_key) AS t
-        UNION ALL SELECT (to_jsonb(a))::text FROM tasker.workflow_step_result_audit a WHERE workflow_step_uuid = $1
+        UNION ALL SELECT (to_jsonb(a) - 'workflow_step_result_audit_uuid')::text FROM tasker.workflow_step_result_audit a WHERE workflow_step_uuid = $1
         UNION ALL SELECT (to_jsonb(q) - 'msg_id')::text FROM pgmq.q_orchestration_step_results q WHERE message ->> 'step_uuid' = $1::uuid::text`,
       step.stepId,
     )

@@ -12,7 +12,8 @@ export type HowToTell = 'messages' | 'silent' | 'judged'
 /**
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
- * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results. The event's text is put together around
+ * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results; each bears the
+ * uuid of its transition, because another one for each result costs PostgreSQL a call of its generator of random numbers. The event's text is put together around
  * jsonb's own text; nothing of a handler is ever pasted.
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */
@@ -40,15 +41,12 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
    WHERE g.valid AND t.most_recent AND t.to_state = 'in_progress'${judged ? ' AND g.held' : ''}
    ORDER BY g.step_uuid
      FOR UPDATE OF t
-), done AS MATERIALIZED (
-  SELECT step_uuid, task_uuid, correlation_id, token, transition_row, sort_key, success, execution_ms, uuid_generate_v7() AS transition_uuid,
-         ${judged ? 'completes' : 'false AS completes'},
-         ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
-    FROM mine g
 ), closed AS (
   UPDATE tasker.workflow_step_transitions t SET most_recent = false, updated_at = now()
-    FROM done d WHERE t.ctid = d.transition_row
-  RETURNING d.*
+    FROM mine g WHERE t.ctid = g.transition_row
+  RETURNING g.step_uuid, g.task_uuid, g.correlation_id, g.token, g.sort_key, g.success, g.execution_ms, uuid_generate_v7() AS transition_uuid,
+         ${judged ? 'g.completes' : 'false AS completes'},
+         ${resultEnvelope({ stepUuid: 'g.step_uuid', workerUuid: '$11::text', hostname: '$12::text' })} AS body
 ), stored AS (
   INSERT INTO tasker.workflow_step_transitions
          (workflow_step_transition_uuid, workflow_step_uuid, to_state, from_state, metadata, sort_key, most_recent, created_at, updated_at)
@@ -62,8 +60,9 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
     FROM closed${judged ? completion : ''}
 ), audited AS (
   INSERT INTO tasker.workflow_step_result_audit (
-         workflow_step_uuid, workflow_step_transition_uuid, task_uuid, worker_uuid, correlation_id, success, execution_time_ms)
-  SELECT step_uuid, transition_uuid, task_uuid, $11::text::uuid, correlation_id, success, execution_ms
+         workflow_step_result_audit_uuid, workflow_step_uuid, workflow_step_transition_uuid, task_uuid, worker_uuid, correlation_id, success,
+         execution_time_ms)
+  SELECT transition_uuid, step_uuid, transition_uuid, task_uuid, $11::text::uuid, correlation_id, success, execution_ms
     FROM closed WHERE EXISTS (SELECT FROM stephost.migrations WHERE file = '0011_tasker_audit_beside_results.sql')
 ), updated AS (
   UPDATE tasker.workflow_steps s SET in_process = false, results = c.body, updated_at = now()${judged ? processed : ''}
