@@ -5,12 +5,12 @@ import type { DatabaseTarget } from './database-fault.ts'
 import { valueTypes } from './value-types.ts'
 
 /**
- * Tasker's functions name tables without a schema, and its times have no zone (wire-protocol §1.2). Generic plans: our statements are prepared,
+ * Tasker's functions name tables without a schema, and its times have no zone (wire-protocol §1.2); handlers get them in ISO form. Generic plans: our statements are prepared,
  * set-based and served by keys; planning them anew for every set of values took a third of a workflow's time. Compiling them never pays.
  * `stephost.keeps_keys`: what our rows refer to needs no look-up (migration 0018).
  */
 const sessionSettings =
-  '-c search_path=tasker,public -c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off -c stephost.keeps_keys=on'
+  '-c search_path=tasker,public -c TimeZone=UTC -c DateStyle=ISO -c plan_cache_mode=force_generic_plan -c jit=off -c stephost.keeps_keys=on'
 
 /**
  * For statements that look up every row by a key. A plan that was made while the tables were small reads them whole, or a partial index, and is kept

@@ -171,11 +171,12 @@ export class Database implements Queryable, Lifecycle {
   }
 
   async #run<Row extends object>(client: pg.PoolClient, statement: Statement): Promise<Row[]> {
-    const { name, text, values, answerTimeoutMs } = statement
+    const { name, text, values, rows, answerTimeoutMs } = statement
     const query = {
       text,
       ...(name === undefined || this.#options.transactionPooler === true ? {} : { name }),
       ...(values === undefined ? {} : { values: [...values] }),
+      ...(rows === undefined ? {} : { rowMode: 'array' as const }),
       ...(answerTimeoutMs === undefined ? {} : { query_timeout: answerTimeoutMs }),
     }
     try {

@@ -1,6 +1,14 @@
-// The documents of handlers, written by templates, are what PostgreSQL itself makes of the same rows.
+// The documents of handlers are what PostgreSQL itself makes of the same rows.
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { stepDocument, taskDocument } from '../../src/postgres/queries/step-documents.ts'
+import {
+  type StepColumns,
+  selected,
+  stepColumns,
+  stepDocument,
+  type TaskColumns,
+  taskColumns,
+  taskDocument,
+} from '../../src/postgres/queries/step-documents.ts'
 import { openStepDatabase, type StepDatabase } from '../dispatch/step-database.ts'
 
 let steps: StepDatabase
@@ -16,12 +24,13 @@ const stepRow = `(SELECT row_to_json(d) FROM (SELECT
   s.workflow_step_uuid, s.task_uuid, s.named_step_uuid, s.retryable, s.max_attempts, false AS in_process, s.processed, s.processed_at,
   s.attempts, s.last_attempted_at, s.backoff_request_seconds, s.inputs, s.results, s.created_at, s.updated_at, s.checkpoint, n.name,
   n.name || '%s' AS template_step_name) AS d)::text`
-const given = {
-  name: 'n.name',
-  templateStep: `n.name || '%s'`,
+const asItIs = (sql: string) => sql
+const columnsOfStep = stepColumns(asItIs, {
   attempts: 's.attempts',
-  lastAttemptedAt: 's.last_attempted_at',
-}
+  last_attempted_at: 's.last_attempted_at',
+  step_name: 'n.name',
+  template_step: `n.name || '%s'`,
+})
 
 const ofTasks: readonly (readonly [string, string])[] = [
   ['a task as it was made', 'priority = priority'],
@@ -54,23 +63,25 @@ it.each(ofTasks)('of a task: %s', async (_, change) => {
     text: `UPDATE tasker.tasks SET ${change} WHERE task_uuid = (SELECT task_uuid FROM tasker.workflow_steps WHERE workflow_step_uuid = $1) RETURNING task_uuid`,
     values: [step],
   })
-  const text = `SELECT ${taskDocument} AS written, ${taskRow} AS row FROM tasker.tasks k WHERE task_uuid = $1`
-  const [found] = await steps.database.query<{ written: string; row: string }>({ text, values: [row?.task_uuid] })
-  expect(found?.written).toBe(found?.row)
-  expect(() => JSON.parse(found?.written ?? '')).not.toThrow()
+  const text = `SELECT ${selected(taskColumns(asItIs))}, ${taskRow} AS row FROM tasker.tasks k WHERE task_uuid = $1`
+  const [found] = await steps.database.query<TaskColumns & { row: string }>({ text, values: [row?.task_uuid] })
+  const written = found === undefined ? '' : taskDocument(found)
+  expect(written).toBe(found?.row)
+  expect(() => JSON.parse(written)).not.toThrow()
 })
 
 it.each(ofSteps)('of a step: %s', async (_, change) => {
   const step = await steps.enqueue()
   const text = `UPDATE tasker.workflow_steps SET ${change} WHERE workflow_step_uuid = $1`
   await steps.database.query({ text, values: [step] })
-  const [found] = await steps.database.query<{ written: string; row: string }>({
-    text: `SELECT ${stepDocument(given)} AS written, ${stepRow} AS row
+  const [found] = await steps.database.query<StepColumns & { row: string }>({
+    text: `SELECT ${selected(columnsOfStep)}, ${stepRow} AS row
              FROM tasker.workflow_steps s JOIN tasker.named_steps n USING (named_step_uuid) WHERE workflow_step_uuid = $1`,
     values: [step],
   })
-  expect(found?.written).toBe(found?.row)
-  expect(() => JSON.parse(found?.written ?? '')).not.toThrow()
+  const written = found === undefined ? '' : stepDocument(found.step_uuid, found)
+  expect(written).toBe(found?.row)
+  expect(() => JSON.parse(written)).not.toThrow()
   // It is no result, as every stored one must be.
   await steps.database.query({
     text: 'UPDATE tasker.workflow_steps SET results = NULL WHERE workflow_step_uuid = $1',

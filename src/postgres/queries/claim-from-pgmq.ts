@@ -1,16 +1,17 @@
 // Claims steps from one pgmq queue: looks at a window of messages and decides each of them, in one statement or in two.
 
 import type { ClaimRequest } from '../../model/claim-source.ts'
-import type { ClaimToken, CorrelationId, NamedTaskId, StepId, TaskId } from '../../model/ids.ts'
-import type { JsonText } from '../../model/json-text.ts'
+import type { StepId } from '../../model/ids.ts'
 import { lightStepWaits, requestAfter } from '../../model/lanes-after.ts'
-import { type ClaimedStep, deathsUntilAlone } from '../../model/step-request.ts'
+import { type ClaimedStep, deathsUntilAlone, type StepDocuments } from '../../model/step-request.ts'
 import { QueueHabits } from '../queue-habits.ts'
 import type { Queryable } from '../statement.ts'
 import { laneRows } from './choose-in-lanes.ts'
 import { claimInLanesStatement, claimStatement, type OnClaim } from './claim-statement.ts'
+import { claimedColumnCount, claimedRow, type RunnableRow } from './claimed-columns.ts'
 import { countRecoveries } from './count-recoveries.ts'
 import { leanClaimStatement } from './lean-claim-statement.ts'
+import { stepDocument, taskDocument } from './step-documents.ts'
 
 export interface ClaimFromPgmqOptions {
   readonly namespace: string
@@ -20,6 +21,9 @@ export interface ClaimFromPgmqOptions {
 }
 
 const largeClaim = 100
+
+/** Of a step that says nothing of it (wire-protocol §1.3). */
+const attemptsMaxDefault = 3
 
 interface ClaimRow extends ClaimedRow {
   looked: number
@@ -34,34 +38,9 @@ interface ClaimRow extends ClaimedRow {
   next_weight?: number | null
 }
 
-/** Of a step that can run here. */
-export type RunnableRow = Omit<ClaimedRow, 'runnable' | 'recoveries'>
-
-interface LeanRow extends RunnableRow {
-  looked: number
-  claimable: number
-}
-
-export interface ClaimedRow {
-  /** null: no step was claimed in this row. */
-  step_uuid: StepId | null
-  task_uuid: TaskId
-  correlation_id: CorrelationId
-  named_task_uuid: NamedTaskId
-  template_step: string
-  priority: number
-  token: ClaimToken
-  attempts: number
-  max_attempts: number
-  retryable: boolean
-  runnable: boolean
-  recoveries: number
-  template_version: string
-  step_name: string
-  /** null: they are large. */
-  task: JsonText | null
-  workflow_step: JsonText | null
-  dependency_results: JsonText | null
+export interface ClaimedRow extends RunnableRow {
+  readonly runnable: boolean
+  readonly recoveries: number
 }
 
 /** Of a message, in the order in which windows go through a queue. */
@@ -131,22 +110,21 @@ async function leanClaim(
   const parts = { locksMessages: isLarge(request), ancestors: habits.hasParents(namespace) }
   const name = `claim:${namespace}:${onClaim}:lean${parts.locksMessages ? ':large' : ''}${parts.ancestors ? ':anc' : ''}`
   const text = habits.text(name, () => leanClaimStatement(queueOf(namespace), onClaim, parts))
-  const rows = await database.query<LeanRow>({
-    name,
-    text,
-    values: claimValues(request, window),
+  const answer = await database.query<readonly unknown[]>({
+    ...{ name, text, values: claimValues(request, window) },
+    rows: 'arrays',
   })
-  const { looked = 0, claimable = 0 } = rows[0] ?? {}
+  const [looked = 0, claimable = 0] = (answer[0]?.slice(claimedColumnCount) ?? []) as readonly number[]
+  const rows = answer.map(claimedRow)
   // Each of them has spent an attempt, so few steps are asked, and the statement of all others need not be ready to.
   const tried = rows.filter(({ attempts }) => attempts >= deathsUntilAlone)
   const recoveries = await countRecoveries(
     database,
     tried.flatMap(({ step_uuid }) => step_uuid ?? []),
   )
-  const steps = claimedSteps(rows, request, ({ step_uuid }) => ({
-    ...{ namespace, runnable: true },
-    recoveries: recoveries.get(step_uuid as StepId) ?? 0,
-  }))
+  const steps = claimedSteps(rows, request, ({ step_uuid }) => {
+    return { namespace, runnable: true, recoveries: recoveries.get(step_uuid as StepId) ?? 0 }
+  })
   if (steps.length > 0) {
     const noParents = rows.every(({ dependency_results }) => dependency_results === '{}')
     habits.noteParents(namespace, !noParents)
@@ -264,17 +242,17 @@ function claimedStep(
     token: row.token,
     claimId: request.claimId,
     attempts: row.attempts,
-    attemptsMax: row.max_attempts,
+    attemptsMax: row.max_attempts ?? attemptsMaxDefault,
     retryable: row.retryable,
     runnable,
     recoveries,
-    documents: documentsOf(row),
+    documents: documentsOf(row, stepId),
   }
 }
 
-function documentsOf(row: RunnableRow) {
-  const { template_version: templateVersion, step_name: stepName, task, workflow_step: workflowStep } = row
-  const { dependency_results: dependencyResults } = row
-  if (task === null || workflowStep === null || dependencyResults === null) return null
-  return { templateVersion, stepName, task, workflowStep, dependencyResults }
+function documentsOf(row: RunnableRow, stepId: StepId): StepDocuments | null {
+  const { template_version: templateVersion, step_name: stepName, dependency_results: dependencyResults } = row
+  if (!row.small || dependencyResults === null) return null
+  const workflowStep = stepDocument(stepId, row)
+  return { templateVersion, stepName, task: taskDocument(row), workflowStep, dependencyResults }
 }

@@ -1,9 +1,22 @@
-// What a claim answers of each step that it claimed, with the documents that handlers get of it.
+// What a claim answers of each step that it claimed, with what the documents are made of that handlers get of it.
 
+import type { ClaimToken } from '../../model/ids.ts'
+import type { JsonText } from '../../model/json-text.ts'
 import { deathsUntilAlone } from '../../model/step-request.ts'
 import { hasParents, smallAncestorResults } from './ancestor-results.ts'
-import { stepDocument, taskDocument } from './step-documents.ts'
+import { type StepColumns, selected, stepColumns, type TaskColumns, taskColumns } from './step-documents.ts'
 import { recoveriesOf } from './step-event.ts'
+
+/** A step that can run here. Where no step was claimed in the row, all of it is null. */
+export interface RunnableRow extends TaskColumns, Omit<StepColumns, 'step_uuid'> {
+  readonly step_uuid: StepColumns['step_uuid'] | null
+  readonly token: ClaimToken
+  readonly template_version: string
+  /** False: the documents are large, and null here. */
+  readonly small: boolean
+  /** null: they are large. */
+  readonly dependency_results: JsonText | null
+}
 
 /** Of one step, its task and its ancestors' results, as they are stored. */
 const documentBytesMax = 65_536
@@ -27,16 +40,25 @@ const recoveries = `
  * are done, and the snapshot has the step enqueued, or the last of them completed in the same transaction.
  */
 export function claimedColumns(parts: { readonly ancestors: boolean }): string {
+  return selected(columns(parts))
+}
+
+function columns({ ancestors }: { readonly ancestors: boolean }): Readonly<Record<keyof RunnableRow, string>> {
+  const unlessLarge = (sql: string) => `CASE WHEN ${noneTooLarge} THEN ${sql} END`
   const limits = { ancestorsMax, bytesMax: `${documentBytesMax} - (${ownBytes})` }
-  return `s.workflow_step_uuid AS step_uuid, s.task_uuid, k.correlation_id, k.named_task_uuid, c.template_step, c.step_name, k.priority,
-       c.token, coalesce(s.attempts, 0) AS attempts, coalesce(s.max_attempts, 3) AS max_attempts, s.retryable, nt.xmin::text AS template_version,
-       CASE WHEN ${noneTooLarge} THEN ${taskDocument} END AS task,
-       CASE WHEN ${noneTooLarge} THEN ${stepDocument({
-         ...{ name: 'c.step_name', templateStep: 'c.template_step', attempts: 'nullif(s.attempts, 0)' },
-         lastAttemptedAt: 's.last_attempted_at',
-       })} END AS workflow_step,
-       CASE WHEN NOT ${hasParents('c.step_uuid')} THEN '{}'${parts.ancestors ? ` ELSE ${smallAncestorResults('c.step_uuid', limits)}` : ''}
-       END AS dependency_results`
+  return {
+    ...taskColumns(unlessLarge),
+    ...stepColumns(unlessLarge, {
+      attempts: 'coalesce(s.attempts, 0)',
+      last_attempted_at: 's.last_attempted_at',
+      step_name: 'c.step_name',
+      template_step: 'c.template_step',
+    }),
+    token: 'c.token',
+    template_version: 'nt.xmin::text',
+    small: noneTooLarge,
+    dependency_results: `CASE WHEN NOT ${hasParents('c.step_uuid')} THEN '{}'${ancestors ? ` ELSE ${smallAncestorResults('c.step_uuid', limits)}` : ''} END`,
+  }
 }
 
 /** The same of steps of which nothing is known in advance. */
@@ -47,3 +69,56 @@ export const claimedRows = `
   LEFT JOIN tasker.workflow_steps s ON s.ctid = c.step_row
   LEFT JOIN tasker.tasks k ON k.ctid = c.task_row
   LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid`
+
+const place = Object.fromEntries(
+  Object.keys(columns({ ancestors: true })).map((name, index) => [name, index]),
+) as Readonly<Record<keyof RunnableRow, number>>
+
+/** How many cells of an answer are `claimedColumns`. */
+export const claimedColumnCount = Object.keys(place).length
+
+/**
+ * A row of `claimedColumns` that came as an array. pg's own rows of so many columns are hash tables: V8 gives a shape only to objects that are
+ * written out.
+ */
+export function claimedRow(cells: readonly unknown[]): RunnableRow {
+  const cell = <Name extends keyof RunnableRow>(name: Name): RunnableRow[Name] =>
+    cells[place[name]] as RunnableRow[Name]
+  return {
+    task_uuid: cell('task_uuid'),
+    named_task_uuid: cell('named_task_uuid'),
+    complete: cell('complete'),
+    requested_at: cell('requested_at'),
+    initiator: cell('initiator'),
+    source_system: cell('source_system'),
+    reason: cell('reason'),
+    tags: cell('tags'),
+    context: cell('context'),
+    identity_hash: cell('identity_hash'),
+    task_created_at: cell('task_created_at'),
+    task_updated_at: cell('task_updated_at'),
+    priority: cell('priority'),
+    correlation_id: cell('correlation_id'),
+    parent_correlation_id: cell('parent_correlation_id'),
+    step_uuid: cell('step_uuid'),
+    named_step_uuid: cell('named_step_uuid'),
+    retryable: cell('retryable'),
+    max_attempts: cell('max_attempts'),
+    processed: cell('processed'),
+    processed_at: cell('processed_at'),
+    backoff_request_seconds: cell('backoff_request_seconds'),
+    inputs: cell('inputs'),
+    results: cell('results'),
+    step_created_at: cell('step_created_at'),
+    step_updated_at: cell('step_updated_at'),
+    checkpoint: cell('checkpoint'),
+    attempts: cell('attempts'),
+    last_attempted_at: cell('last_attempted_at'),
+    step_name: cell('step_name'),
+    template_step: cell('template_step'),
+    token: cell('token'),
+    template_version: cell('template_version'),
+    small: cell('small'),
+    dependency_results: cell('dependency_results'),
+  }
+}

@@ -6,15 +6,19 @@ import type { ClaimedStep, StepDocuments, StepRequest } from '../../model/step-r
 import type { Queryable } from '../statement.ts'
 import type { StepDefinitions } from '../step-definitions.ts'
 import { ancestorResults, hasParents } from './ancestor-results.ts'
-import { stepDocument, taskDocument } from './step-documents.ts'
+import {
+  type StepColumns,
+  selected,
+  stepColumns,
+  stepDocument,
+  type TaskColumns,
+  taskColumns,
+  taskDocument,
+} from './step-documents.ts'
 
-interface HydratedRow {
-  step_uuid: StepId
-  template_version: string
-  step_name: string
-  task: JsonText
-  workflow_step: JsonText
-  dependency_results: JsonText | null
+interface HydratedRow extends TaskColumns, StepColumns {
+  readonly template_version: string
+  readonly dependency_results: JsonText | null
 }
 
 const noDependencies = '{}' as JsonText
@@ -80,20 +84,28 @@ async function loadDocuments(
   })
   return new Map(
     rows.map((row) => {
-      const { template_version: templateVersion, step_name: stepName, task, workflow_step: workflowStep } = row
+      const { step_uuid: stepId, template_version: templateVersion, step_name: stepName } = row
       const dependencyResults = row.dependency_results ?? noDependencies
-      return [row.step_uuid, { templateVersion, stepName, task, workflowStep, dependencyResults }]
+      const documents = { task: taskDocument(row), workflowStep: stepDocument(stepId, row), dependencyResults }
+      return [stepId, { templateVersion, stepName, ...documents }]
     }),
   )
 }
 
+const asItIs = (sql: string) => sql
+
+const documentColumns = {
+  ...taskColumns(asItIs),
+  ...stepColumns(asItIs, {
+    attempts: 'coalesce(s.attempts, 1) - 1',
+    last_attempted_at: 'CASE WHEN s.attempts > 1 THEN s.last_attempted_at END',
+    step_name: 'n.name',
+    template_step: 'given.template_step',
+  }),
+}
+
 const hydrateText = `
-SELECT s.workflow_step_uuid AS step_uuid, nt.xmin::text AS template_version, n.name AS step_name,
-       ${taskDocument} AS task,
-       ${stepDocument({
-         ...{ name: 'n.name', templateStep: 'given.template_step', attempts: 'nullif(coalesce(s.attempts, 1) - 1, 0)' },
-         lastAttemptedAt: 'CASE WHEN s.attempts > 1 THEN s.last_attempted_at END',
-       })} AS workflow_step,
+SELECT nt.xmin::text AS template_version, ${selected(documentColumns)},
        CASE WHEN ${hasParents('s.workflow_step_uuid')} THEN ${ancestorResults('s.workflow_step_uuid')} END AS dependency_results
   FROM unnest($1::uuid[], $2::text[]) AS given(step_uuid, template_step)
   JOIN tasker.workflow_steps s ON s.workflow_step_uuid = given.step_uuid

@@ -40,7 +40,7 @@ WITH judged AS MATERIALIZED (
   DELETE FROM pgmq."q_${queue}" q USING chosen c WHERE q.ctid = c.message_row AND q.msg_id = c.msg_id
   RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
 )${onClaim === 'delete' ? '' : archive(queue)}
-SELECT seen.*, ${claimedColumns({ ancestors })}
+SELECT ${claimedColumns({ ancestors })}, seen.*
   FROM (SELECT count(*)::int AS looked, (count(*) FILTER (WHERE claimable))::int AS claimable FROM judged) AS seen
   LEFT JOIN chosen c ON true${claimedRows}
  ORDER BY c.may_wait, c.priority DESC, c.msg_id`

@@ -4,7 +4,8 @@ import type { ClaimRequest } from '../../../model/claim-source.ts'
 import type { StartedSteps, TaskMove } from '../../../model/orchestration-store.ts'
 import type { ClaimedStep } from '../../../model/step-request.ts'
 import { lastOf, type OpenTransaction } from '../../statement.ts'
-import { claimedSteps, type RunnableRow } from '../claim-from-pgmq.ts'
+import { claimedSteps } from '../claim-from-pgmq.ts'
+import type { RunnableRow } from '../claimed-columns.ts'
 import {
   enqueuesOf,
   keptText,
