@@ -8,8 +8,7 @@ export interface Deadline {
   clear(): void
 }
 
-interface Entry {
-  readonly at: MonotonicMs
+interface Entry extends Deadline {
   readonly expire: () => void
 }
 
@@ -29,16 +28,22 @@ export class DeadlineWheel {
   set(at: MonotonicMs, expire: () => void): Deadline {
     if (this.#waiting === 0) this.#tick = this.#slotOf(this.#now())
     const slot = Math.max(this.#slotOf(at) + 1, this.#tick + 1)
-    const entry = { at, expire }
-    const entries = this.#slots.get(slot) ?? new Set()
-    this.#slots.set(slot, entries.add(entry))
-    this.#waiting += 1
-    this.#timer ??= setInterval(() => this.advance(), tickMs).unref()
-    return {
+    let entries = this.#slots.get(slot)
+    if (entries === undefined) {
+      entries = new Set()
+      this.#slots.set(slot, entries)
+    }
+    const of = entries
+    const entry: Entry = {
+      expire,
       clear: () => {
-        if (entries.delete(entry)) this.#forget(slot, entries)
+        if (of.delete(entry)) this.#forget(slot, of)
       },
     }
+    entries.add(entry)
+    this.#waiting += 1
+    this.#timer ??= setInterval(() => this.advance(), tickMs).unref()
+    return entry
   }
 
   /** Expires what is due. The wheel's own timer calls it; a test may call it with a clock of its own. */

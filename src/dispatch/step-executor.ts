@@ -62,6 +62,9 @@ export interface RunningStep {
   readonly startedAt: MonotonicMs | null
 }
 
+/** One for all: each step gives at least two. */
+const none: readonly never[] = []
+
 export class StepExecutor {
   #options: StepExecutorOptions
   readonly #parts: StepExecutorParts
@@ -243,19 +246,25 @@ export class StepExecutor {
   }
 
   /** Each async function between a step and its handler costs half a kilobyte and a turn of the queue for every step: here are as few as can be. */
-  async #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
+  #takeTurn(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> | readonly never[] {
+    if (members.some(({ step }) => mustRunAlone(step))) return this.#runAlone(members, handler)
     const { lone } = this.#parts
-    const alone = members.some(({ step }) => mustRunAlone(step))
-    const refusal = alone ? await lone.enterAlone() : lone.enter()
+    const refusal = lone.enter()
+    if (refusal !== null) return this.#notStarted(members, refusal)
+    return this.#call(members, handler, () => lone.leave({ alone: false }))
+  }
+
+  async #runAlone(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
+    const { lone } = this.#parts
+    const refusal = await lone.enterAlone()
     if (refusal !== null) return this.#notStarted(members, refusal)
     try {
-      if (!alone) return await this.#call(members, handler)
-      return await lone.isolate(handler, (isolated) => this.#call(members, isolated))
+      return await lone.isolate(handler, (isolated) => this.#call(members, isolated, () => {}))
     } catch (error) {
       if (isHostError(error)) return this.#notStarted(members, error.message)
       throw error
     } finally {
-      lone.leave({ alone })
+      lone.leave({ alone: true })
     }
   }
 
@@ -268,15 +277,17 @@ export class StepExecutor {
 
   #notStarted(members: readonly Member[], reason: string): readonly never[] {
     for (const { step } of members) this.#parts.notStarted(step, reason)
-    return []
+    return none
   }
 
-  /** Resolves with those that are not done yet. Rejects with a HostError when the runtime has no room for it any more. */
-  async #call(members: readonly Member[], handler: ResolvedHandler): Promise<readonly YieldedStep[]> {
+  /** Resolves with those that are not done yet; where the runtime has no room for it any more, it did not start. `left` is called at the end. */
+  async #call(members: readonly Member[], handler: ResolvedHandler, left: () => void): Promise<readonly YieldedStep[]> {
     const { turns, lone } = this.#parts
     const { adapter } = handler
-    if (!turns.tryEnter(adapter)) await turns.enter(adapter)
+    let entered = false
     try {
+      if (!turns.tryEnter(adapter)) await turns.enter(adapter)
+      entered = true
       // The wait may have been long.
       const reason = this.#whyNotNow(members)
       if (reason !== null) return this.#notStarted(members, reason)
@@ -299,8 +310,12 @@ export class StepExecutor {
       if (members.some((member, index) => this.#misfit(results[index], call, member) !== null))
         await this.#readTemplates()
       return members.flatMap((member, index) => this.#settle(call, member, results[index]))
+    } catch (error) {
+      if (isHostError(error)) return this.#notStarted(members, error.message)
+      throw error
     } finally {
-      turns.leave(adapter)
+      if (entered) turns.leave(adapter)
+      left()
     }
   }
 
@@ -320,16 +335,16 @@ export class StepExecutor {
   }
 
   /** The step itself when it is not done yet, else nothing. */
-  #settle(call: RunningCall, member: Member, result: StepResult | undefined): readonly YieldedStep[] {
+  #settle(call: RunningCall, member: Member, result: StepResult | undefined): YieldedStep | readonly never[] {
     const { step } = member
     const settled = result ?? hostFailure(step.stepId, 'handler_lost', 'The runtime gave no result for this step.')
     const checked = this.#checked(settled, call, member)
     if (checked.success && checked.outcome?.kind === 'checkpoint')
-      return [{ ...member, checkpoint: checked.outcome.document }]
+      return { ...member, checkpoint: checked.outcome.document }
     const { handler, cancelled, timeoutMs, ranMs } = call
     const how = { descriptor: handler.descriptor, cancelled, timeoutMs, ranMs }
     this.#finish(member, explained(checked, how), handler.adapter.name)
-    return []
+    return none
   }
 
   #checked(settled: StepResult, call: RunningCall, member: Member): StepResult {

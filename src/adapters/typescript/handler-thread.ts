@@ -137,24 +137,32 @@ export class HandlerThread {
   }
 
   /** Rejects with HostError only when no code of the author ran; a thread that dies in a call that has started gives `handler_lost`. */
-  async execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
-    if (this.#channel.closedBy !== null) throw this.#channel.closedBy
+  execute(call: HandlerCall, events: CallEvents): Promise<readonly StepResult[]> {
+    if (this.#channel.closedBy !== null) return Promise.reject(this.#channel.closedBy)
     const startedAt = performance.now()
     const running: RunningCall = { call, startedAt, events, place: null, hasStarted: false, overran: null, grace: null }
     this.#running.set(call.id, running)
-    try {
-      return await this.#channel.execute(call, observerOf(running))
-    } catch (error) {
-      if (isHostError(error, 'RUNTIME_BUSY', 'RUNTIME_UNAVAILABLE')) throw error
-      this.#seeBegun()
-      // Its next thread is not asked before this one is over.
-      if (!running.hasStarted) await this.over
-      if (!running.hasStarted) throw error
-      return call.requests.map((request) => this.#lost(request.stepId, running, error))
-    } finally {
-      if (running.grace !== null) clearTimeout(running.grace)
-      this.#running.delete(call.id)
-    }
+    return this.#channel.execute(call, observerOf(running)).then(
+      (results) => {
+        this.#forget(running)
+        return results
+      },
+      (error: unknown) => this.#failed(running, error).finally(() => this.#forget(running)),
+    )
+  }
+
+  async #failed(running: RunningCall, error: unknown): Promise<readonly StepResult[]> {
+    if (isHostError(error, 'RUNTIME_BUSY', 'RUNTIME_UNAVAILABLE')) throw error
+    this.#seeBegun()
+    // Its next thread is not asked before this one is over.
+    if (!running.hasStarted) await this.over
+    if (!running.hasStarted) throw error
+    return running.call.requests.map((request) => this.#lost(request.stepId, running, error))
+  }
+
+  #forget({ call, grace }: RunningCall): void {
+    if (grace !== null) clearTimeout(grace)
+    this.#running.delete(call.id)
   }
 
   cancel(callId: CallId, reason: CancelReason): void {
@@ -252,11 +260,13 @@ export class HandlerThread {
   }
 }
 
+const nothing = () => {}
+
 /** What began is seen by the number of calls that have. */
 function observerOf(running: RunningCall): CallObserver {
   return {
-    accepted: () => {},
-    started: () => {},
+    accepted: nothing,
+    started: nothing,
     checkpoint: (step, data) => running.events.checkpoint(step, data),
   }
 }

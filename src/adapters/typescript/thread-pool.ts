@@ -130,24 +130,33 @@ export class ThreadPool {
     return best
   }
 
-  async #run(pooled: PooledCall, { slot, thread, exclusive }: Place): Promise<readonly StepResult[]> {
+  /** By `then`, as `HandlerThread.execute`: an async function costs each call more. */
+  #run(pooled: PooledCall, { slot, thread, exclusive }: Place): Promise<readonly StepResult[]> {
     const { call, events } = pooled
+    const callable = callableOf(call)
+    if (pooled.isAnnounced && !thread.knows(callable)) return Promise.reject(unknown(callable))
     slot.load += 1
     slot.exclusive = exclusive
     this.#placed.set(call.id, { pooled, thread })
-    try {
-      if (pooled.isAnnounced && !thread.knows(callableOf(call))) throw unknown(callableOf(call))
-      return await thread.execute(call, events)
-    } catch (error) {
-      if (thread.serving || !isHostError(error)) throw error
-      return this.#move(pooled, error)
-    } finally {
+    const leave = () => {
       this.#placed.delete(call.id)
       slot.load -= 1
       slot.exclusive = false
       this.placeWaiting()
       this.#resumeIfIdle()
     }
+    return thread.execute(call, events).then(
+      (results) => {
+        leave()
+        return results
+      },
+      (error: unknown) => {
+        const moved = !thread.serving && isHostError(error) ? this.#move(pooled, error) : null
+        leave()
+        if (moved === null) throw error
+        return moved
+      },
+    )
   }
 
   /** Its thread ended before it had started: another may have it, before all others, and its attempt is not spent (design D9). */
