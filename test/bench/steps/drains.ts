@@ -19,6 +19,7 @@ import {
   settingsFacts,
   startStephost,
   startWorker,
+  type WorkerOptions,
   workerReady,
 } from './worker-process.ts'
 
@@ -30,11 +31,13 @@ const claimerBatch = 18
 /** W4 has a fifth of the tasks of W1. */
 const languageShare = 0.2
 const buildTimeoutMs = 600_000
+/** As its peers delete their jobs; what a step was stays in its history. */
+const tunedSettings = { 'queues.pgmq.on_claim': 'delete' } as const
 
 export async function drains(bench: Bench): Promise<readonly Cell[]> {
   const { options, cluster } = bench
   const ours = options.judged
-    ? ourSystems(bench).filter(({ name }) => name !== systemNames.announced)
+    ? ourSystems(bench).filter(({ name }) => name !== systemNames.announced && name !== systemNames.tuned)
     : ourSystems(bench)
   const theirs = peersIn(options, 'w1').map(peerDrain)
   const chosen = chosenOf([...ours, ...theirs], options.systems)
@@ -78,17 +81,22 @@ function ourSystems(bench: Bench): readonly DrainSystem[] {
     startStatements(url, count, { loops: statementLoops, batch: statementBatch })
   return [
     ourDrain({ ...common, name: systemNames.ours }),
+    ourDrain({ ...common, name: systemNames.tuned, start: starter(bench, languages, tunedSettings) }),
     ourDrain({ ...common, name: systemNames.tasker, taskerIndexes: true }),
     ourDrain({ ...common, name: systemNames.announced, listener: 'foreign' }),
     ourDrain({ ...common, name: systemNames.statements, start }),
   ]
 }
 
-function starter({ options, cluster }: Bench, languages: readonly Language[]) {
+function starter(
+  { options, cluster }: Bench,
+  languages: readonly Language[],
+  settings: WorkerOptions['settings'] = {},
+) {
   return async (url: string) => {
-    const worker = await startWorker({ url, languages, directory: cluster.directory, config: options.config })
+    const worker = await startWorker({ url, languages, directory: cluster.directory, config: options.config, settings })
     await workerReady(worker)
-    return { worker, facts: settingsFacts(options) }
+    return { worker, facts: settingsFacts(options, settings) }
   }
 }
 

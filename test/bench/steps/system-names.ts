@@ -2,6 +2,7 @@
 
 export const systemNames = {
   ours: 'stephost',
+  tuned: 'stephost tuned',
   tasker: 'stephost on the indexes of Tasker',
   announced: 'stephost announcing each result',
   statements: 'own statements without handlers',
