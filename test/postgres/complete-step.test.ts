@@ -78,6 +78,7 @@ describe('a success that is stored alone', () => {
     ['a lone surrogate', { result: '{"a":"\\ud800"}' as JsonText }],
     ['a number out of range', { result: '{"a":1e200000}' as JsonText }],
     ['no value', { result: '' as JsonText }],
+    ['what stands between two results', { result: '{"a":"\u001f"}' as JsonText, metadata: '\u001f' as JsonText }],
     ['two values', { result: '{} {}' as JsonText }],
     ['a text that would turn success around', { result: '{"a":1},"success":false,"x":{}' as JsonText }],
     ['metadata that are none', { metadata: '{"a":NaN}' as JsonText }],
@@ -85,6 +86,19 @@ describe('a success that is stored alone', () => {
   ])('is refused as invalid with %s, for the same reason and with nothing stored', async (_, more) => {
     const answer = await expectSame(place, 'judged', () => place.finished(more))
     expect(answer).toEqual({ status: 'invalid', reason: expect.stringMatching(/./), completes: false })
+  })
+
+  it('leaves each of the others its own result where one has what stands between them', async () => {
+    const given = ['1', '"\u001f\u001f"', '', '2', '{"ok":true}'] as readonly string[] as readonly JsonText[]
+    const all = await Promise.all(given.map((result) => place.finished({ result })))
+    const answers = await completeSteps(place.database, all, { workerId, how: 'silent' })
+    const statuses = all.map((one) => answerFor(answers, one).status)
+    expect(statuses).toEqual(['stored', 'invalid', 'invalid', 'stored', 'stored'])
+    const text = `SELECT results ->> 'result' AS result FROM tasker.workflow_steps WHERE workflow_step_uuid = $1`
+    const results = await Promise.all(
+      all.map(async ({ step }) => (await place.rows<{ result: string | null }>(text, step.stepId))[0]),
+    )
+    expect(results.map((row) => row?.result)).toEqual(['1', null, null, '2', '{"ok": true}'])
   })
 
   describe.each(hows)('%s', (how) => {

@@ -3,6 +3,12 @@
 import { resultEnvelope } from './result-envelope.ts'
 import { nowOnce, stepEventMetadata } from './step-event.ts'
 
+/** Stands between the documents of a column, which come as one text each; JSON has it only as an escape. */
+export const documentSeparator = '\u001f'
+
+const documents = (parameter: string) =>
+  `string_to_array(${parameter}::text, chr(${documentSeparator.charCodeAt(0)}), '')`
+
 /**
  * How orchestration hears of the results: `messages` are sent with them; `silent`: another way, after the commit; `judged`: this transaction judges
  * them itself, and stores none whose task somebody else holds. That lock is not waited for, so the order of locks (design D5) cannot be wrong.
@@ -32,7 +38,7 @@ WITH ${judged ? heldTasks : ''}g AS MATERIALIZED (
          ${ofJudged}`
                : ''
            }
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::jsonb[]${judged ? ', $13::uuid[], $14::text[]' : ''})
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], ${documents('$5')}, ${documents('$6')}, ${documents('$7')}, $8::bigint[], $9::text[], $10::jsonb[]${judged ? ', $13::uuid[], $14::text[]' : ''})
       AS given(step_uuid, token, task_uuid, correlation_id, result, custom, context, execution_ms, runtime, failure${judged ? ', named_task, plain_in' : ''})
 ), mine AS MATERIALIZED (
   SELECT g.*, t.sort_key, t.ctid AS transition_row

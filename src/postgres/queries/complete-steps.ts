@@ -7,7 +7,7 @@ import type { JudgedAnswer } from '../../model/orchestration-store.ts'
 import type { StepFailure, StepSuccess } from '../../model/step-result.ts'
 import type { FinishedStep } from '../../model/step-store.ts'
 import type { Queryable } from '../statement.ts'
-import { completedBeforeText, completeStatement, type HowToTell } from './complete-statement.ts'
+import { completedBeforeText, completeStatement, documentSeparator, type HowToTell } from './complete-statement.ts'
 
 interface AnswerRow {
   step_uuid: StepId
@@ -107,9 +107,9 @@ function columnsOf(finished: readonly FinishedStep[]): unknown[] {
     idArray(finished.map(({ step }) => step.token)),
     idArray(finished.map(({ step }) => step.taskId)),
     idArray(finished.map(({ step }) => step.correlationId)),
-    finished.map(({ result }) => (result.success ? result.result : null)),
-    finished.map(({ result }) => unlessEmpty(result.metadata)),
-    finished.map(({ result }) => (result.success ? null : unlessEmpty(result.context))),
+    documents(finished.map(({ result }) => (result.success ? result.result : null))),
+    documents(finished.map(({ result }) => unlessEmpty(result.metadata))),
+    documents(finished.map(({ result }) => (result.success ? null : unlessEmpty(result.context)))),
     finished.map(({ result }) => wholeMs(result.executionTimeMs)),
     finished.map(({ runtime }) => runtime),
     finished.map(({ step, result }) => (result.success ? null : failureDocument(result, step.retryable))),
@@ -119,6 +119,18 @@ function columnsOf(finished: readonly FinishedStep[]): unknown[] {
 /** The literal of an array of UUIDs that PostgreSQL itself gave us: nothing in it needs quotes, and the driver would look for some in each. */
 function idArray(ids: readonly string[]): string {
   return `{${ids.join(',')}}`
+}
+
+/** Side by side in one text, nothing for null: in an array each quotation mark would be escaped here and read again there. */
+function documents(texts: readonly (JsonText | null)[]): string {
+  return texts.map((text) => (text === null ? '' : separable(text))).join(documentSeparator)
+}
+
+/** No JSON has a separator in it, and none is empty: what does is as invalid with another control character. */
+function separable(text: JsonText): string {
+  return text === '' || text.includes(documentSeparator)
+    ? `\u001e${text.replaceAll(documentSeparator, '\u001e')}`
+    : text
 }
 
 function unlessEmpty(document: JsonText): JsonText | null {
