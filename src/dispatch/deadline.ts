@@ -28,16 +28,11 @@ export class DeadlineWheel {
   set(at: MonotonicMs, expire: () => void): Deadline {
     if (this.#waiting === 0) this.#tick = this.#slotOf(this.#now())
     const slot = Math.max(this.#slotOf(at) + 1, this.#tick + 1)
-    let entries = this.#slots.get(slot)
-    if (entries === undefined) {
-      entries = new Set()
-      this.#slots.set(slot, entries)
-    }
-    const of = entries
+    const entries = this.#slots.get(slot) ?? this.#open(slot)
     const entry: Entry = {
       expire,
       clear: () => {
-        if (of.delete(entry)) this.#forget(slot, of)
+        if (entries.delete(entry)) this.#forget(slot, entries)
       },
     }
     entries.add(entry)
@@ -69,6 +64,12 @@ export class DeadlineWheel {
 
   #slotOf(at: MonotonicMs): number {
     return Math.floor(at / tickMs)
+  }
+
+  #open(slot: number): Set<Entry> {
+    const entries = new Set<Entry>()
+    this.#slots.set(slot, entries)
+    return entries
   }
 
   #forget(slot: number, entries: Set<Entry>): void {

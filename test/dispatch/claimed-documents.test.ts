@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ClaimRequest } from '../../src/model/claim-source.ts'
 import type { ClaimId, StepId, WorkerId } from '../../src/model/ids.ts'
 import type { ClaimedStep, StepRequest } from '../../src/model/step-request.ts'
+import { Database } from '../../src/postgres/database.ts'
 import type { PgmqClaimSource } from '../../src/postgres/pgmq-claim-source.ts'
 import { PostgresMessageJudge } from '../../src/postgres/postgres-message-judge.ts'
 import type { PostgresStepStore } from '../../src/postgres/postgres-step-store.ts'
@@ -75,6 +76,65 @@ it('shows the last attempt of a step that is tried again, not this one', async (
   expect(JSON.parse(request.workflowStep)).toMatchObject({
     ...{ attempts: 1, in_process: false, last_attempted_at: '2026-01-02T03:04:05' },
   })
+})
+
+it.each([
+  ['all columns, each with a value of its own', 'distinct'],
+  ['none that can be missing', 'missing'],
+] as const)('has the same of %s', async (_, kind) => {
+  const id = await steps.enqueue('{"a": 1.0}')
+  const change = {
+    distinct: [
+      `requested_at = '2026-01-01 00:00:01', created_at = '2026-01-01 00:00:02', updated_at = '2026-01-01 00:00:03', initiator = 'i', source_system = 's',
+       reason = 'r"', tags = '["t"]', parent_correlation_id = '00000000-0000-4000-8000-0000000000cc', priority = 3`,
+      `created_at = '2026-01-01 00:00:04', processed_at = '2026-01-01 00:00:06', attempts = 1, max_attempts = 7, last_attempted_at = '2026-01-01 00:00:07',
+       backoff_request_seconds = 9, inputs = '{"in": 2.0}', results = '{"success": true, "result": 1}', checkpoint = '{"cursor": 3}'`,
+    ],
+    missing: [
+      'initiator = NULL, source_system = NULL, reason = NULL, tags = NULL, context = NULL, parent_correlation_id = NULL',
+      'attempts = NULL, max_attempts = NULL, inputs = NULL',
+    ],
+  }[kind]
+  await steps.scalar(
+    `UPDATE tasker.tasks SET ${change[0]} WHERE task_uuid = (SELECT task_uuid FROM tasker.workflow_steps WHERE workflow_step_uuid = $1)`,
+    [id],
+  )
+  await steps.scalar(`UPDATE tasker.workflow_steps SET ${change[1]} WHERE workflow_step_uuid = $1`, [id])
+  const [task, workflowStep] = await documentsInDatabase(id)
+  const step = await claim()
+  expect(step).toMatchObject({ attempts: kind === 'missing' ? 0 : 1, attemptsMax: kind === 'missing' ? 3 : 7 })
+  expect(JSON.parse(step.documents?.task ?? '')).toEqual(task)
+  expect(JSON.parse(step.documents?.workflowStep ?? '')).toMatchObject(workflowStep)
+  // It is no result of ours, as every stored one must be.
+  await steps.scalar('UPDATE tasker.workflow_steps SET results = NULL WHERE workflow_step_uuid = $1', [id])
+})
+
+it('has times in ISO form whatever the database has', async () => {
+  const [row] = await steps.database.query<{ name: string }>({ text: 'SELECT current_database() AS name' })
+  await steps.database.query({ text: `ALTER DATABASE "${row?.name}" SET DateStyle = 'German'` })
+  const database = new Database({
+    url: steps.url,
+    applicationName: 'german',
+    connectionsMax: 1,
+    acquireTimeoutMs: 10_000,
+  })
+  await database.start()
+  try {
+    const [style] = await database.query<{ style: string }>({
+      text: `SELECT reset_val AS style FROM pg_settings WHERE name = 'DateStyle'`,
+    })
+    const id = await steps.enqueue()
+    await steps.scalar(
+      `UPDATE tasker.workflow_steps SET created_at = '2026-01-02 03:04:05' WHERE workflow_step_uuid = $1`,
+      [id],
+    )
+    const step = await claim(sourceOf({ ...steps, database }))
+    expect(JSON.parse(step.documents?.workflowStep ?? '')).toMatchObject({ created_at: '2026-01-02T03:04:05' })
+    expect(style?.style).toMatch(/^ISO/)
+  } finally {
+    await database.stop()
+    await steps.database.query({ text: `ALTER DATABASE "${row?.name}" RESET DateStyle` })
+  }
 })
 
 it('is looked at apart where it is large, so that the answer of a claim stays small', async () => {
@@ -166,6 +226,16 @@ describe('the results of ancestors', () => {
     await steps.scalar(`SELECT pgmq.purge_queue('worker_shop_queue')`)
   })
 })
+
+/** What PostgreSQL itself makes of the rows, without what a row does not say as handlers get it. */
+async function documentsInDatabase(id: StepId): Promise<readonly [object, object]> {
+  const [row] = await steps.database.query<{ task: string; step: string }>({
+    text: `SELECT (to_jsonb(k) - 'completed_at')::text AS task, (to_jsonb(s) - 'priority')::text AS step
+             FROM tasker.workflow_steps s JOIN tasker.tasks k USING (task_uuid) WHERE workflow_step_uuid = $1`,
+    values: [id],
+  })
+  return [JSON.parse(row?.task ?? ''), JSON.parse(row?.step ?? '')]
+}
 
 interface Ancestor {
   readonly processed: boolean

@@ -57,6 +57,19 @@ describe('a pooler that hears of nothing', () => {
     })
   })
 
+  it('is told of a style of dates in which no handler could read them', async () => {
+    const role = await account()
+    await steps.database.query({ text: `${role} SET DateStyle = 'SQL, DMY'` })
+    // Its server connections must see it, so it is a fresh one.
+    const fresh = await startPgbouncer(steps.url)
+    ends.push(() => fresh.stop())
+    await expect(pooledDatabase({ url: fresh.url, transactionPooler: true }).start()).rejects.toMatchObject({
+      code: 'DATABASE_POOLED',
+      message: expect.stringMatching(/the style of dates is "SQL, DMY".* SET DateStyle = 'ISO'/),
+    })
+    await steps.database.query({ text: `${role} RESET DateStyle` })
+  })
+
   it('is named as the reason why LISTEN hears nothing, once the probe did not come back', async () => {
     // Settings in the startup packet are ignored by a pooler of this kind, as hosted ones do.
     const lenient = await startPgbouncer(steps.url, { ignore_startup_parameters: 'options,statement_timeout' })
@@ -102,10 +115,16 @@ describe('a worker whose pool is behind pgbouncer in transaction mode', () => {
 
 /** As the README tells people to. The account is everybody's, so only for this database. */
 async function giveSettingsToAccount(): Promise<void> {
+  const role = await account()
+  await steps.database.query({ text: `${role} SET search_path = tasker, public` })
+  await steps.database.query({ text: `${role} SET TimeZone = 'UTC'` })
+  await steps.database.query({ text: `${role} SET DateStyle = 'ISO'` })
+}
+
+/** The first words of a statement that gives it a setting. */
+async function account(): Promise<string> {
   const [row] = await steps.database.query<{ user: string; database: string }>({
     text: 'SELECT current_user AS user, current_database() AS database',
   })
-  const role = `ALTER ROLE "${row?.user}" IN DATABASE "${row?.database}"`
-  await steps.database.query({ text: `${role} SET search_path = tasker, public` })
-  await steps.database.query({ text: `${role} SET TimeZone = 'UTC'` })
+  return `ALTER ROLE "${row?.user}" IN DATABASE "${row?.database}"`
 }

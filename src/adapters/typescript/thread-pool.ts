@@ -134,7 +134,10 @@ export class ThreadPool {
   #run(pooled: PooledCall, { slot, thread, exclusive }: Place): Promise<readonly StepResult[]> {
     const { call, events } = pooled
     const callable = callableOf(call)
-    if (pooled.isAnnounced && !thread.knows(callable)) return Promise.reject(unknown(callable))
+    if (pooled.isAnnounced && !thread.knows(callable)) {
+      this.#resumeIfIdle()
+      return Promise.reject(unknown(callable))
+    }
     slot.load += 1
     slot.exclusive = exclusive
     this.#placed.set(call.id, { pooled, thread })

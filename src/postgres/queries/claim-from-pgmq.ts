@@ -10,7 +10,7 @@ import { laneRows } from './choose-in-lanes.ts'
 import { claimInLanesStatement, claimStatement, type OnClaim } from './claim-statement.ts'
 import { claimedColumnCount, claimedRow, type RunnableRow } from './claimed-columns.ts'
 import { countRecoveries } from './count-recoveries.ts'
-import { leanClaimStatement } from './lean-claim-statement.ts'
+import { leanClaimStatement, leanCounts } from './lean-claim-statement.ts'
 import { stepDocument, taskDocument } from './step-documents.ts'
 
 export interface ClaimFromPgmqOptions {
@@ -114,7 +114,9 @@ async function leanClaim(
     ...{ name, text, values: claimValues(request, window) },
     rows: 'arrays',
   })
-  const [looked = 0, claimable = 0] = (answer[0]?.slice(claimedColumnCount) ?? []) as readonly number[]
+  const counts = answer[0]?.slice(claimedColumnCount) as readonly number[] | undefined
+  const count = (name: (typeof leanCounts)[number]) => counts?.[leanCounts.indexOf(name)] ?? 0
+  const [looked, claimable] = [count('looked'), count('claimable')]
   const rows = answer.map(claimedRow)
   // Each of them has spent an attempt, so few steps are asked, and the statement of all others need not be ready to.
   const tried = rows.filter(({ attempts }) => attempts >= deathsUntilAlone)

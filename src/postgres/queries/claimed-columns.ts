@@ -7,7 +7,7 @@ import { hasParents, smallAncestorResults } from './ancestor-results.ts'
 import { type StepColumns, selected, stepColumns, type TaskColumns, taskColumns } from './step-documents.ts'
 import { recoveriesOf } from './step-event.ts'
 
-/** A step that can run here. Where no step was claimed in the row, all of it is null. */
+/** A step that can run here. Where no step was claimed in the row, `step_uuid` is null, and nothing else counts. */
 export interface RunnableRow extends TaskColumns, Omit<StepColumns, 'step_uuid'> {
   readonly step_uuid: StepColumns['step_uuid'] | null
   readonly token: ClaimToken
@@ -70,12 +70,12 @@ export const claimedRows = `
   LEFT JOIN tasker.tasks k ON k.ctid = c.task_row
   LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid`
 
-const place = Object.fromEntries(
+const indexOf = Object.fromEntries(
   Object.keys(columns({ ancestors: true })).map((name, index) => [name, index]),
 ) as Readonly<Record<keyof RunnableRow, number>>
 
 /** How many cells of an answer are `claimedColumns`. */
-export const claimedColumnCount = Object.keys(place).length
+export const claimedColumnCount = Object.keys(indexOf).length
 
 /**
  * A row of `claimedColumns` that came as an array. pg's own rows of so many columns are hash tables: V8 gives a shape only to objects that are
@@ -83,7 +83,7 @@ export const claimedColumnCount = Object.keys(place).length
  */
 export function claimedRow(cells: readonly unknown[]): RunnableRow {
   const cell = <Name extends keyof RunnableRow>(name: Name): RunnableRow[Name] =>
-    cells[place[name]] as RunnableRow[Name]
+    cells[indexOf[name]] as RunnableRow[Name]
   return {
     task_uuid: cell('task_uuid'),
     named_task_uuid: cell('named_task_uuid'),

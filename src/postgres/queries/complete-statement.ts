@@ -19,7 +19,7 @@ export type HowToTell = 'messages' | 'silent' | 'judged'
  * Compare-and-set on the claim's transition: what is no longer ours is missing from the answer. The locks are taken first, in step order
  * (design D5). Each part hands its columns on to the next: a join of two of them would have no index. A row that is locked stays in its place, and nobody
  * changes a transition in progress where it is, so it is found again there. Where migration 0011 ran, no trigger makes the audit rows of these results; each bears the
- * uuid of its transition, because another one for each result costs PostgreSQL a call of its generator of random numbers. The event's text is put together around
+ * uuid of its transition, because another one for each result costs PostgreSQL a call of its generator of random numbers (one result alone keeps the column's default). The event's text is put together around
  * jsonb's own text; nothing of a handler is ever pasted.
  * Tasker's server handles only messages that it is told of one by one; ours is woken once per statement (design D2).
  */

@@ -100,7 +100,7 @@ function answerOf({ step_uuid, status, reason, completes }: AnswerRow): JudgedAn
   return { stepId: step_uuid, status, reason, completes }
 }
 
-/** One array per column; a document that says nothing is null. The statement checks the documents of handlers. */
+/** One array per column, of documents one text; a document that says nothing is null. The statement checks the documents of handlers. */
 function columnsOf(finished: readonly FinishedStep[]): unknown[] {
   return [
     idArray(finished.map(({ step }) => step.stepId)),

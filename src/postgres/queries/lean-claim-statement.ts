@@ -3,6 +3,9 @@
 import { look, type OnClaim, runnableHere, stepRows, templateStep, waitsWell, writeClaims } from './claim-statement.ts'
 import { claimedColumns, claimedRows } from './claimed-columns.ts'
 
+/** Of the messages of the window; they stand behind the claimed columns in every row, in this order. */
+export const leanCounts = ['looked', 'claimable'] as const
+
 export interface LeanParts {
   readonly locksMessages: boolean
   /** The answer has the results of ancestors, too. */
@@ -40,7 +43,7 @@ WITH judged AS MATERIALIZED (
   DELETE FROM pgmq."q_${queue}" q USING chosen c WHERE q.ctid = c.message_row AND q.msg_id = c.msg_id
   RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message, q.headers
 )${onClaim === 'delete' ? '' : archive(queue)}
-SELECT ${claimedColumns({ ancestors })}, seen.*
+SELECT ${claimedColumns({ ancestors })}, ${leanCounts.map((count) => `seen.${count}`).join(', ')}
   FROM (SELECT count(*)::int AS looked, (count(*) FILTER (WHERE claimable))::int AS claimable FROM judged) AS seen
   LEFT JOIN chosen c ON true${claimedRows}
  ORDER BY c.may_wait, c.priority DESC, c.msg_id`

@@ -93,12 +93,12 @@ export function selected(columns: Readonly<Record<string, string>>): string {
 }
 
 /**
- * `task.task`. Written here, because PostgreSQL takes three times as long to put thirty values together as to send them. By `join`: V8 would keep a
+ * `task.task`. Written here, because PostgreSQL takes twice as long to put thirty values together as to send them. By `join`: V8 would keep a
  * sum of texts as a tree of its parts, and every collection would walk through the trees of all steps that wait.
  */
 export function taskDocument(row: TaskColumns): JsonText {
   const entries = [
-    `"task_uuid":"${row.task_uuid}"`,
+    `{"task_uuid":"${row.task_uuid}"`,
     `"named_task_uuid":"${row.named_task_uuid}"`,
     `"complete":${row.complete}`,
     `"requested_at":${time(row.requested_at)}`,
@@ -112,15 +112,15 @@ export function taskDocument(row: TaskColumns): JsonText {
     `"updated_at":${time(row.task_updated_at)}`,
     `"priority":${row.priority}`,
     `"correlation_id":"${row.correlation_id}"`,
-    `"parent_correlation_id":${quoted(row.parent_correlation_id)}`,
+    `"parent_correlation_id":${quoted(row.parent_correlation_id)}}`,
   ]
-  return `{${entries.join(',')}}` as string as JsonText
+  return entries.join(',') as string as JsonText
 }
 
 /** `workflow_step`: not in process, and attempts that are none are null. */
 export function stepDocument(stepId: StepId, row: Omit<StepColumns, 'step_uuid'>): JsonText {
   const entries = [
-    `"workflow_step_uuid":"${stepId}"`,
+    `{"workflow_step_uuid":"${stepId}"`,
     `"task_uuid":"${row.task_uuid}"`,
     `"named_step_uuid":"${row.named_step_uuid}"`,
     `"retryable":${row.retryable}`,
@@ -137,9 +137,9 @@ export function stepDocument(stepId: StepId, row: Omit<StepColumns, 'step_uuid'>
     `"updated_at":${time(row.step_updated_at)}`,
     `"checkpoint":${row.checkpoint}`,
     `"name":${quoted(row.step_name)}`,
-    `"template_step_name":${quoted(row.template_step)}`,
+    `"template_step_name":${quoted(row.template_step)}}`,
   ]
-  return `{${entries.join(',')}}` as string as JsonText
+  return entries.join(',') as string as JsonText
 }
 
 function quoted(text: string | null): string {

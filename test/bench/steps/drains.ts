@@ -31,14 +31,13 @@ const claimerBatch = 18
 /** W4 has a fifth of the tasks of W1. */
 const languageShare = 0.2
 const buildTimeoutMs = 600_000
+const unjudged: readonly string[] = [systemNames.announced, systemNames.tuned]
 /** As its peers delete their jobs; what a step was stays in its history. */
 const tunedSettings = { 'queues.pgmq.on_claim': 'delete' } as const
 
 export async function drains(bench: Bench): Promise<readonly Cell[]> {
   const { options, cluster } = bench
-  const ours = options.judged
-    ? ourSystems(bench).filter(({ name }) => name !== systemNames.announced && name !== systemNames.tuned)
-    : ourSystems(bench)
+  const ours = ourSystems(bench).filter(({ name }) => !unjudged.includes(name) || !options.judged)
   const theirs = peersIn(options, 'w1').map(peerDrain)
   const chosen = chosenOf([...ours, ...theirs], options.systems)
   const cells = new DrainCells(cluster)
@@ -81,7 +80,10 @@ function ourSystems(bench: Bench): readonly DrainSystem[] {
     startStatements(url, count, { loops: statementLoops, batch: statementBatch })
   return [
     ourDrain({ ...common, name: systemNames.ours }),
-    ourDrain({ ...common, name: systemNames.tuned, start: starter(bench, languages, tunedSettings) }),
+    // A file of the user's stands instead of all that the bench sets.
+    ...(bench.options.config === null
+      ? [ourDrain({ ...common, name: systemNames.tuned, start: starter(bench, languages, tunedSettings) })]
+      : []),
     ourDrain({ ...common, name: systemNames.tasker, taskerIndexes: true }),
     ourDrain({ ...common, name: systemNames.announced, listener: 'foreign' }),
     ourDrain({ ...common, name: systemNames.statements, start }),
