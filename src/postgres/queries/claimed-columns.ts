@@ -25,7 +25,9 @@ const ancestorsMax = 250
 const ownBytes = `coalesce(pg_column_size(k.context), 0) + coalesce(pg_column_size(k.tags), 0) + coalesce(pg_column_size(s.inputs), 0)
              + coalesce(pg_column_size(s.results), 0) + coalesce(pg_column_size(s.checkpoint), 0)`
 
-const noneTooLarge = `${ownBytes} <= ${documentBytesMax}`
+/** The documents as columns of a row `d`, which is missing where they are large: so their size is asked for once. */
+const documents = ['k.context', 'k.tags', 's.inputs', 's.results', 's.checkpoint']
+const unlessLarge = (sql: string) => sql.replace(/^[ks]\./, 'd.')
 
 /** Each of them has spent an attempt, so few steps are asked. */
 const recoveries = `
@@ -44,7 +46,6 @@ export function claimedColumns(parts: { readonly ancestors: boolean }): string {
 }
 
 function columns({ ancestors }: { readonly ancestors: boolean }): Readonly<Record<keyof RunnableRow, string>> {
-  const unlessLarge = (sql: string) => `CASE WHEN ${noneTooLarge} THEN ${sql} END`
   const limits = { ancestorsMax, bytesMax: `${documentBytesMax} - (${ownBytes})` }
   return {
     ...taskColumns(unlessLarge),
@@ -56,7 +57,7 @@ function columns({ ancestors }: { readonly ancestors: boolean }): Readonly<Recor
     }),
     token: 'c.token',
     template_version: 'nt.xmin::text',
-    small: noneTooLarge,
+    small: 'd.small IS NOT NULL',
     dependency_results: `CASE WHEN NOT ${hasParents('c.step_uuid')} THEN '{}'${ancestors ? ` ELSE ${smallAncestorResults('c.step_uuid', limits)}` : ''} END`,
   }
 }
@@ -68,7 +69,8 @@ export const allClaimedColumns = `${claimedColumns({ ancestors: true })}, c.runn
 export const claimedRows = `
   LEFT JOIN tasker.workflow_steps s ON s.ctid = c.step_row
   LEFT JOIN tasker.tasks k ON k.ctid = c.task_row
-  LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid`
+  LEFT JOIN tasker.named_tasks nt ON nt.named_task_uuid = k.named_task_uuid
+  LEFT JOIN LATERAL (SELECT true AS small, ${documents.join(', ')}) AS d ON ${ownBytes} <= ${documentBytesMax}`
 
 const indexOf = Object.fromEntries(
   Object.keys(columns({ ancestors: true })).map((name, index) => [name, index]),
