@@ -24,8 +24,7 @@ const stepRow = `(SELECT row_to_json(d) FROM (SELECT
   s.workflow_step_uuid, s.task_uuid, s.named_step_uuid, s.retryable, s.max_attempts, false AS in_process, s.processed, s.processed_at,
   s.attempts, s.last_attempted_at, s.backoff_request_seconds, s.inputs, s.results, s.created_at, s.updated_at, s.checkpoint, n.name,
   n.name || '%s' AS template_step_name) AS d)::text`
-const asItIs = (sql: string) => sql
-const columnsOfStep = stepColumns(asItIs, {
+const columnsOfStep = stepColumns({
   attempts: 's.attempts',
   last_attempted_at: 's.last_attempted_at',
   step_name: 'n.name',
@@ -63,7 +62,7 @@ it.each(ofTasks)('of a task: %s', async (_, change) => {
     text: `UPDATE tasker.tasks SET ${change} WHERE task_uuid = (SELECT task_uuid FROM tasker.workflow_steps WHERE workflow_step_uuid = $1) RETURNING task_uuid`,
     values: [step],
   })
-  const text = `SELECT ${selected(taskColumns(asItIs))}, ${taskRow} AS row FROM tasker.tasks k WHERE task_uuid = $1`
+  const text = `SELECT ${selected(taskColumns())}, ${taskRow} AS row FROM tasker.tasks k WHERE task_uuid = $1`
   const [found] = await steps.database.query<TaskColumns & { row: string }>({ text, values: [row?.task_uuid] })
   const written = found === undefined ? '' : taskDocument(found)
   expect(written).toBe(found?.row)

@@ -22,12 +22,8 @@ export interface RunnableRow extends TaskColumns, Omit<StepColumns, 'step_uuid'>
 const documentBytesMax = 65_536
 const ancestorsMax = 250
 
-const ownBytes = `coalesce(pg_column_size(k.context), 0) + coalesce(pg_column_size(k.tags), 0) + coalesce(pg_column_size(s.inputs), 0)
-             + coalesce(pg_column_size(s.results), 0) + coalesce(pg_column_size(s.checkpoint), 0)`
-
-/** The documents as columns of a row `d`, which is missing where they are large: so their size is asked for once. */
 const documents = ['k.context', 'k.tags', 's.inputs', 's.results', 's.checkpoint']
-const unlessLarge = (sql: string) => sql.replace(/^[ks]\./, 'd.')
+const ownBytes = documents.map((document) => `coalesce(pg_column_size(${document}), 0)`).join(' + ')
 
 /** Each of them has spent an attempt, so few steps are asked. */
 const recoveries = `
@@ -45,16 +41,18 @@ export function claimedColumns(parts: { readonly ancestors: boolean }): string {
   return selected(columns(parts))
 }
 
+const given = {
+  attempts: 'coalesce(s.attempts, 0)',
+  last_attempted_at: 's.last_attempted_at',
+  step_name: 'c.step_name',
+  template_step: 'c.template_step',
+}
+
 function columns({ ancestors }: { readonly ancestors: boolean }): Readonly<Record<keyof RunnableRow, string>> {
   const limits = { ancestorsMax, bytesMax: `${documentBytesMax} - (${ownBytes})` }
   return {
-    ...taskColumns(unlessLarge),
-    ...stepColumns(unlessLarge, {
-      attempts: 'coalesce(s.attempts, 0)',
-      last_attempted_at: 's.last_attempted_at',
-      step_name: 'c.step_name',
-      template_step: 'c.template_step',
-    }),
+    ...taskColumns('d'),
+    ...stepColumns(given, 'd'),
     token: 'c.token',
     template_version: 'nt.xmin::text',
     small: 'd.small IS NOT NULL',
@@ -65,7 +63,7 @@ function columns({ ancestors }: { readonly ancestors: boolean }): Readonly<Recor
 /** The same of steps of which nothing is known in advance. */
 export const allClaimedColumns = `${claimedColumns({ ancestors: true })}, c.runnable,${recoveries}`
 
-/** The rows beside `chosen c` that the columns are read from. */
+/** The rows beside `chosen c` that the columns are read from. `d` has the documents and is missing where they are large: so their size is asked for once. */
 export const claimedRows = `
   LEFT JOIN tasker.workflow_steps s ON s.ctid = c.step_row
   LEFT JOIN tasker.tasks k ON k.ctid = c.task_row

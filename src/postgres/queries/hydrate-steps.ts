@@ -92,11 +92,9 @@ async function loadDocuments(
   )
 }
 
-const asItIs = (sql: string) => sql
-
 const documentColumns = {
-  ...taskColumns(asItIs),
-  ...stepColumns(asItIs, {
+  ...taskColumns(),
+  ...stepColumns({
     attempts: 'coalesce(s.attempts, 1) - 1',
     last_attempted_at: 'CASE WHEN s.attempts > 1 THEN s.last_attempted_at END',
     step_name: 'n.name',

@@ -43,8 +43,8 @@ export interface StepColumns {
   readonly template_step: string
 }
 
-/** SQL for `TaskColumns` of a row `k` of tasks; `document` wraps what may be large. */
-export const taskColumns = (document: (sql: string) => string): Readonly<Record<keyof TaskColumns, string>> => ({
+/** SQL for `TaskColumns` of a row `k` of tasks; `documents` is the row that has its JSON documents, which may be large. */
+export const taskColumns = (documents = 'k'): Readonly<Record<keyof TaskColumns, string>> => ({
   task_uuid: 'k.task_uuid',
   named_task_uuid: 'k.named_task_uuid',
   complete: 'k.complete',
@@ -52,8 +52,8 @@ export const taskColumns = (document: (sql: string) => string): Readonly<Record<
   initiator: 'k.initiator',
   source_system: 'k.source_system',
   reason: 'k.reason',
-  tags: document('k.tags'),
-  context: document('k.context'),
+  tags: `${documents}.tags`,
+  context: `${documents}.context`,
   identity_hash: 'k.identity_hash',
   task_created_at: 'k.created_at',
   task_updated_at: 'k.updated_at',
@@ -64,10 +64,10 @@ export const taskColumns = (document: (sql: string) => string): Readonly<Record<
 
 type Given = 'attempts' | 'last_attempted_at' | 'step_name' | 'template_step'
 
-/** SQL for `StepColumns` of a row `s` of workflow_steps; `given`: what does not stand in it as it was before the claim. */
+/** The same for `StepColumns` of a row `s` of workflow_steps; `given`: what does not stand in it as it was before the claim. */
 export const stepColumns = (
-  document: (sql: string) => string,
   given: Readonly<Record<Given, string>>,
+  documents = 's',
 ): Readonly<Record<keyof StepColumns, string>> => ({
   step_uuid: 's.workflow_step_uuid',
   task_uuid: 's.task_uuid',
@@ -77,11 +77,11 @@ export const stepColumns = (
   processed: 's.processed',
   processed_at: 's.processed_at',
   backoff_request_seconds: 's.backoff_request_seconds',
-  inputs: document('s.inputs'),
-  results: document('s.results'),
+  inputs: `${documents}.inputs`,
+  results: `${documents}.results`,
   step_created_at: 's.created_at',
   step_updated_at: 's.updated_at',
-  checkpoint: document('s.checkpoint'),
+  checkpoint: `${documents}.checkpoint`,
   ...given,
 })
 
